@@ -1,0 +1,10 @@
+# Everything a newcomer types. Needs Python >= 3.11 with venv, and make; nothing else.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BOOT := $(VENV)/boot
+UV := $(BOOT)/bin/uv
+RUN := $(VENV)/bin/python
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export PYTHONDONTWRITEBYTECODE := 1
+ARGS ?=

@@ -1,0 +1,101 @@
+"""The events on EventBridge, versioned; a sample of every released version lies in ``tests/events``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dicom_ingest.contracts.identifiers import AETitle, EdgeName, Sha256, TransferId, Uid
+from dicom_ingest.contracts.model import Message
+from dicom_ingest.contracts.times import Timestamp
+
+EDGE_SOURCE = "dicom-ingest.edge"
+SERIES_COMPLETE = "Series Complete"
+EDGE_HEARTBEAT = "Edge Heartbeat"
+MAX_EVENT_BYTES = 64_000
+
+Priority = Literal["live", "bulk"]
+SealReason = Literal["quiet", "inactive", "instances", "bytes", "hard_cap", "drain"]
+"""Why a series was called complete: quiet after the last release, inactive although an association
+stays open, 4,500 instances, 9 GB, the longest time a series may stay open, or an operator's drain."""
+
+
+class SeriesComplete(Message):
+    """``detail`` of *Series Complete*: one series transfer, immutable from now on. No patient data."""
+
+    schema_version: Literal[1] = 1
+    correlation_id: str = Field(max_length=128)
+    edge: EdgeName
+    transfer_id: TransferId
+    sequence: int = Field(ge=1)
+    study_instance_uid: Uid
+    series_instance_uid: Uid
+    modality: str | None = None
+    priority: Priority = "live"
+    bucket: str
+    prefix: str
+    manifest_key: str
+    manifest_sha256: Sha256
+    instance_count: int = Field(ge=0)
+    total_bytes: int = Field(ge=0)
+    first_received_at: Timestamp
+    last_received_at: Timestamp
+    sealed_at: Timestamp
+    seal_reason: SealReason
+    aborted: bool = False
+    calling_ae: AETitle
+    called_ae: AETitle
+
+
+class SenderSilence(Message):
+    """When an application entity was last heard."""
+
+    calling_ae: AETitle
+    last_association_at: Timestamp
+
+
+class EdgeHeartbeat(Message):
+    """``detail`` of *Edge Heartbeat*, every five minutes: cumulative, so a lost one costs nothing."""
+
+    schema_version: Literal[1] = 1
+    edge: EdgeName
+    version: str
+    started_at: Timestamp
+    instances_received: int
+    instances_duplicate: int
+    instances_refused: int
+    instances_uploaded: int
+    instances_announced: int
+    series_announced: int
+    spool_instances: int
+    spool_bytes: int
+    oldest_unsent_at: Timestamp | None = None
+    disk_free_bytes: int
+    disk_total_bytes: int
+    watermark: Literal["normal", "warn", "slow", "refuse"]
+    certificate_expires_at: Timestamp | None = None
+    senders: list[SenderSilence] = []
+
+
+class Envelope(BaseModel):
+    """What EventBridge wraps around a detail; `account` may be absent, a replay adds `replay-name`.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    id: str
+    source: str
+    detail_type: Annotated[str, Field(alias="detail-type")]
+    time: Timestamp
+    account: str | None = None
+    region: str | None = None
+    replay_name: Annotated[str | None, Field(alias="replay-name")] = None
+
+
+class SeriesCompleteEvent(Envelope):
+    """The execution's input: the whole EventBridge event, unchanged."""
+
+    detail: SeriesComplete

@@ -1,0 +1,149 @@
+"""The manifest of a series transfer: JSON Lines, gzipped; its bytes are a function of its content."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from dicom_ingest.contracts.events import Priority, SealReason
+from dicom_ingest.contracts.identifiers import AETitle, EdgeName, Sha256, TransferId, Uid
+from dicom_ingest.contracts.model import Message
+from dicom_ingest.contracts.times import Timestamp
+
+
+class ManifestFormatError(ValueError):
+    """Bytes that are not a manifest, or not the one that was announced."""
+
+
+class ManifestTransfer(Message):
+    """Line 1: the series transfer."""
+
+    record: Literal["transfer"] = "transfer"
+    schema_version: Literal[1] = 1
+    stack: str
+    edge: EdgeName
+    transfer_id: TransferId
+    correlation_id: str
+    sequence: int = Field(ge=1)
+    after: list[TransferId] = []
+    """Earlier transfers of this edge that hold one of these SOP Instance UIDs (in this series)."""
+    study_instance_uid: Uid
+    series_instance_uid: Uid
+    modality: str | None = None
+    priority: Priority = "live"
+    issuer_of_patient_id: str | None = None
+    """The sender profile's issuer, for objects that name none."""
+    instance_count: int
+    total_bytes: int
+    first_received_at: Timestamp
+    last_received_at: Timestamp
+    sealed_at: Timestamp
+    seal_reason: SealReason
+    aborted: bool = False
+    calling_aes: list[AETitle]
+    called_aes: list[AETitle]
+
+
+class ManifestInstance(Message):
+    """A line per instance. `attributes`: header attributes in the DICOM JSON model (PS3.18 §F.2)."""
+
+    record: Literal["instance"] = "instance"
+    sop_instance_uid: Uid
+    sop_class_uid: Uid
+    transfer_syntax_uid: Uid
+    key: str
+    bytes: int
+    file_sha256: Sha256
+    dataset_sha256: Sha256
+    received_at: Timestamp
+    calling_ae: AETitle
+    called_ae: AETitle
+    uid_findings: list[str] = []
+    attributes: dict[str, dict[str, Any]] = {}
+
+
+class MissingInstance(Message):
+    """A line per instance that was received but could not be sent, with the reason."""
+
+    record: Literal["missing"] = "missing"
+    sop_instance_uid: Uid
+    reason: str
+    received_at: Timestamp
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The manifest of one series transfer."""
+
+    transfer: ManifestTransfer
+    instances: Sequence[ManifestInstance]
+    missing: Sequence[MissingInstance] = ()
+
+
+@dataclass(frozen=True)
+class EncodedManifest:
+    """`body`: what is put to S3. `sha256`: of the uncompressed lines, since gzip may differ by version."""
+
+    body: bytes
+    sha256: str
+
+
+def _line(record: Message) -> str:
+    return json.dumps(
+        record.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+
+
+def encode_manifest(manifest: Manifest) -> EncodedManifest:
+    """The bytes of a manifest: lines sorted by SOP Instance UID, keys sorted, no time stamp in the gzip."""
+    lines = [_line(manifest.transfer)]
+    lines += [_line(i) for i in sorted(manifest.instances, key=lambda i: i.sop_instance_uid)]
+    lines += [_line(m) for m in sorted(manifest.missing, key=lambda m: m.sop_instance_uid)]
+    text = ("\n".join(lines) + "\n").encode()
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as stream:
+        stream.write(text)
+    return EncodedManifest(buffer.getvalue(), hashlib.sha256(text).hexdigest())
+
+
+def decode_manifest(body: bytes, expected_sha256: str | None = None) -> Manifest:
+    """The manifest in these bytes.
+
+    Raises:
+        ManifestFormatError: not gzip, another hash than announced, a line that is not of the format.
+    """
+    try:
+        text = gzip.decompress(body)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ManifestFormatError(f"the manifest is not gzip: {error}") from error
+    found = hashlib.sha256(text).hexdigest()
+    if expected_sha256 is not None and found != expected_sha256:
+        raise ManifestFormatError(f"the manifest's sha256 is {found}, announced was {expected_sha256}")
+    transfer: ManifestTransfer | None = None
+    instances: list[ManifestInstance] = []
+    missing: list[MissingInstance] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            data = json.loads(line)
+            record = data.get("record")
+            if record == "transfer" and number == 1:
+                transfer = ManifestTransfer.model_validate(data)
+            elif record == "instance":
+                instances.append(ManifestInstance.model_validate(data))
+            elif record == "missing":
+                missing.append(MissingInstance.model_validate(data))
+            else:
+                raise ManifestFormatError(f"manifest line {number}: record {record!r} is not allowed there")
+        except (json.JSONDecodeError, ValidationError, AttributeError) as error:
+            raise ManifestFormatError(f"manifest line {number}: {error}") from error
+    if transfer is None:
+        raise ManifestFormatError("the manifest has no transfer line")
+    return Manifest(transfer, instances, missing)

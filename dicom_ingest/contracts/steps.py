@@ -1,0 +1,244 @@
+"""Request and reply of every step of the workflow.
+
+The state of an execution after IndexSeries is :class:`WorkflowState`; each step owns one of its keys.
+Fields are only ever added, with defaults: an execution may run an old definition against new functions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dicom_ingest.contracts.events import SeriesCompleteEvent
+from dicom_ingest.contracts.identifiers import TransferId, Uid
+from dicom_ingest.contracts.model import Message
+from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.times import Timestamp
+
+ImportStatus = Literal["SUBMITTED", "IN_PROGRESS", "COMPLETED", "FAILED", "GONE", "NOT_NEEDED"]
+"""HealthImaging's four; GONE: the job or its data store vanished; NOT_NEEDED: nothing to import after all."""
+
+
+class SeriesTransferRef(Message):
+    """Which series transfer an execution works on, and its claim."""
+
+    transfer_id: TransferId
+    series_instance_uid: Uid
+    correlation_id: str
+    fence: int
+
+
+class Slot(Message):
+    """A granted ticket. `start_at`: whole seconds, rounded up."""
+
+    ticket_id: int
+    attempt: int
+    start_at: Timestamp
+
+
+class ImportState(Message):
+    """One import as the workflow sees it. `import_id`: HealthImaging's job id."""
+
+    import_id: str | None = None
+    status: ImportStatus
+    attempt: int = 1
+    poll_after_seconds: int = Field(default=5, ge=0)
+    retry: bool = False
+    """The job is over and earns its one automatic new attempt."""
+    message: str | None = None
+
+
+class StepError(Message):
+    """What a Catch leaves in the state (Step Functions' own names)."""
+
+    Error: str
+    Cause: str = ""
+
+
+class OutcomeState(Message):
+    """How it ended, small enough to read in the console."""
+
+    name: Outcome
+    detail: str | None = None
+    instances: int = 0
+    scanned: int = 0
+    imported: int = 0
+    failed: int = 0
+    warned: int = 0
+    image_set_ids: list[str] = Field(default=[], max_length=10)
+
+
+class WorkflowState(Message):
+    """The state of an execution after IndexSeries."""
+
+    series_transfer: SeriesTransferRef | None = None
+    import_needed: bool = False
+    reason: str | None = None
+    slot: Slot | None = None
+    import_: ImportState | None = Field(default=None, alias="import")
+    outcome: OutcomeState | None = None
+    error: StepError | None = None
+
+
+class StepRequest(Message):
+    """What every step is told."""
+
+    execution_arn: str
+
+
+class IndexSeriesRequest(StepRequest):
+    """The whole event, as it came."""
+
+    event: SeriesCompleteEvent
+
+
+class IndexSeriesReply(Message):
+    """The state that the other steps add to."""
+
+    series_transfer: SeriesTransferRef
+    import_needed: bool
+    reason: str
+    slot: None = None
+    import_: None = Field(default=None, serialization_alias="import")
+    outcome: OutcomeState | None = None
+    error: None = None
+
+
+class AcquireImportSlotRequest(StepRequest):
+    """`task_token`: what SendTaskSuccess is called with when the slot is granted; its output is a `Slot`."""
+
+    series_transfer: SeriesTransferRef
+    task_token: str
+
+
+class AcquireImportSlotReply(Message):
+    """For the log only: the state takes the callback's output, not this."""
+
+    ticket_id: int
+    state: str
+
+
+class StartImportRequest(StepRequest):
+    """Start the import, or find the one that runs."""
+
+    series_transfer: SeriesTransferRef
+    slot: Slot
+
+
+class CheckImportRequest(StepRequest):
+    """Ask HealthImaging once."""
+
+    series_transfer: SeriesTransferRef
+    import_: ImportState = Field(alias="import")
+
+
+class RecordImageSetsRequest(StepRequest):
+    """Read the job's own results and write the mapping."""
+
+    series_transfer: SeriesTransferRef
+    slot: Slot
+    import_: ImportState = Field(alias="import")
+
+
+class ReleaseImportSlotRequest(StepRequest):
+    """Give the slot back; also after a failure, when there may be none."""
+
+    series_transfer: SeriesTransferRef | None = None
+
+
+class ReleaseImportSlotReply(Message):
+    """`released`: the ticket ended; `orphaned`: its import goes on and reclaim will see to it."""
+
+    released: bool
+    orphaned: bool
+    granted: int
+    """Tickets that the freed slot was given to."""
+
+
+class RecordFailureRequest(StepRequest):
+    """The whole state: an error before the index has none of it but the event."""
+
+    state: dict[str, Any]
+
+
+class RecordFailureReply(WorkflowState):
+    """The whole state again, with `outcome` set."""
+
+
+class ReclaimImportSlotsRequest(Message):
+    """From the schedule, or a batch of status-change events."""
+
+    Records: list[dict[str, Any]] = []
+
+
+class ReclaimImportSlotsReply(Message):
+    """What was found and done."""
+
+    opened_database: bool
+    delivered: int = 0
+    freed: int = 0
+    recorded: int = 0
+    cancelled: int = 0
+    granted: int = 0
+
+
+class AuditUploadsRequest(Message):
+    """How far back to look."""
+
+    days: int = Field(default=3, ge=1, le=366)
+
+
+class AuditFinding(Message):
+    """One difference, and the command that mends it."""
+
+    kind: Literal["manifest_without_row", "objects_without_manifest", "counts_disagree"]
+    edge: str
+    subject: str
+    detail: str
+    command: str
+
+
+class AuditUploadsReply(Message):
+    """All differences found."""
+
+    manifests: int
+    findings: list[AuditFinding]
+
+
+class SemaphoreSettings(Message):
+    """What configuration says of one data store's semaphore; an operator may change it at run time."""
+
+    datastore_id: str
+    capacity: int = Field(ge=0)
+    start_rate: float = Field(gt=0)
+    start_burst: int = Field(ge=1)
+
+
+class DatabaseUser(Message):
+    """A database role that signs in with IAM; `role`: which grants it inherits."""
+
+    name: str = Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    role: Literal["ingest", "operator"] = "ingest"
+    connection_limit: int = Field(default=100, ge=1)
+
+
+class MigrationProperties(Message):
+    """What a deploy hands to the database (CloudFormation turns numbers into text; both are understood)."""
+
+    semaphore: SemaphoreSettings | None = None
+    database_users: list[DatabaseUser] = []
+
+
+class MigrateDatabaseRequest(Message):
+    """From the custom resource of the stack, or by hand."""
+
+    RequestType: Literal["Create", "Update", "Delete"] = "Update"
+    ResourceProperties: MigrationProperties = MigrationProperties()
+
+
+class MigrateDatabaseReply(Message):
+    """What was applied."""
+
+    applied: list[str]
+    version: str

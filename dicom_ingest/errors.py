@@ -1,0 +1,67 @@
+"""Every error of ours. Only leaves are raised; the state machine names leaves.
+
+::
+
+    IngestError
+    ├── RetryableError                  the state machine tries again, for up to a day
+    │   ├── DatabaseAwayError           the index cannot be reached, or is resuming
+    │   ├── DatabaseConflictError       serialisation failure, deadlock, lock time-out
+    │   ├── HealthImagingBusyError      throttled, quota reached (HTTP 402), 5xx
+    │   ├── DataStoreGateClosedError    something is wrong with the data store; nobody's series is to blame
+    │   └── ResultsNotYetWrittenError   the import is over, its manifest is not in S3 yet
+    └── SeriesError                     this series fails, a person must act
+        ├── EventRejectedError          the event names another bucket, edge or key than it may
+        ├── ManifestRejectedError       the manifest is missing, altered or malformed
+        ├── ImportRefusedError          HealthImaging refused this import
+        └── ClaimLostError              another execution has taken this series transfer over
+"""
+
+from __future__ import annotations
+
+
+class IngestError(Exception):
+    """The root: never raised itself."""
+
+
+class RetryableError(IngestError):
+    """Trying again later helps."""
+
+
+class DatabaseAwayError(RetryableError):
+    """The index cannot be reached, or is resuming."""
+
+
+class DatabaseConflictError(RetryableError):
+    """Serialisation failure, deadlock or lock time-out: another transaction won."""
+
+
+class HealthImagingBusyError(RetryableError):
+    """Throttled, quota reached or a server error."""
+
+
+class DataStoreGateClosedError(RetryableError):
+    """The data store, its role or its key is broken; the gate is closed until a probe finds it well."""
+
+
+class ResultsNotYetWrittenError(RetryableError):
+    """The import is over, but its output manifest is not in S3 yet."""
+
+
+class SeriesError(IngestError):
+    """Something is wrong with this series."""
+
+
+class EventRejectedError(SeriesError):
+    """The event names another bucket, edge or key than it may."""
+
+
+class ManifestRejectedError(SeriesError):
+    """The manifest is missing, altered or malformed."""
+
+
+class ImportRefusedError(SeriesError):
+    """HealthImaging refused this import."""
+
+
+class ClaimLostError(SeriesError):
+    """Another execution has taken this series transfer over: this one must touch nothing more."""

@@ -1,0 +1,1 @@
+"""One folder per function, named as the state that runs it: verb_noun/handler.py."""
