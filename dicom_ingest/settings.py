@@ -13,7 +13,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """A view of the environment; each value is required at its first use, so each function needs only its own.
+    """A view of the environment; a value is required when first used, so a function needs only its own.
 
     Which function reads which variable: ``contracts/functions.py``.
     """

@@ -34,6 +34,12 @@ def _acu(value: Any) -> Any:
 
 Acu = Annotated[float, BeforeValidator(_acu), Field(ge=0, le=256, multiple_of=0.5)]
 
+LogRetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+"""What CloudWatch Logs accepts."""
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+
 
 class EdgeConfig(StrictModel):
     """One edge device."""
@@ -112,6 +118,11 @@ class Config(StrictModel):
     resource_tags: dict[str, str] = Field(default={}, max_length=50)
     archive_retention_days: int = Field(default=365, ge=0, le=3650)
     """How long *Series Complete* events can be replayed; 0 keeps them for ever."""
+    log_retention_days: LogRetentionDays = 90
+    alarm_emails: list[Email] = []
+    """Who is told of alarms; each address has to confirm a mail from AWS once."""
+    lambda_reservations: bool = False
+    """Reserve concurrency per function. A new account has ten executions in all: off by default."""
     edge_config: list[EdgeConfig] = Field(default=[EdgeConfig(name="edge1")], min_length=1)
     ahli_config: HealthImagingConfig = HealthImagingConfig()
     db_config: DatabaseConfig = DatabaseConfig()

@@ -1,0 +1,1 @@
+"""The index in PostgreSQL: the only place where SQL stands."""

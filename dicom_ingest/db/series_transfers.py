@@ -1,0 +1,153 @@
+"""Series transfers: registered, claimed by one execution at a time, and their outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_ingest.contracts.events import SeriesComplete
+from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.db.connection import Connection
+from dicom_ingest.errors import ClaimLostError
+
+PRIORITIES = {"live": 0, "bulk": 1}
+ASK_AFTER_SECONDS = 60
+"""A claim touched more recently than this is believed without asking Step Functions."""
+
+_REGISTER = """
+INSERT INTO series_transfer (
+    transfer_id, series_instance_uid, study_instance_uid, correlation_id, edge, sequence, modality, priority,
+    bucket, prefix, manifest_key, manifest_sha256, instance_count, total_bytes, calling_ae, called_ae,
+    aborted, seal_reason, first_received_at, last_received_at, sealed_at, announced_at)
+VALUES (
+    :transfer_id, :series_instance_uid, :study_instance_uid, :correlation_id, :edge, :sequence, :modality,
+    :priority, :bucket, :prefix, :manifest_key, :manifest_sha256, :instance_count, :total_bytes, :calling_ae,
+    :called_ae, :aborted, :seal_reason, :first_received_at, :last_received_at, :sealed_at, :announced_at)
+ON CONFLICT (transfer_id, series_instance_uid) DO NOTHING
+"""
+
+_LOOK = """
+SELECT pk, owner_execution, fence, state, outcome, datastore_id, manifest_sha256, study_instance_uid,
+       claimed_at > clock_timestamp() - make_interval(secs => :ask_after) AS touched_lately
+FROM series_transfer
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+FOR UPDATE
+"""
+
+_CLAIM = """
+UPDATE series_transfer
+SET owner_execution = :execution,
+    fence = CASE WHEN owner_execution = :execution THEN fence ELSE fence + 1 END,
+    claimed_at = clock_timestamp(),
+    state = CASE WHEN state = 'OVER' THEN 'CLAIMED' ELSE state END
+WHERE pk = :pk
+RETURNING fence
+"""
+
+_INHERIT = """
+UPDATE ahlijob SET owner_execution = :execution, fence = :fence, orphaned_at = NULL
+WHERE series_transfer_pk = :pk AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+"""
+
+_FINISH = """
+UPDATE series_transfer
+SET outcome = :outcome, outcome_detail = :detail, datastore_id = :datastore_id, scanned = :scanned,
+    imported = :imported, failed = :failed, warned = :warned
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
+RETURNING pk
+"""
+
+_OVER = """
+UPDATE series_transfer SET state = 'OVER', over_at = clock_timestamp()
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
+RETURNING pk
+"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who owns a series transfer. `fence` counts its owners."""
+
+    pk: int
+    owner: str
+    fence: int
+    touched_lately: bool
+    outcome: Outcome | None
+
+
+def register(connection: Connection, event: SeriesComplete, announced_at: str) -> None:
+    """Note a series transfer at its first event; later events of it change nothing."""
+    values = event.model_dump(mode="json", exclude={"schema_version"})
+    values["priority"] = PRIORITIES[event.priority]
+    connection.run(_REGISTER, **values, announced_at=announced_at)
+
+
+def claim(
+    connection: Connection, event: SeriesComplete, execution: str, *, owner_gone: str | None = None
+) -> Claim:
+    """Claim a registered series transfer, unless another execution owns it.
+
+    It is free when nobody owns it, when it is over, or when its owner is `owner_gone`: the one
+    of which Step Functions said that it does not run any more. The new owner inherits the ticket.
+    """
+    row = connection.one(
+        _LOOK,
+        transfer_id=event.transfer_id,
+        series_instance_uid=event.series_instance_uid,
+        ask_after=ASK_AFTER_SECONDS,
+    )
+    if row is None:
+        raise AssertionError("claimed before it was registered")
+    owner = row["owner_execution"]
+    outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    if owner not in (None, execution, owner_gone) and row["state"] != "OVER":
+        return Claim(row["pk"], owner, row["fence"], bool(row["touched_lately"]), outcome)
+    claimed = connection.one(_CLAIM, pk=row["pk"], execution=execution)
+    fence = claimed["fence"] if claimed else 0
+    connection.run(_INHERIT, pk=row["pk"], execution=execution, fence=fence)
+    return Claim(row["pk"], execution, fence, touched_lately=True, outcome=outcome)
+
+
+def finish(
+    connection: Connection,
+    ref: SeriesTransferRef,
+    execution: str,
+    outcome: Outcome,
+    *,
+    detail: str | None = None,
+    datastore_id: str | None = None,
+    counts: dict[str, int] | None = None,
+) -> None:
+    """Write how it ended.
+
+    Raises:
+        ClaimLostError: another execution owns it by now.
+    """
+    numbers = {"scanned": 0, "imported": 0, "failed": 0, "warned": 0} | (counts or {})
+    row = connection.one(
+        _FINISH,
+        **_mine(ref, execution),
+        outcome=outcome.value,
+        detail=detail,
+        datastore_id=datastore_id,
+        **numbers,
+    )
+    if row is None:
+        raise ClaimLostError(f"series transfer {ref.transfer_id} of {ref.series_instance_uid}")
+
+
+def over(connection: Connection, ref: SeriesTransferRef, execution: str) -> bool:
+    """The work on it has ended, so its claim is free; False where another execution owns it."""
+    return connection.one(_OVER, **_mine(ref, execution)) is not None
+
+
+def _mine(ref: SeriesTransferRef, execution: str) -> dict[str, Any]:
+    return {
+        "transfer_id": ref.transfer_id,
+        "series_instance_uid": ref.series_instance_uid,
+        "execution": execution,
+        "fence": ref.fence,
+    }
