@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pg8000.exceptions
 from typing_extensions import Self
 
+from dicom_ingest.errors import DatabaseAwayError
 from local.databases import session
 from local.guard import GUARD
 
@@ -157,7 +157,7 @@ class Postgres:
             try:
                 with session(self.admin_url):
                     return
-            except (pg8000.exceptions.InterfaceError, pg8000.exceptions.DatabaseError) as error:
+            except DatabaseAwayError as error:
                 if self.pid is None or time.monotonic() > deadline:
                     said = self.log.read_text(errors="replace")[-1000:]
                     raise PostgresError(f"PostgreSQL does not answer in {self.folder}: {said}") from error

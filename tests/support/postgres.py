@@ -1,7 +1,4 @@
-"""PostgreSQL for tests: a real server, started once a test process, and an empty database for every test.
-
-In a test module or ``conftest.py``: ``pytest_plugins = ["tests.support.postgres"]``.
-"""
+"""PostgreSQL for tests: a real server, once a test process, and an empty database for every test."""
 
 from __future__ import annotations
 

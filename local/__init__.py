@@ -1,0 +1,1 @@
+"""The same pipeline on one machine, with no cloud account."""
