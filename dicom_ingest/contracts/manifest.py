@@ -142,8 +142,15 @@ def decode_manifest(body: bytes, expected_sha256: str | None = None) -> Manifest
                 missing.append(MissingInstance.model_validate(data))
             else:
                 raise ManifestFormatError(f"manifest line {number}: record {record!r} is not allowed there")
-        except (json.JSONDecodeError, ValidationError, AttributeError) as error:
-            raise ManifestFormatError(f"manifest line {number}: {error}") from error
+        except ValidationError as error:
+            # Without the input: a line holds header attributes, and this text reaches logs.
+            mistakes = "; ".join(
+                f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"
+                for mistake in error.errors(include_input=False, include_url=False)
+            )
+            raise ManifestFormatError(f"manifest line {number}: {mistakes}") from None
+        except (json.JSONDecodeError, AttributeError):
+            raise ManifestFormatError(f"manifest line {number} is not a JSON object") from None
     if transfer is None:
         raise ManifestFormatError("the manifest has no transfer line")
     return Manifest(transfer, instances, missing)

@@ -45,7 +45,9 @@ class ImportState(Message):
     attempt: int = 1
     poll_after_seconds: int = Field(default=5, ge=0)
     retry: bool = False
-    """The job is over and earns its one automatic new attempt."""
+    """The import is over and earns its one automatic new attempt."""
+    retried: bool = False
+    """This is that new attempt."""
     message: str | None = None
 
 

@@ -63,9 +63,10 @@ def configure(connection: Connection, settings: SemaphoreSettings) -> None:
 
 _ACQUIRE = f"""
 INSERT INTO ahlijob AS old (datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority,
-    owner_execution, fence, task_token)
+    owner_execution, fence, task_token, attempt)
 SELECT CAST(:datastore_id AS text), pk, transfer_id, series_instance_uid, priority, owner_execution, fence,
-    :task_token
+    :task_token,
+    (SELECT 1 + COALESCE(max(attempt), 0) FROM ahlijob a WHERE a.series_transfer_pk = series_transfer.pk)
 FROM series_transfer
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
@@ -97,7 +98,7 @@ def acquire(
 # and a waiter would sleep beside a free slot.
 _LOCK = """
 SELECT capacity, start_rate, start_burst, next_start, paused OR gate = 'CLOSED' AS shut,
-       CAST(:now AS timestamptz) AS given, COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS now
+       COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS now
 FROM semaphore WHERE datastore_id = :datastore_id FOR UPDATE
 """
 
@@ -118,7 +119,7 @@ WHERE w.datastore_id = :datastore_id AND w.state = 'WAITING'
     SELECT FROM unnest(t.after) earlier
     LEFT JOIN series_transfer p
       ON p.transfer_id = earlier AND p.series_instance_uid = t.series_instance_uid
-    WHERE CASE WHEN p.pk IS NULL THEN w.created_at > :now - interval '{UNKNOWN_AFTER}'
+    WHERE CASE WHEN p.pk IS NULL THEN w.created_at > CAST(:now AS timestamptz) - interval '{UNKNOWN_AFTER}'
                ELSE p.state <> 'OVER' END)
 ORDER BY w.priority, w.pk LIMIT :free
 FOR UPDATE OF w SKIP LOCKED
@@ -164,17 +165,15 @@ def grant(connection: Connection, datastore_id: str, now: datetime | None = None
 class Pace:
     """GCRA: at most `burst` starts at once, `rate` a second in the long run."""
 
-    def __init__(self, rate: float, burst: int, theoretical_arrival: datetime | str | float) -> None:
+    def __init__(self, rate: float, burst: int, theoretical_arrival: datetime) -> None:
         self._interval = 1.0 / rate
         self._tolerance = (burst - 1) * self._interval
         self.theoretical_arrival = theoretical_arrival
 
     def next(self, now: datetime) -> datetime:
         """When the next import may start, in whole seconds."""
-        # A fresh semaphore's arrival time is -infinity, which the driver does not give as a datetime.
-        known = self.theoretical_arrival if isinstance(self.theoretical_arrival, datetime) else now
-        start_at = max(now, known - timedelta(seconds=self._tolerance))
-        self.theoretical_arrival = max(known, start_at) + timedelta(seconds=self._interval)
+        start_at = max(now, self.theoretical_arrival - timedelta(seconds=self._tolerance))
+        self.theoretical_arrival = max(self.theoretical_arrival, start_at) + timedelta(seconds=self._interval)
         return whole_second(start_at)
 
 

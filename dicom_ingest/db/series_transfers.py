@@ -144,6 +144,43 @@ def over(connection: Connection, ref: SeriesTransferRef, execution: str) -> bool
     return connection.one(_OVER, **_mine(ref, execution)) is not None
 
 
+def find(connection: Connection, transfer_id: str, series_instance_uid: str) -> int:
+    """The pk of a registered series transfer."""
+    row = connection.one(
+        "SELECT pk FROM series_transfer WHERE transfer_id = :transfer_id AND series_instance_uid = :series",
+        transfer_id=transfer_id,
+        series=series_instance_uid,
+    )
+    if row is None:
+        raise AssertionError("looked for before it was registered")
+    return int(row["pk"])
+
+
+def has_live_ticket(connection: Connection, pk: int, datastore_id: str) -> bool:
+    """Whether a ticket of it waits or holds a slot."""
+    row = connection.one(
+        "SELECT EXISTS (SELECT FROM ahlijob WHERE series_transfer_pk = :pk AND datastore_id = :datastore_id "
+        "AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')) AS live",
+        pk=pk,
+        datastore_id=datastore_id,
+    )
+    return bool(row and row["live"])
+
+
+def force(connection: Connection, pk: int, replay_name: str, execution: str) -> bool:
+    """Note a forced import; False where this replay forced it before (it is delivered at least once)."""
+    row = connection.one(
+        "INSERT INTO forced_import AS old (series_transfer_pk, replay_name, execution) "
+        "VALUES (:pk, :replay_name, :execution) "
+        "ON CONFLICT (series_transfer_pk, replay_name) DO UPDATE SET execution = old.execution "
+        "RETURNING execution",
+        pk=pk,
+        replay_name=replay_name,
+        execution=execution,
+    )
+    return bool(row and row["execution"] == execution)
+
+
 def _mine(ref: SeriesTransferRef, execution: str) -> dict[str, Any]:
     return {
         "transfer_id": ref.transfer_id,

@@ -197,6 +197,7 @@ CREATE TABLE instance_transfer (
     is_primary boolean,
     warning_code integer,
     message text,
+    imported_at timestamptz,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (series_transfer_pk, sop_instance_uid)
 );

@@ -4,7 +4,7 @@ CREATE TABLE semaphore (
     capacity integer NOT NULL CHECK (capacity >= 0),
     start_rate double precision NOT NULL CHECK (start_rate > 0), -- imports started a second
     start_burst integer NOT NULL CHECK (start_burst >= 1),
-    next_start timestamptz NOT NULL DEFAULT '-infinity', -- GCRA's theoretical arrival time
+    next_start timestamptz NOT NULL DEFAULT 'epoch', -- GCRA's theoretical arrival time
     paused boolean NOT NULL DEFAULT false, -- by an operator
     gate text NOT NULL DEFAULT 'OPEN' CHECK (gate IN ('OPEN', 'CLOSED')), -- by trouble with the data store
     gate_reason text,

@@ -1,0 +1,174 @@
+"""Imports: what a data store already holds, the intention to start, the start, and the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_ingest.contracts.outcomes import Outcome, TicketState
+from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.db.connection import Connection
+from dicom_ingest.errors import ClaimLostError
+
+
+@dataclass(frozen=True)
+class Held:
+    """Of a transfer's instances: how many a data store holds unchanged, or in a newer version."""
+
+    instances: int
+    unchanged: int
+    newer: int
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """DUPLICATE or SUPERSEDED where nothing must be imported."""
+        if self.newer:
+            return Outcome.SUPERSEDED
+        if self.instances and self.unchanged == self.instances:
+            return Outcome.DUPLICATE
+        return None
+
+
+# HealthImaging lets the last import win, so what counts is the version that was imported last.
+_HELD = """
+WITH mine AS (
+    SELECT i.sop_instance_uid, i.dataset_sha256, i.received_at, t.edge, t.sequence, t.series_instance_uid,
+           t.study_instance_uid
+    FROM instance_transfer i JOIN series_transfer t ON t.pk = i.series_transfer_pk
+    WHERE t.pk = :pk AND i.verdict <> 'MISSING'),
+latest AS (
+    SELECT DISTINCT ON (o.sop_instance_uid) o.sop_instance_uid, o.dataset_sha256, o.received_at, t.edge,
+           t.sequence
+    FROM mine m
+    JOIN instance_transfer o ON o.sop_instance_uid = m.sop_instance_uid
+    JOIN series_transfer t ON t.pk = o.series_transfer_pk
+        AND t.series_instance_uid = m.series_instance_uid AND t.study_instance_uid = m.study_instance_uid
+    WHERE o.datastore_id = :datastore_id AND o.verdict IN ('IMPORTED', 'WARNED')
+    ORDER BY o.sop_instance_uid, o.imported_at DESC)
+SELECT count(*) AS instances,
+    count(*) FILTER (WHERE l.dataset_sha256 = m.dataset_sha256) AS unchanged,
+    count(*) FILTER (WHERE l.dataset_sha256 <> m.dataset_sha256 AND CASE
+        WHEN l.edge = m.edge THEN l.sequence > m.sequence ELSE l.received_at > m.received_at END) AS newer
+FROM mine m LEFT JOIN latest l USING (sop_instance_uid)
+"""
+
+
+def held(connection: Connection, series_transfer_pk: int, datastore_id: str) -> Held:
+    """What the data store holds of a series transfer already."""
+    row = connection.one(_HELD, pk=series_transfer_pk, datastore_id=datastore_id)
+    return Held(**row) if row else Held(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """An execution's ticket as the import needs it."""
+
+    pk: int
+    state: TicketState
+    attempt: int
+    import_id: str | None
+    client_token: str | None
+    intended_lately: bool
+    series_transfer_pk: int
+    prefix: str
+    retried: bool
+    forced: bool
+
+
+_MINE = """
+SELECT j.pk, j.state, j.attempt, j.import_id, j.client_token, t.pk AS series_transfer_pk, t.prefix,
+    jsonb_array_length(j.earlier_imports) > 0 AS retried,
+    COALESCE(j.starting_at > clock_timestamp() - interval '10 minutes', true) AS intended_lately,
+    EXISTS (
+        SELECT FROM forced_import f WHERE f.series_transfer_pk = t.pk AND f.execution = :execution) AS forced
+FROM series_transfer t JOIN ahlijob j ON j.series_transfer_pk = t.pk
+WHERE t.transfer_id = :transfer_id AND t.series_instance_uid = :series_instance_uid
+  AND t.owner_execution = :execution AND t.fence = :fence AND j.pk = :ticket_id
+FOR UPDATE OF j
+"""
+
+
+def ticket(connection: Connection, ref: SeriesTransferRef, execution: str, ticket_id: int) -> Ticket:
+    """The execution's ticket, locked.
+
+    Raises:
+        ClaimLostError: another execution owns the series transfer, or the ticket is not its own.
+    """
+    row = connection.one(
+        _MINE,
+        transfer_id=ref.transfer_id,
+        series_instance_uid=ref.series_instance_uid,
+        fence=ref.fence,
+        execution=execution,
+        ticket_id=ticket_id,
+    )
+    if row is None:
+        raise ClaimLostError(f"ticket {ticket_id} of {ref.transfer_id}")
+    return Ticket(**row | {"state": TicketState(row["state"])})
+
+
+_INTEND = """
+UPDATE ahlijob SET state = 'STARTING', starting_at = clock_timestamp(), client_token = :client_token,
+    job_name = :job_name, results_prefix = :results_prefix
+WHERE pk = :pk AND state IN ('GRANTED', 'STARTING') RETURNING pk
+"""
+
+
+def intend(connection: Connection, pk: int, client_token: str, job_name: str, results_prefix: str) -> None:
+    """Write the intention down before the call: after a crash the same token finds the same job.
+
+    Raises:
+        ClaimLostError: the ticket holds no slot any more.
+    """
+    row = connection.one(
+        _INTEND, pk=pk, client_token=client_token, job_name=job_name, results_prefix=results_prefix
+    )
+    if row is None:
+        raise ClaimLostError(f"ticket {pk} holds no slot")
+
+
+def running(connection: Connection, pk: int, import_id: str, status: str) -> None:
+    """HealthImaging gave the import its id."""
+    connection.run(
+        "UPDATE ahlijob SET state = 'RUNNING', running_at = COALESCE(running_at, clock_timestamp()), "
+        "import_id = :import_id, import_status = :status WHERE pk = :pk AND state IN ('STARTING', 'RUNNING')",
+        pk=pk,
+        import_id=import_id,
+        status=status,
+    )
+    connection.run(
+        "UPDATE series_transfer SET state = 'IMPORTING' "
+        "WHERE pk = (SELECT series_transfer_pk FROM ahlijob WHERE pk = :pk) AND state <> 'OVER'",
+        pk=pk,
+    )
+
+
+def next_attempt(connection: Connection, pk: int, status: str, message: str | None) -> int:
+    """The attempt's import is known to be over and earns another; its number."""
+    row = connection.one(
+        "UPDATE ahlijob SET state = 'STARTING', attempt = attempt + 1, import_id = NULL, "
+        "import_status = NULL, client_token = NULL, "
+        "earlier_imports = earlier_imports || jsonb_build_object('attempt', attempt, 'import_id', import_id, 'status', CAST(:status AS text), 'message', CAST(:message AS text)) "
+        "WHERE pk = :pk AND state = 'RUNNING' RETURNING attempt",
+        pk=pk,
+        status=status,
+        message=message,
+    )
+    if row is None:
+        raise ClaimLostError(f"ticket {pk} runs no import")
+    return int(row["attempt"])
+
+
+def import_over(
+    connection: Connection, pk: int, status: str, outcome: Outcome, message: str | None
+) -> dict[str, Any] | None:
+    """The import has ended, or none was needed; the slot stays held until it is released."""
+    return connection.one(
+        "UPDATE ahlijob SET import_status = :status, outcome = :outcome, message = :message, "
+        "import_over_at = clock_timestamp() "
+        "WHERE pk = :pk AND state IN ('GRANTED', 'STARTING', 'RUNNING') RETURNING pk",
+        pk=pk,
+        status=status,
+        outcome=outcome.value,
+        message=message,
+    )

@@ -1,0 +1,41 @@
+"""Telling executions that their ticket was granted: after the commit, and again until they know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dicom_ingest import executions
+from dicom_ingest.contracts.steps import Slot
+from dicom_ingest.db import import_slots
+from dicom_ingest.db.connection import Database
+from dicom_ingest.db.import_slots import Ticket
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+def deliver(
+    database: Database, client: SFNClient, datastore_id: str, granted: Sequence[Ticket]
+) -> list[Ticket]:
+    """Answer the token of every granted ticket; all that were granted, the replacements included.
+
+    A refused token proves nothing: only an execution that is over loses its ticket, and the slot
+    goes to the next in line. One that still runs was answered before, or comes back with a new token.
+    """
+    delivered: list[Ticket] = []
+    waiting = list(granted)
+    while waiting:
+        ticket = waiting.pop(0)
+        if ticket.task_token is None or ticket.start_at is None:
+            continue
+        slot = Slot(ticket_id=ticket.pk, attempt=ticket.attempt, start_at=ticket.start_at)
+        if executions.send_success(client, ticket.task_token, slot.model_dump_json()):
+            with database.transaction() as connection:
+                import_slots.mark_delivered(connection, ticket)
+            delivered.append(ticket)
+        elif not executions.is_running(client, ticket.owner_execution):
+            with database.transaction() as connection:
+                if import_slots.cancel_refused(connection, ticket):
+                    waiting += import_slots.grant(connection, datastore_id)
+    return delivered

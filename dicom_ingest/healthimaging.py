@@ -1,0 +1,148 @@
+"""AWS HealthImaging as the workflow uses it: start, look, and its errors in our words.
+
+https://docs.aws.amazon.com/healthimaging/latest/devguide/understanding-import-jobs.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dicom_ingest.contracts.steps import ImportState
+from dicom_ingest.errors import DataStoreGateClosedError, HealthImagingBusyError, ImportRefusedError
+from dicom_ingest.results import read_summary
+
+if TYPE_CHECKING:
+    from mypy_boto3_medical_imaging import HealthImagingClient
+    from mypy_boto3_medical_imaging.type_defs import DICOMImportJobPropertiesTypeDef
+    from mypy_boto3_s3 import S3Client
+
+BUSY = frozenset({"ThrottlingException", "ServiceQuotaExceededException", "InternalServerException"})
+BROKEN = frozenset({"ResourceNotFoundException", "AccessDeniedException", "ConflictException"})
+FIRST_POLL_SECONDS = 3
+LONGEST_POLL_SECONDS = 30
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """HealthImaging's errors as ours: who is to blame decides what happens next."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        words = f"{code}: {error.response['Error'].get('Message')}"
+        if code in BUSY:
+            raise HealthImagingBusyError(words) from error
+        if code in BROKEN:
+            raise DataStoreGateClosedError(words) from error
+        raise ImportRefusedError(words) from error
+    except BotoCoreError as error:
+        raise HealthImagingBusyError(f"{type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True)
+class ImportOrder:
+    """One attempt to import one series transfer; all of it follows from ticket and attempt."""
+
+    datastore_id: str
+    role_arn: str
+    bucket: str
+    prefix: str
+    results_prefix: str
+    client_token: str
+    job_name: str
+
+
+def client_token(datastore_id: str, transfer_id: str, series_instance_uid: str, attempt: int) -> str:
+    """Deterministic, so that a repeated call finds the import that the first one started; 64 characters."""
+    words = "\n".join((datastore_id, transfer_id, series_instance_uid, str(attempt)))
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def start(client: HealthImagingClient, order: ImportOrder) -> str:
+    """Start the import, or find the one that this token started; HealthImaging's job id.
+
+    Raises:
+        HealthImagingBusyError, DataStoreGateClosedError, ImportRefusedError
+    """
+    with translated_errors():
+        answer = client.start_dicom_import_job(
+            datastoreId=order.datastore_id,
+            dataAccessRoleArn=order.role_arn,
+            clientToken=order.client_token,
+            jobName=order.job_name,
+            inputS3Uri=f"s3://{order.bucket}/{order.prefix}",
+            outputS3Uri=f"s3://{order.bucket}/{order.results_prefix}",
+        )
+    return answer["jobId"]
+
+
+def find(client: HealthImagingClient, datastore_id: str, job_name: str) -> str | None:
+    """The id of a live import of this name: asked before an old token is sent again."""
+    with translated_errors():
+        for status in ("SUBMITTED", "IN_PROGRESS"):
+            pages = client.get_paginator("list_dicom_import_jobs").paginate(
+                datastoreId=datastore_id, jobStatus=status
+            )
+            for page in pages:
+                for job in page["jobSummaries"]:
+                    if job.get("jobName") == job_name:
+                        return job["jobId"]
+    return None
+
+
+def describe(
+    client: HealthImagingClient, datastore_id: str, import_id: str
+) -> DICOMImportJobPropertiesTypeDef | None:
+    """The import's properties, or None where it (or its data store) vanished."""
+    try:
+        with translated_errors():
+            return client.get_dicom_import_job(datastoreId=datastore_id, jobId=import_id)["jobProperties"]
+    except DataStoreGateClosedError as error:
+        if "ResourceNotFoundException" in str(error):
+            return None
+        raise
+
+
+def examine(client: HealthImagingClient, s3: S3Client, datastore_id: str, known: ImportState) -> ImportState:
+    """The import as it stands now, when to look again, and whether it earns its one new attempt."""
+    job = describe(client, datastore_id, known.import_id) if known.import_id else None
+    if job is None:
+        return known.model_copy(update={"status": "GONE", "poll_after_seconds": 0})
+    over = job["jobStatus"] in ("COMPLETED", "FAILED")
+    return known.model_copy(
+        update={
+            "status": job["jobStatus"],
+            "poll_after_seconds": 0 if over else poll_after(job.get("submittedAt")),
+            "retry": over and not known.retried and _deserves_another(s3, job),
+            "message": job.get("message"),
+        }
+    )
+
+
+def _deserves_another(s3: S3Client, job: DICOMImportJobPropertiesTypeDef) -> bool:
+    """It failed as a whole, or on server errors; what is wrong with a file stays wrong."""
+    if job["jobStatus"] == "FAILED":
+        return True
+    bucket, _, prefix = job["outputS3Uri"].removeprefix("s3://").partition("/")
+    summary = read_summary(s3, bucket, prefix)
+    return summary is not None and int(summary.get("numberOfFilesWithServerError", 0)) > 0
+
+
+def poll_after(submitted_at: datetime | None) -> int:
+    """Seconds until the next look: a third of the import's age, 3 to 30, with jitter.
+
+    A hundred imports polled like this stay far below 25 GetDICOMImportJob calls a second.
+    """
+    if submitted_at is None:
+        return FIRST_POLL_SECONDS
+    age = (datetime.now(timezone.utc) - submitted_at).total_seconds()
+    steady = min(max(age / 3, FIRST_POLL_SECONDS), LONGEST_POLL_SECONDS)
+    return round(steady * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret

@@ -1,0 +1,17 @@
+"""Counts for the dashboard and its alarms, in CloudWatch's embedded metric format."""
+
+from __future__ import annotations
+
+import os
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "DicomIngest")
+
+
+def count(name: str, value: float = 1, **dimensions: str) -> None:
+    """Emit one count with the stack as its first dimension."""
+    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE) as metric:
+        metric.add_dimension(name="stack", value=os.environ.get("STACK", "unknown"))
+        for dimension, text in dimensions.items():
+            metric.add_dimension(name=dimension, value=text)

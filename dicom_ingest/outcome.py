@@ -1,0 +1,43 @@
+"""How a series transfer ended: decided from counts, by one pure function (FAILED > PARTIAL > NON_PRIMARY)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dicom_ingest.contracts.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class Counts:
+    """`instances`: of the manifest, the missing included. `scanned`: by HealthImaging."""
+
+    instances: int
+    scanned: int
+    imported: int
+    failed: int
+    missing: int
+    non_primary: int
+
+
+def decide(status: str, message: str | None, counts: Counts) -> tuple[Outcome, str | None]:
+    """The outcome and, where a person should look, why. COMPLETED only if scanned = imported = ours."""
+    if status == "GONE":
+        return Outcome.UNKNOWN, "the import or its data store vanished while it ran"
+    if counts.imported == 0:
+        return Outcome.FAILED, message or _explain(counts) or "nothing was imported"
+    if status == "FAILED" or counts.imported < counts.instances or counts.scanned != counts.instances:
+        return Outcome.PARTIAL, message or _explain(counts)
+    if counts.non_primary:
+        return Outcome.NON_PRIMARY, f"{counts.non_primary} of {counts.instances} in non-primary image sets"
+    return Outcome.COMPLETED, None
+
+
+def _explain(counts: Counts) -> str:
+    parts = [f"{counts.imported} of {counts.instances} instances imported"]
+    if counts.failed:
+        parts.append(f"{counts.failed} failed")
+    if counts.missing:
+        parts.append(f"{counts.missing} missing")
+    if counts.scanned != counts.instances:
+        parts.append(f"HealthImaging scanned {counts.scanned}")
+    return ", ".join(parts)

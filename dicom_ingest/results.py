@@ -1,0 +1,153 @@
+"""An import's own results in S3: its manifest and the ndjson files beside it.
+
+https://docs.aws.amazon.com/healthimaging/latest/devguide/understanding-import-jobs.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from dicom_ingest.contracts.outcomes import Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """An image set that an import made or changed."""
+
+    image_set_id: str
+    version: int
+    is_primary: bool | None
+    matched_instances: int
+
+
+@dataclass(frozen=True)
+class InstanceResult:
+    """What became of one object."""
+
+    key: str
+    verdict: Verdict
+    image_set_id: str | None = None
+    version: int | None = None
+    is_primary: bool | None = None
+    warning_code: int | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class ImportResults:
+    """Counts as HealthImaging gives them, image sets, and a result per object."""
+
+    scanned: int = 0
+    imported: int = 0
+    customer_errors: int = 0
+    server_errors: int = 0
+    image_sets: list[ImageSet] = field(default_factory=list)
+    instances: list[InstanceResult] = field(default_factory=list)
+
+
+def read_results(s3: S3Client, output_uri: str) -> ImportResults | None:
+    """The results below ``outputS3Uri`` of the import; None while there is no manifest.
+
+    SUCCESS, FAILURE and WARNING files may each be absent.
+    """
+    bucket, _, prefix = output_uri.removeprefix("s3://").partition("/")
+    summary = read_summary(s3, bucket, prefix)
+    if summary is None:
+        return None
+    image_sets = [
+        ImageSet(
+            image_set_id=str(entry["imageSetId"]),
+            version=int(entry.get("imageSetVersion", 1)),
+            is_primary=_flag(entry.get("isPrimary")),
+            matched_instances=int(entry.get("numberOfMatchedSOPInstances", 0)),
+        )
+        for entry in summary.get("imageSetsSummary", [])
+    ]
+    versions = {image_set.image_set_id: image_set.version for image_set in image_sets}
+    results = {line.key: line for line in _successes(s3, bucket, prefix, versions)}
+    results |= {line.key: line for line in _warnings(s3, bucket, prefix, versions)}
+    results |= {line.key: line for line in _failures(s3, bucket, prefix)}
+    return ImportResults(
+        scanned=int(summary.get("numberOfScannedFiles", 0)),
+        imported=int(summary.get("numberOfImportedFiles", 0)),
+        customer_errors=int(summary.get("numberOfFilesWithCustomerError", 0)),
+        server_errors=int(summary.get("numberOfFilesWithServerError", 0)),
+        image_sets=image_sets,
+        instances=list(results.values()),
+    )
+
+
+def read_summary(s3: S3Client, bucket: str, prefix: str) -> dict[str, Any] | None:
+    """``jobSummary`` of the import's manifest, or None while it is not written."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=f"{prefix}job-output-manifest.json")["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
+    summary: dict[str, Any] = json.loads(body)["jobSummary"]
+    return summary
+
+
+def _lines(s3: S3Client, bucket: str, key: str) -> Iterator[dict[str, Any]]:
+    """The lines of an ndjson file, streamed; none where the file is absent."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return
+        raise
+    for line in body.iter_lines():
+        if line.strip():
+            yield json.loads(line)
+
+
+def _successes(s3: S3Client, bucket: str, prefix: str, versions: dict[str, int]) -> Iterator[InstanceResult]:
+    for line in _lines(s3, bucket, f"{prefix}SUCCESS/success.ndjson"):
+        yield _imported(line, versions)
+
+
+def _warnings(s3: S3Client, bucket: str, prefix: str, versions: dict[str, int]) -> Iterator[InstanceResult]:
+    for line in _lines(s3, bucket, f"{prefix}WARNING/warning.ndjson"):
+        found = line.get("importResponse", {}).get("warnings", [])
+        words = "; ".join(f"{w.get('type')}: {w.get('message')}" for w in found)
+        code = found[0].get("warning_reason_code") if found else None
+        imported = _imported(line, versions)
+        yield InstanceResult(
+            **vars(imported) | {"verdict": Verdict.WARNED, "warning_code": code, "message": words or None}
+        )
+
+
+def _failures(s3: S3Client, bucket: str, prefix: str) -> Iterator[InstanceResult]:
+    for line in _lines(s3, bucket, f"{prefix}FAILURE/failure.ndjson"):
+        exception = line.get("exception", {})
+        words = f"{exception.get('exceptionType')}: {exception.get('message')}"
+        yield InstanceResult(str(line["inputFile"]), Verdict.FAILED, message=words)
+
+
+def _imported(line: dict[str, Any], versions: dict[str, int]) -> InstanceResult:
+    response = line.get("importResponse", {})
+    image_set_id = response.get("imageSetId")
+    version = response.get("imageSetVersion", versions.get(image_set_id))
+    return InstanceResult(
+        key=str(line["inputFile"]),
+        verdict=Verdict.IMPORTED,
+        image_set_id=image_set_id,
+        version=None if version is None else int(version),
+        is_primary=_flag(response.get("isPrimary")),
+    )
+
+
+def _flag(value: Any) -> bool | None:
+    """The documentation prints ``True`` as text in one place."""
+    if isinstance(value, str):
+        return value.lower() == "true"
+    return None if value is None else bool(value)

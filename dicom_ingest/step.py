@@ -1,0 +1,51 @@
+"""What turns a typed function into a Lambda handler: parse, log with the ids that matter, reply."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar, cast, get_type_hints
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+Request = TypeVar("Request", bound=BaseModel)
+Reply = TypeVar("Reply", bound=BaseModel)
+
+logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "dicom-ingest"), utc=True)
+"""One logger; every line carries correlation id, transfer and series of the invocation. UIDs, no names."""
+
+
+def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
+    """The Lambda handler of this function. Errors are logged once and raised: the state machine decides.
+
+    Raises:
+        TypeError: the function does not say what it takes.
+    """
+    hints = get_type_hints(function)
+    request_type = hints.get("request")
+    if not (isinstance(request_type, type) and issubclass(request_type, BaseModel)):
+        raise TypeError(f"{function.__name__} must take `request`, a message of contracts.steps")
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        logger.append_keys(
+            step=function.__name__, aws_request_id=context.aws_request_id, **identifiers(event)
+        )
+        try:
+            reply = function(cast("Request", request_type.model_validate(event)))
+        except Exception:
+            logger.exception("step failed")  # the boundary: logged once, then the state machine's business
+            raise
+        logger.info("step done")
+        return reply.model_dump(mode="json", by_alias=True)
+
+    return handler
+
+
+def identifiers(event: dict[str, Any]) -> dict[str, Any]:
+    """What ties a log line to a series: found wherever a request carries it."""
+    state = event.get("state", event)
+    source = state.get("series_transfer") or (state.get("event") or state).get("detail") or {}
+    names = ("correlation_id", "transfer_id", "series_instance_uid")
+    return {name: source.get(name) for name in names} | {"execution_arn": event.get("execution_arn")}
