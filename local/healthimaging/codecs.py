@@ -1,0 +1,45 @@
+"""Lossless encodings of a frame: HTJ2K or JPEG 2000 with imagecodecs, little-endian bytes without."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+HTJ2K = "1.2.840.10008.1.2.4.202"
+JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
+EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Turns a frame's pixels into bytes; `transfer_syntax` is what a store wants."""
+
+    transfer_syntax: str
+
+    def encode(self, pixels: Any) -> tuple[bytes, str]:
+        """The encoded frame and the transfer syntax it really has."""
+        if self.transfer_syntax == EXPLICIT_LITTLE_ENDIAN or not self._can_encode(pixels):
+            return little_endian(pixels), EXPLICIT_LITTLE_ENDIAN
+        import imagecodecs
+
+        if self.transfer_syntax == HTJ2K:
+            return bytes(imagecodecs.htj2k_encode(pixels)), HTJ2K
+        encoded = imagecodecs.jpeg2k_encode(pixels, level=0, reversible=True, codecformat="j2k")
+        return bytes(encoded), JPEG_2000_LOSSLESS
+
+    def _can_encode(self, pixels: Any) -> bool:
+        widest = 4 if self.transfer_syntax == HTJ2K else 2  # OpenJPEG loses bits beyond 26
+        return pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= widest
+
+
+def encoder(lossless_format: str, frames: str) -> Encoder:
+    """The encoder for a data store's lossless format (`HTJ2K` or `JPEG_2000_LOSSLESS`)."""
+    if frames == "raw" or importlib.util.find_spec("imagecodecs") is None:
+        return Encoder(EXPLICIT_LITTLE_ENDIAN)
+    return Encoder(HTJ2K if lossless_format == "HTJ2K" else JPEG_2000_LOSSLESS)
+
+
+def little_endian(pixels: Any) -> bytes:
+    """The pixels as a native, interleaved, little-endian frame."""
+    return bytes(pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes())

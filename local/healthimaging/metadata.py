@@ -1,0 +1,155 @@
+"""A data set as HealthImaging's metadata: by keyword, at patient, study, series and instance level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.charset import convert_encodings
+from pydicom.datadict import (
+    dictionary_has_tag,
+    dictionary_keyword,
+    dictionary_VM,
+    dictionary_VR,
+    repeater_has_tag,
+)
+from pydicom.dataelem import RawDataElement
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
+from pydicom.values import convert_SQ
+
+from .levels import PATIENT, SERIES, STUDY
+from .values import Encodings, render_value
+
+PIXEL_DATA = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00008, 0x7FE00009, 0x7FE00010})
+INLINE_BYTES = 1_000_000
+"""Longer private binary values are stored apart (developer guide, "DICOM element constraints")."""
+
+_SPECIFIC_CHARACTER_SET = 0x00080005
+_PIXEL_REPRESENTATION = 0x00280103
+_ASIDE = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+
+ReadValue = Callable[[RawDataElement], bytes]
+"""Gives a raw element's bytes, also when reading them was put off."""
+
+
+@dataclass
+class Rendered:
+    """One instance's attributes by level; `vrs` has the VR of every tag that has no keyword."""
+
+    patient: dict[str, Any] = field(default_factory=dict)
+    study: dict[str, Any] = field(default_factory=dict)
+    series: dict[str, Any] = field(default_factory=dict)
+    instance: dict[str, Any] = field(default_factory=dict)
+    vrs: dict[str, str] = field(default_factory=dict)
+
+    def level(self, keyword: str) -> dict[str, Any]:
+        """Where an attribute stands."""
+        if keyword in PATIENT:
+            return self.patient
+        if keyword in STUDY:
+            return self.study
+        return self.series if keyword in SERIES else self.instance
+
+
+def render(dataset: Dataset, read_value: ReadValue) -> Rendered:
+    """Renders file meta information and data set, without pixel data."""
+    rendered = Rendered()
+    renderer = _Renderer(read_value, rendered.vrs)
+    rendered.instance.update(renderer.attributes(dataset.file_meta, ["iso8859"]))
+    for keyword, value in renderer.attributes(dataset, ["iso8859"]).items():
+        rendered.level(keyword)[keyword] = value
+    return rendered
+
+
+class _Renderer:
+    def __init__(self, read_value: ReadValue, vrs: dict[str, str]) -> None:
+        self._read = read_value
+        self._vrs = vrs
+
+    def attributes(self, dataset: Dataset, inherited: Encodings) -> dict[str, Any]:
+        """The elements of a data set or sequence item, by key."""
+        encodings = self._encodings(dataset, inherited)
+        found: dict[str, Any] = {}
+        for tag in sorted(dataset.keys()):
+            if tag in PIXEL_DATA or (
+                tag.element == 0 and tag.group != 2
+            ):  # group lengths describe the file only
+                continue
+            element = dataset.get_item(tag)
+            vr = _vr(dataset, tag, element)
+            key = self._key(tag, vr)
+            found[key] = self._value(tag, vr, element, encodings)
+        return found
+
+    def _encodings(self, dataset: Dataset, inherited: Encodings) -> Encodings:
+        element = dataset.get_item(_SPECIFIC_CHARACTER_SET) if _SPECIFIC_CHARACTER_SET in dataset else None
+        if element is None:
+            return inherited
+        raw = self._read(element) if isinstance(element, RawDataElement) else None
+        values = raw.decode("iso8859").rstrip("\0 ").split("\\") if raw is not None else element.value
+        return list(convert_encodings(values or ""))
+
+    def _key(self, tag: BaseTag, vr: str) -> str:
+        if dictionary_has_tag(tag) and dictionary_keyword(tag):
+            return str(dictionary_keyword(tag))
+        key = f"{int(tag):08X}"
+        self._vrs[key] = vr
+        return key
+
+    def _value(self, tag: BaseTag, vr: str, element: Any, encodings: Encodings) -> Any:
+        if vr == "SQ":
+            return [self.attributes(item, encodings) for item in self._items(element, encodings)] or None
+        if not isinstance(element, RawDataElement):
+            values = _decoded(element.value)
+        elif tag.is_private and vr in _ASIDE and element.length > INLINE_BYTES:
+            return {"BulkDataURI": f"bulkdata/{int(tag):08X}"}
+        else:
+            raw = self._read(element)
+            values = render_value(vr, raw, little_endian=element.is_little_endian, encodings=encodings)
+        return _scalar_or_list(tag, values)
+
+    def _items(self, element: Any, encodings: Encodings) -> list[Dataset]:
+        if not isinstance(element, RawDataElement):
+            return list(element.value)
+        raw = self._read(element)
+        items = convert_SQ(raw, element.is_implicit_VR, element.is_little_endian, encodings) if raw else []
+        return list(items)
+
+
+def _decoded(value: Any) -> list[Any]:
+    """What pydicom decodes while reading: group 0002's length and the character set."""
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, MultiValue) else [value]
+
+
+def _scalar_or_list(tag: BaseTag, values: list[Any]) -> Any:
+    """A list wherever the dictionary allows several values, even for one; null for none."""
+    if not values:
+        return None
+    single = dictionary_VM(tag) == "1" if dictionary_has_tag(tag) else len(values) == 1
+    return values[0] if single and len(values) == 1 else values
+
+
+def _vr(dataset: Dataset, tag: BaseTag, element: Any) -> str:
+    """The VR of the file, or the dictionary's where the file has none or UN."""
+    vr = element.VR
+    if vr not in (None, "UN"):
+        return str(vr)
+    if tag.is_private:
+        return "LO" if 0x10 <= tag.element <= 0xFF else "UN"
+    if not (dictionary_has_tag(tag) or repeater_has_tag(tag)):
+        return "UN"
+    known = dictionary_VR(tag)
+    if "SS" in known:
+        return "SS" if _is_signed(dataset) else "US"
+    return "OW" if " or " in known else str(known)
+
+
+def _is_signed(dataset: Dataset) -> bool:
+    element = dataset.get_item(_PIXEL_REPRESENTATION) if _PIXEL_REPRESENTATION in dataset else None
+    value = element.value if element is not None else b""
+    return bool(value) and bytes(value)[0] == 1 if isinstance(value, bytes) else bool(value)

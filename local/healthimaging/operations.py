@@ -1,0 +1,24 @@
+"""Which function answers which operation of the service model."""
+
+from __future__ import annotations
+
+from . import datastores, image_sets, jobs, search, start_import, tags
+from .core import Operation
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateDatastore": datastores.create_datastore,
+    "GetDatastore": datastores.get_datastore,
+    "ListDatastores": datastores.list_datastores,
+    "DeleteDatastore": datastores.delete_datastore,
+    "StartDICOMImportJob": start_import.start_dicom_import_job,
+    "GetDICOMImportJob": jobs.get_dicom_import_job,
+    "ListDICOMImportJobs": jobs.list_dicom_import_jobs,
+    "SearchImageSets": search.search_image_sets,
+    "GetImageSet": image_sets.get_image_set,
+    "GetImageSetMetadata": image_sets.get_image_set_metadata,
+    "GetImageFrame": image_sets.get_image_frame,
+    "ListImageSetVersions": image_sets.list_image_set_versions,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
+    "ListTagsForResource": tags.list_tags_for_resource,
+}

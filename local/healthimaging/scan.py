@@ -1,0 +1,161 @@
+"""The first half of an import: list the prefix, read every object, stage what it holds.
+
+One file is held at a time, large ones on disk; everything read goes to the store at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from . import codecs, p10, warning_codes
+from .core import Core
+from .datastores import find
+from .faults import RefuseInstance
+from .frames import Extracted, extract
+from .store import Row, pack
+from .uris import S3Location
+
+IN_MEMORY = 8 << 20
+_STUDY_IDENTITY = ("StudyDate", "AccessionNumber", "PatientID", "StudyInstanceUID", "StudyID")
+_SERIES_IDENTITY = ("SeriesInstanceUID", "SeriesNumber")
+_VALID_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
+
+
+class JobFailed(Exception):  # noqa: N818 - an outcome: the job ends FAILED with this message
+    """A job-level failure."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"DICOM import job has failed. {reason}")
+
+
+@dataclass(frozen=True)
+class InputObject:
+    """One object below the input prefix."""
+
+    key: str
+    size: int
+
+
+def scan(core: Core, job: Row, refuse_all: str | None) -> list[InputObject]:
+    """Reads all input of a job into `staged` and `refused`; raises JobFailed."""
+    location = S3Location.parse(job["input_uri"])
+    if core.settings.behaviour.input_prefix == "append_slash":
+        location = location.with_slash()
+    found = _listed(core, location)
+    lossless = json.loads(find(core, job["datastore_id"])["details"]).get("losslessStorageFormat", "HTJ2K")
+    encoder = codecs.encoder(lossless, core.settings.frames)
+    for each in found:
+        core.background.check()
+        if refuse_all is not None:
+            _refuse(core, job["id"], each.key, p10.Refused(refuse_all))
+            continue
+        try:
+            _read(core, job["id"], location.bucket, each, encoder)
+        except p10.Refused as refusal:
+            _refuse(core, job["id"], each.key, refusal)
+    return found
+
+
+def _refuse(core: Core, job_id: str, key: str, refusal: p10.Refused) -> None:
+    core.store.execute(
+        "INSERT INTO refused VALUES (?, ?, ?, ?)", job_id, key, refusal.exception_type, refusal.message
+    )
+
+
+def _listed(core: Core, location: S3Location) -> list[InputObject]:
+    """All objects in key order, without the empty objects that stand for folders."""
+    limits = core.settings.limits
+    found: list[InputObject] = []
+    folders: set[str] = set()
+    for each in _objects(core, location):
+        found.append(each)
+        folders.add(each.key.rpartition("/")[0])
+        if len(found) > limits.files_per_job:
+            raise JobFailed("FILE_COUNTS_LIMIT_EXCEEDED")
+        if len(folders) > limits.folders_per_job:
+            raise JobFailed("FOLDER_COUNTS_LIMIT_EXCEEDED")
+    if sum(each.size for each in found) > limits.bytes_per_job:
+        raise JobFailed("TOTAL_SIZE_LIMIT_EXCEEDED")
+    if not found and core.settings.behaviour.empty_prefix == "FAILED":
+        raise JobFailed("NO_FILES_FOUND")
+    return found
+
+
+def _objects(core: Core, location: S3Location) -> Iterator[InputObject]:
+    pages = core.s3.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=location.key)
+    for page in pages:
+        for entry in page.get("Contents", []):
+            if not (entry["Key"].endswith("/") and entry["Size"] == 0):
+                yield InputObject(entry["Key"], entry["Size"])
+
+
+def _read(core: Core, job_id: str, bucket: str, each: InputObject, encoder: codecs.Encoder) -> None:
+    if each.size > core.settings.limits.bytes_per_file:
+        raise p10.Refused(f"The file exceeds the maximum size of {core.settings.limits.bytes_per_file} bytes")
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spooled:
+        file = cast(BinaryIO, spooled)
+        with closing(core.s3.get_object(Bucket=bucket, Key=each.key)["Body"]) as body:
+            shutil.copyfileobj(body, file, 1 << 20)
+        file.seek(0)
+        part10 = p10.read(file)
+        _refuse_on_demand(core, part10)
+        decoded_size = core.settings.behaviour.frame_size == "decoded"
+        extracted = extract(part10, encoder, core.store.frames, decoded_size=decoded_size)
+        _stage(core, job_id, each.key, part10, extracted)
+
+
+def _refuse_on_demand(core: Core, part10: p10.Part10) -> None:
+    uid = part10.attribute("SOPInstanceUID")
+    fault = core.faults.take(RefuseInstance, lambda f: f.sop_instance_uid == uid)
+    if fault is not None:
+        raise p10.Refused(fault.message, fault.exception_type)
+
+
+def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Extracted) -> None:
+    rendered = part10.rendered
+    instance: dict[str, Any] = {"DICOM": rendered.instance, "DICOMVRs": rendered.vrs}
+    if core.settings.behaviour.pixel_data_key == "null" and part10.has_pixel_data:
+        rendered.instance["PixelData"] = None
+    if extracted.transfer_syntax:
+        instance["StoredTransferSyntaxUID"] = extracted.transfer_syntax
+        instance["ChecksumType"] = "COMPRESSED" if extracted.retained else "DECOMPRESSED"
+    document = pack(instance | {"ImageFrames": [frame.described for frame in extracted.frames]})
+    levels = {"Patient": rendered.patient, "Study": rendered.study, "Series": rendered.series}
+    warnings = [warning_codes.render(w) for w in [*_uid_warnings(part10), *extracted.warnings]]
+    with core.store.transaction() as db:
+        db.executemany(
+            "INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (f.id, extracted.blob, n, f.offset, f.length, f.transfer_syntax)
+                for n, f in enumerate(extracted.frames)
+            ],
+        )
+        db.execute(
+            "INSERT INTO staged (job_id, key, study_uid, series_uid, sop_uid, study_identity,"
+            " series_identity, levels, document, document_size, blob, warnings)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                job_id, key, part10.attribute("StudyInstanceUID"), part10.attribute("SeriesInstanceUID"),
+                part10.attribute("SOPInstanceUID"), _identity(part10, _STUDY_IDENTITY),
+                _identity(part10, _SERIES_IDENTITY), pack(levels), document, len(document), extracted.blob,
+                json.dumps(warnings),
+            ),
+        )  # fmt: skip
+
+
+def _identity(part10: p10.Part10, keywords: tuple[str, ...]) -> str:
+    """What the conflict test compares (developer guide, "Understanding import jobs")."""
+    return json.dumps([part10.attribute(keyword) for keyword in keywords])
+
+
+def _uid_warnings(part10: p10.Part10) -> list[warning_codes.Reason]:
+    uids = [part10.attribute(k) or "" for k in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
+    well_formed = all(len(uid) <= 64 and _VALID_UID.fullmatch(uid) for uid in uids)
+    return [] if well_formed else [warning_codes.INVALID_UID_FORMAT]
