@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 
+def answer_at_once(database: Database, client: SFNClient, ticket: Ticket) -> None:
+    """Answer the token of an execution that comes back for a slot it holds; refused, it came back again."""
+    if ticket.task_token and ticket.start_at:
+        slot = Slot(ticket_id=ticket.pk, attempt=ticket.attempt, start_at=ticket.start_at)
+        if executions.send_success(client, ticket.task_token, slot.model_dump_json()):
+            with database.transaction() as connection:
+                import_slots.mark_delivered(connection, ticket)
+
+
 def deliver(
     database: Database, client: SFNClient, datastore_id: str, granted: Sequence[Ticket]
 ) -> list[Ticket]:

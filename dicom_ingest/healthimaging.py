@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.steps import ImportState
-from dicom_ingest.errors import DataStoreGateClosedError, HealthImagingBusyError, ImportRefusedError
-from dicom_ingest.results import read_summary
+from dicom_ingest.errors import (
+    DataStoreGateClosedError,
+    HealthImagingBusyError,
+    ImportRefusedError,
+    ResultsNotYetWrittenError,
+)
+from dicom_ingest.results import ImportResults, read_results, read_summary
 
 if TYPE_CHECKING:
     from mypy_boto3_medical_imaging import HealthImagingClient
@@ -96,6 +101,35 @@ def find(client: HealthImagingClient, datastore_id: str, job_name: str) -> str |
                     if job.get("jobName") == job_name:
                         return job["jobId"]
     return None
+
+
+def find_started(client: HealthImagingClient, s3: S3Client, order: ImportOrder) -> str | None:
+    """The import that an earlier call with this token started: a live one, or one whose results lie in S3."""
+    live = find(client, order.datastore_id, order.job_name)
+    if live is not None:
+        return live
+    listed = s3.list_objects_v2(Bucket=order.bucket, Prefix=order.results_prefix, Delimiter="/")
+    for folder in listed.get("CommonPrefixes", []):
+        # results/…/{attempt}/{datastoreId}-DicomImport-{jobId}/
+        return folder["Prefix"].rstrip("/").rpartition("-")[2]
+    return None
+
+
+def results_of(
+    client: HealthImagingClient, s3: S3Client, datastore_id: str, state: ImportState
+) -> ImportResults:
+    """What an import that is over says of itself; nothing where it failed as a whole or vanished.
+
+    Raises:
+        ResultsNotYetWrittenError: it completed, but its manifest is not in S3 yet.
+    """
+    job = describe(client, datastore_id, state.import_id) if state.import_id else None
+    if job is None:
+        return ImportResults()
+    results = read_results(s3, job["outputS3Uri"])
+    if results is None and job["jobStatus"] == "COMPLETED":
+        raise ResultsNotYetWrittenError(f"import {state.import_id}: no manifest below {job['outputS3Uri']}")
+    return results or ImportResults()
 
 
 def describe(

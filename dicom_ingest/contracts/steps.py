@@ -144,9 +144,9 @@ class RecordImageSetsRequest(StepRequest):
 
 
 class ReleaseImportSlotRequest(StepRequest):
-    """Give the slot back; also after a failure, when there may be none."""
+    """Give the slot back; also after a failure, when the state may be the event alone and hold no slot."""
 
-    series_transfer: SeriesTransferRef | None = None
+    state: WorkflowState
 
 
 class ReleaseImportSlotReply(Message):

@@ -1,4 +1,4 @@
-"""What joins the pieces: names, event patterns, environment variables; read by the stack and the local runtime.
+"""What joins the pieces: names, event patterns, environments; read by the stack and the local runtime.
 
 Patterns are EventBridge's own: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
 """

@@ -148,7 +148,8 @@ def next_attempt(connection: Connection, pk: int, status: str, message: str | No
     row = connection.one(
         "UPDATE ahlijob SET state = 'STARTING', attempt = attempt + 1, import_id = NULL, "
         "import_status = NULL, client_token = NULL, "
-        "earlier_imports = earlier_imports || jsonb_build_object('attempt', attempt, 'import_id', import_id, 'status', CAST(:status AS text), 'message', CAST(:message AS text)) "
+        "earlier_imports = earlier_imports || jsonb_build_object('attempt', attempt, "
+        "'import_id', import_id, 'status', CAST(:status AS text), 'message', CAST(:message AS text)) "
         "WHERE pk = :pk AND state = 'RUNNING' RETURNING attempt",
         pk=pk,
         status=status,

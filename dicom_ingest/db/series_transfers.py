@@ -7,7 +7,7 @@ from typing import Any
 
 from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.contracts.steps import OutcomeState, SeriesTransferRef
 from dicom_ingest.db.connection import Connection
 from dicom_ingest.errors import ClaimLostError
 
@@ -57,6 +57,12 @@ SET outcome = :outcome, outcome_detail = :detail, datastore_id = :datastore_id, 
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
 RETURNING pk
+"""
+
+_FAIL = """
+UPDATE series_transfer SET outcome = :outcome, outcome_detail = :detail, datastore_id = :datastore_id
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
 """
 
 _OVER = """
@@ -137,6 +143,42 @@ def finish(
     )
     if row is None:
         raise ClaimLostError(f"series transfer {ref.transfer_id} of {ref.series_instance_uid}")
+
+
+def finish_unless_lost(
+    connection: Connection,
+    ref: SeriesTransferRef,
+    execution: str,
+    outcome: OutcomeState,
+    datastore_id: str | None,
+) -> None:
+    """Write a failure, unless another execution owns it by now: that one will say how it ends."""
+    connection.run(
+        _FAIL,
+        **_mine(ref, execution),
+        outcome=outcome.name.value,
+        detail=outcome.detail,
+        datastore_id=datastore_id,
+    )
+
+
+def claimed_by(connection: Connection, event: SeriesComplete, execution: str) -> SeriesTransferRef | None:
+    """The claim of an execution that failed before it could say so; None where it never got one."""
+    row = connection.one(
+        "SELECT fence FROM series_transfer WHERE transfer_id = :transfer_id "
+        "AND series_instance_uid = :series AND owner_execution = :execution",
+        transfer_id=event.transfer_id,
+        series=event.series_instance_uid,
+        execution=execution,
+    )
+    if row is None:
+        return None
+    return SeriesTransferRef(
+        transfer_id=event.transfer_id,
+        series_instance_uid=event.series_instance_uid,
+        correlation_id=event.correlation_id,
+        fence=row["fence"],
+    )
 
 
 def over(connection: Connection, ref: SeriesTransferRef, execution: str) -> bool:

@@ -54,3 +54,12 @@ FROM series_transfer t
 LEFT JOIN LATERAL (
     SELECT * FROM ahlijob a WHERE a.series_transfer_pk = t.pk ORDER BY a.pk DESC LIMIT 1
 ) j ON true;
+
+-- What an operator sees under the same name: everything but the tokens that answer executions.
+CREATE SCHEMA operator_views;
+CREATE VIEW operator_views.ahlijob AS
+SELECT pk, datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority, state, outcome, status,
+    owner_execution, fence, attempt, client_token, job_name, import_id, import_status, results_prefix, message,
+    created_at, granted_at, start_at, delivered_at, starting_at, running_at, import_over_at, orphaned_at, over_at,
+    earlier_imports
+FROM public.ahlijob;

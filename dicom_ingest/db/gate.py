@@ -1,0 +1,27 @@
+"""The gate of a data store: closed while the store itself is broken, so that no night's queue is burnt."""
+
+from __future__ import annotations
+
+from dicom_ingest.db.connection import Connection
+
+
+def close(connection: Connection, datastore_id: str, reason: str) -> None:
+    """No grants until a start or a probe finds the data store well."""
+    connection.run(
+        "UPDATE semaphore SET gate = 'CLOSED', gate_reason = :reason, "
+        "gate_closed_at = COALESCE(gate_closed_at, clock_timestamp()), updated_at = clock_timestamp() "
+        "WHERE datastore_id = :datastore_id",
+        datastore_id=datastore_id,
+        reason=reason,
+    )
+
+
+def open_again(connection: Connection, datastore_id: str) -> bool:
+    """The data store is well; False where the gate was open already."""
+    row = connection.one(
+        "UPDATE semaphore SET gate = 'OPEN', gate_reason = NULL, gate_closed_at = NULL, "
+        "updated_at = clock_timestamp() WHERE datastore_id = :datastore_id AND gate = 'CLOSED' "
+        "RETURNING datastore_id",
+        datastore_id=datastore_id,
+    )
+    return row is not None

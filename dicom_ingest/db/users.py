@@ -1,0 +1,27 @@
+"""Database users: one per function, and the operator, each with no more than it needs."""
+
+from __future__ import annotations
+
+from dicom_ingest.contracts.steps import DatabaseUser
+from dicom_ingest.db.connection import Connection
+
+# Names are checked by the message's pattern: letters, digits and underscores only.
+
+
+def ensure(connection: Connection, user: DatabaseUser) -> None:
+    """Create the user or bring it up to date; signing in is IAM's business where the server knows it."""
+    known = connection.one("SELECT FROM pg_roles WHERE rolname = :name", name=user.name)
+    if known is None:
+        connection.run(f"CREATE ROLE {user.name} LOGIN")
+    connection.run(f"ALTER ROLE {user.name} CONNECTION LIMIT {user.connection_limit}")
+    if user.role == "ingest":
+        if connection.one("SELECT FROM pg_roles WHERE rolname = 'rds_iam'") is not None:
+            connection.run(f"GRANT rds_iam TO {user.name}")
+        connection.run(f"GRANT USAGE ON SCHEMA public TO {user.name}")
+        connection.run(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {user.name}")
+    else:
+        connection.run(f"GRANT USAGE ON SCHEMA public, operator_views TO {user.name}")
+        connection.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA public, operator_views TO {user.name}")
+        # Task tokens answer executions; an operator sees the table through a view without them.
+        connection.run(f"REVOKE SELECT ON public.ahlijob FROM {user.name}")
+        connection.run(f"ALTER ROLE {user.name} SET search_path = operator_views, public")

@@ -1,0 +1,33 @@
+"""AcquireImportSlot: take a place in the queue; the slot itself comes as the answer to the task token."""
+
+from __future__ import annotations
+
+from dicom_ingest import clients
+from dicom_ingest.contracts.outcomes import TicketState
+from dicom_ingest.contracts.steps import AcquireImportSlotReply, AcquireImportSlotRequest
+from dicom_ingest.db import import_slots
+from dicom_ingest.db.connection import database
+from dicom_ingest.delivery import answer_at_once, deliver
+from dicom_ingest.settings import settings
+from dicom_ingest.step import step
+
+
+def acquire_import_slot(request: AcquireImportSlotRequest) -> AcquireImportSlotReply:
+    """Queue for a slot and run the grant step; who holds one already is answered at once.
+
+    Raises:
+        ClaimLostError, DatabaseAwayError, DatabaseConflictError
+    """
+    datastore_id = settings().datastore_id or ""
+    with database().transaction() as connection:
+        ticket = import_slots.acquire(
+            connection, request.series_transfer, request.execution_arn, datastore_id, request.task_token
+        )
+        granted = import_slots.grant(connection, datastore_id)
+    if ticket.state is not TicketState.WAITING:
+        answer_at_once(database(), clients.stepfunctions(), ticket)
+    deliver(database(), clients.stepfunctions(), datastore_id, granted)
+    return AcquireImportSlotReply(ticket_id=ticket.pk, state=ticket.state.value)
+
+
+handler = step(acquire_import_slot)

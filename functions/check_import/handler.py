@@ -1,0 +1,24 @@
+"""CheckImport: ask HealthImaging once how the import stands, and when to ask again."""
+
+from __future__ import annotations
+
+from dicom_ingest import clients
+from dicom_ingest.contracts.steps import CheckImportRequest, ImportState
+from dicom_ingest.healthimaging import examine
+from dicom_ingest.settings import settings
+from dicom_ingest.step import step
+
+
+def check_import(request: CheckImportRequest) -> ImportState:
+    """The import as it stands now.
+
+    Raises:
+        HealthImagingBusyError, DataStoreGateClosedError
+    """
+    known = request.import_
+    if known.status == "NOT_NEEDED":
+        return known
+    return examine(clients.medical_imaging(), clients.s3(), settings().datastore_id or "", known)
+
+
+handler = step(check_import)

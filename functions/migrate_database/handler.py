@@ -1,0 +1,29 @@
+"""MigrateDatabase: bring the index to this release's schema; run by every deploy, never a drop."""
+
+from __future__ import annotations
+
+from dicom_ingest.contracts.steps import MigrateDatabaseReply, MigrateDatabaseRequest
+from dicom_ingest.db import import_slots, migrate, users
+from dicom_ingest.db.connection import database
+from dicom_ingest.step import step
+
+
+def migrate_database(request: MigrateDatabaseRequest) -> MigrateDatabaseReply:
+    """Apply missing migrations, set users and semaphore as configured; deleting a stack changes nothing.
+
+    Raises:
+        DatabaseAwayError, DatabaseConflictError
+    """
+    if request.RequestType == "Delete":
+        return MigrateDatabaseReply(applied=[], version="")
+    applied = migrate.migrate(database())
+    properties = request.ResourceProperties
+    with database().transaction() as connection:
+        for user in properties.database_users:
+            users.ensure(connection, user)
+        if properties.semaphore is not None:
+            import_slots.configure(connection, properties.semaphore)
+    return MigrateDatabaseReply(applied=applied, version=migrate.migration_names()[-1])
+
+
+handler = step(migrate_database)

@@ -1,0 +1,42 @@
+"""RecordImageSets: read the import's own results and write which image sets hold the series."""
+
+from __future__ import annotations
+
+from dicom_ingest import clients
+from dicom_ingest.contracts.steps import ImportState, OutcomeState, RecordImageSetsRequest
+from dicom_ingest.db import imports, ingest
+from dicom_ingest.db.connection import database
+from dicom_ingest.healthimaging import results_of
+from dicom_ingest.metrics import count
+from dicom_ingest.settings import settings
+from dicom_ingest.step import step
+
+
+def record_image_sets(request: RecordImageSetsRequest) -> OutcomeState:
+    """Write image sets, a verdict per instance, and the outcome.
+
+    Raises:
+        ClaimLostError, ResultsNotYetWrittenError, HealthImagingBusyError, DataStoreGateClosedError,
+        DatabaseAwayError, DatabaseConflictError
+    """
+    outcome = _record(request, request.import_)
+    count("SeriesOver", outcome=outcome.name.value)
+    return outcome
+
+
+def _record(request: RecordImageSetsRequest, state: ImportState) -> OutcomeState:
+    ref, execution, datastore_id = (
+        request.series_transfer,
+        request.execution_arn,
+        settings().datastore_id or "",
+    )
+    needed = state.status != "NOT_NEEDED"
+    results = results_of(clients.medical_imaging(), clients.s3(), datastore_id, state) if needed else None
+    with database().transaction() as connection:
+        ticket = imports.ticket(connection, ref, execution, request.slot.ticket_id)
+        if results is None:
+            return ingest.record_not_needed(connection, ref, execution, ticket, datastore_id)
+        return ingest.record_import(connection, ref, execution, ticket, datastore_id, state, results)
+
+
+handler = step(record_image_sets)
