@@ -1,0 +1,190 @@
+"""The whole pipeline on this machine: starts every part, watches them, stops them in order.
+
+A twin to try, develop and test on, not an archive: it starts empty, in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Any
+from uuid import uuid4
+
+from typing_extensions import Self
+
+from dicom_ingest.contracts.steps import MigrateDatabaseRequest, MigrationProperties
+from local import parts, resources, wiring
+from local.background import Background
+from local.clients import Clients
+from local.databases import create_database, drop_database
+from local.invoke import invoke
+from local.options import Options
+from local.part import Part, PartFailedError
+from local.postgres import Postgres
+from local.pump import Batches, Pump
+from local.state import RunState, own_folder
+from local.status_changes import StatusChanges
+
+STATUS_SECONDS = 1.0
+
+
+class Runtime:
+    """One run: a context manager. `state` says where everything is, `clients` reach it."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.names = options.names
+        self.datastore_id = uuid4().hex
+        self.postgres: Postgres | None = None
+        self.clients: Clients
+        self.state: RunState
+        self.parts: dict[str, Part] = {}
+        self._threads: list[Background] = []
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def _start(self) -> None:
+        self.options.check()
+        self.folder = self._exit.enter_context(own_folder(self.options))
+        with ThreadPoolExecutor(thread_name_prefix="start") as threads:
+            database = threads.submit(self._start_database)
+            aws_url = self._start_aws()
+            healthimaging = threads.submit(self._start_healthimaging, aws_url)
+            made = [
+                threads.submit(resources.create_bucket, self.clients, self.names),
+                threads.submit(resources.create_state_machine, self.clients, self.names, self._definition()),
+            ]
+            queues = resources.create_queues(self.clients, self.names)
+            resources.create_events(self.clients, self.names, self.datastore_id)
+            addresses = wiring.endpoints(aws_url, healthimaging.result())
+            functions = wiring.function_table(self.names, database.result(), self.datastore_id, addresses)
+            resources.deploy_functions(aws_url, functions)
+            made.append(threads.submit(self._migrate))
+            for future in made:
+                future.result()
+        self._start_threads(queues)
+        edge = self._start_edge(aws_url) if self.options.with_edge else {}
+        self.state = RunState(
+            name=self.options.name,
+            pid=os.getpid(),
+            started_at=datetime.now(UTC),
+            folder=self.folder,
+            stack=self.names.stack,
+            edge=self.options.config.edge_name(self.options.edge_name),
+            bucket=self.names.bucket,
+            aws_url=aws_url,
+            healthimaging_url=healthimaging.result(),
+            datastore_id=self.datastore_id,
+            database_url=database.result(),
+            state_machine_arn=self.names.state_machine_arn,
+            dead_letters_url=queues.dead_letters,
+            dicom_host=self.options.edge_host if edge else None,
+            dicom_port=edge.get("dicom_port"),
+            health_port=edge.get("health_port"),
+            parts={name: part.pid for name, part in self.parts.items() if part.pid},
+        )
+        self.state.write()
+
+    def _definition(self) -> str:
+        text = self.options.definition.read_text(encoding="utf-8")
+        return wiring.definition(text, wiring.substitutions(self.names))
+
+    def _start_part(self, part: Part) -> Part:
+        part.start()
+        self.parts[part.name] = part
+        self._exit.callback(part.stop)
+        return part
+
+    def _start_database(self) -> str:
+        """The URL of this run's own database."""
+        admin_url = self.options.database_url
+        if admin_url is None:
+            self.postgres = self._exit.enter_context(Postgres())
+            return create_database(self.postgres.admin_url, self.options.config.db_config.db_name)
+        name = f"dicom_ingest_{self.options.name.replace('-', '_')}_{uuid4().hex[:8]}"
+        self._exit.callback(drop_database, admin_url, name)
+        return create_database(admin_url, name)
+
+    def _start_aws(self) -> str:
+        part = self._start_part(parts.aws(self.options, self.folder))
+        url = str(part.wait_ready_file()["url"])
+        self.clients = Clients(url)
+        self._exit.callback(self.clients.close)
+        return url
+
+    def _start_healthimaging(self, aws_url: str) -> str:
+        part = self._start_part(parts.healthimaging(self.options, self.folder, aws_url, self.datastore_id))
+        return part.wait_line(parts.HEALTHIMAGING_LISTENS)[1]
+
+    def _start_edge(self, aws_url: str) -> dict[str, Any]:
+        return self._start_part(parts.edge(self.options, self.folder, aws_url)).wait_ready_file()
+
+    def _migrate(self) -> None:
+        properties = MigrationProperties(semaphore=self.options.semaphore(self.datastore_id))
+        request = MigrateDatabaseRequest(RequestType="Create", ResourceProperties=properties)
+        self.invoke("migrate_database", request.model_dump(mode="json"))
+
+    def _start_threads(self, queues: resources.Queues) -> None:
+        pump = Pump(self.clients, queues.executions, self.names.state_machine_arn)
+        batches = Batches(
+            self.clients, queues.status_changes, lambda event: self.invoke("reclaim_import_slots", event)
+        )
+        changes = StatusChanges(self.clients, self.names.state_machine_arn)
+        turns: dict[str, tuple[Callable[[], None], float]] = {
+            "pump": (pump.turn, 0),
+            "status-change-queue": (batches.turn, 0),
+            "status-changes": (changes.turn, STATUS_SECONDS),
+            "reclaim": (partial(self.invoke, "reclaim_import_slots", {}), self.options.reclaim_seconds),
+            "audit": (partial(self.invoke, "audit_uploads", {}), self.options.audit_seconds),
+        }
+        for name, (turn, pause) in turns.items():
+            thread = Background(name, turn, pause)
+            thread.start()
+            self._threads.append(thread)
+        self._exit.callback(self._stop_threads)
+
+    def _stop_threads(self) -> None:
+        # All are told first: most are waiting for a queue.
+        for thread in self._threads:
+            thread.tell()
+        for thread in self._threads:
+            thread.stop()
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Invoke one of our functions; see `local.invoke`."""
+        return invoke(self.clients, self.names.function(function), event)
+
+    def check(self) -> None:
+        """Is every part alive?
+
+        Raises:
+            PartFailedError: one is not; the message names it.
+        """
+        for part in self.parts.values():
+            if part.ended is not None:
+                raise part.failure()
+        if self.postgres is not None and self.postgres.pid is None:
+            raise PartFailedError(f"postgres ended by itself, see {self.postgres.log}")
+        for thread in self._threads:
+            if thread.error is not None:
+                raise PartFailedError(f"{thread.name} ended by itself: {thread.error!r}") from thread.error
