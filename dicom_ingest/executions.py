@@ -14,6 +14,8 @@ REFUSED = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 def is_running(client: SFNClient, execution_arn: str) -> bool:
     """Whether an execution still runs; one that Step Functions does not know any more does not."""
+    if not execution_arn.startswith("arn:"):
+        return False  # a pass of reclaim_import_slots: it is over when its transaction is
     try:
         return client.describe_execution(executionArn=execution_arn)["status"] in (
             "RUNNING",
@@ -34,3 +36,9 @@ def send_success(client: SFNClient, task_token: str, output: str) -> bool:
             return False
         raise
     return True
+
+
+def any_running(client: SFNClient, state_machine_arn: str) -> bool:
+    """Whether any execution of the workflow runs."""
+    listed = client.list_executions(stateMachineArn=state_machine_arn, statusFilter="RUNNING", maxResults=1)
+    return bool(listed["executions"])

@@ -132,6 +132,16 @@ def results_of(
     return results or ImportResults()
 
 
+def is_well(client: HealthImagingClient, datastore_id: str) -> bool:
+    """Whether the data store answers and takes imports: the probe that opens its gate."""
+    try:
+        with translated_errors():
+            answer = client.get_datastore(datastoreId=datastore_id)
+    except DataStoreGateClosedError:
+        return False
+    return answer["datastoreProperties"]["datastoreStatus"] == "ACTIVE"
+
+
 def describe(
     client: HealthImagingClient, datastore_id: str, import_id: str
 ) -> DICOMImportJobPropertiesTypeDef | None:

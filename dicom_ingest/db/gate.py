@@ -25,3 +25,12 @@ def open_again(connection: Connection, datastore_id: str) -> bool:
         datastore_id=datastore_id,
     )
     return row is not None
+
+
+def is_closed(connection: Connection, datastore_id: str) -> bool:
+    """Whether trouble with the data store stops all grants."""
+    row = connection.one(
+        "SELECT gate = 'CLOSED' AS closed FROM semaphore WHERE datastore_id = :datastore_id",
+        datastore_id=datastore_id,
+    )
+    return bool(row and row["closed"])

@@ -1,0 +1,108 @@
+"""What nobody watches any more: tickets whose execution is gone, and series it left open.
+
+It takes over as an execution would (a claim with a higher fence), so every write is the workflow's own.
+It asks Step Functions and HealthImaging before it frees anything, and never frees on a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from dicom_ingest import executions, healthimaging
+from dicom_ingest.contracts.outcomes import Outcome, TicketState
+from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
+from dicom_ingest.db import import_slots, imports, ingest, leftovers, series_transfers
+from dicom_ingest.db.connection import Connection, Database
+from dicom_ingest.db.leftovers import Leftover
+from dicom_ingest.healthimaging import ImportOrder
+
+if TYPE_CHECKING:
+    from mypy_boto3_medical_imaging import HealthImagingClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+GRACE_SECONDS = 180
+"""Longer than any function of the workflow runs: a stopped execution does not stop its last Lambda."""
+
+
+@dataclass(frozen=True)
+class Reclaimer:
+    """The clients and names that a pass needs."""
+
+    database: Database
+    stepfunctions: SFNClient
+    medical_imaging: HealthImagingClient
+    s3: S3Client
+    datastore_id: str
+    bucket: str
+
+    def settle(self, leftover: Leftover) -> str:
+        """Do what is certain about one leftover: ``left``, ``freed`` or ``recorded``."""
+        if executions.is_running(self.stepfunctions, leftover.owner_execution):
+            return "left"
+        with self.database.transaction() as connection:
+            aged = leftovers.mark(connection, leftover, GRACE_SECONDS)
+        if not aged:
+            return "left"
+        import_id = leftover.import_id or self._started(leftover)
+        if import_id is None:
+            return self._free(leftover)
+        return self._record(leftover, import_id)
+
+    def _started(self, leftover: Leftover) -> str | None:
+        """The import that its last StartImport may have started without being able to say so."""
+        if leftover.state is not TicketState.STARTING or not leftover.job_name:
+            return None
+        order = ImportOrder(
+            datastore_id=self.datastore_id,
+            role_arn="",
+            bucket=self.bucket,
+            prefix=leftover.prefix,
+            results_prefix=leftover.results_prefix or "",
+            client_token=leftover.client_token or "",
+            job_name=leftover.job_name,
+        )
+        found = healthimaging.find_started(self.medical_imaging, self.s3, order)
+        if found is not None and leftover.ticket_id is not None:
+            with self.database.transaction() as connection:
+                imports.running(connection, leftover.ticket_id, found, "SUBMITTED")
+        return found
+
+    def _free(self, leftover: Leftover) -> str:
+        """No import was started: end ticket and series, saying so."""
+        words = "its execution ended before an import was started; replay its event to try again"
+        with self.database.transaction() as connection:
+            ref, me = self._take_over(connection, leftover)
+            if ref is None:
+                return "left"
+            if leftover.outcome is None:
+                series_transfers.finish(
+                    connection, ref, me, Outcome.FAILED, detail=words, datastore_id=self.datastore_id
+                )
+            if leftover.ticket_id is not None:
+                leftovers.cancel(connection, leftover.ticket_id, words)
+            series_transfers.over(connection, ref, me)
+        return "freed"
+
+    def _record(self, leftover: Leftover, import_id: str) -> str:
+        """Record an import that ended while nobody watched, and give its slot back."""
+        known = ImportState(import_id=import_id, status="SUBMITTED", attempt=leftover.attempt, retried=True)
+        state = healthimaging.examine(self.medical_imaging, self.s3, self.datastore_id, known)
+        if state.status in ("SUBMITTED", "IN_PROGRESS"):
+            return "left"
+        results = healthimaging.results_of(self.medical_imaging, self.s3, self.datastore_id, state)
+        with self.database.transaction() as connection:
+            ref, me = self._take_over(connection, leftover)
+            if ref is None or leftover.ticket_id is None:
+                return "left"
+            ticket = imports.ticket(connection, ref, me, leftover.ticket_id)
+            ingest.record_import(connection, ref, me, ticket, self.datastore_id, state, results)
+            import_slots.release(connection, ref, me)
+            series_transfers.over(connection, ref, me)
+        return "recorded"
+
+    def _take_over(self, connection: Connection, leftover: Leftover) -> tuple[SeriesTransferRef | None, str]:
+        me = f"reclaim_import_slots/{uuid4()}"
+        return leftovers.take_over(connection, leftover, me), me

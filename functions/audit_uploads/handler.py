@@ -1,0 +1,24 @@
+"""AuditUploads: compare S3 with the index; every difference comes with the command that mends it."""
+
+from __future__ import annotations
+
+from dicom_ingest import audit, clients
+from dicom_ingest.contracts.steps import AuditUploadsReply, AuditUploadsRequest
+from dicom_ingest.db.connection import database
+from dicom_ingest.metrics import count
+from dicom_ingest.settings import settings
+from dicom_ingest.step import step
+
+
+def audit_uploads(request: AuditUploadsRequest) -> AuditUploadsReply:
+    """Manifests without a row, and objects older than a day without a manifest.
+
+    Raises:
+        DatabaseAwayError, DatabaseConflictError
+    """
+    reply = audit.compare(database(), clients.s3(), settings().bucket, settings().stack, request.days)
+    count("AuditFindings", len(reply.findings))
+    return reply
+
+
+handler = step(audit_uploads)
