@@ -43,6 +43,10 @@ class Background:
             self._clock.wait(seconds, self.stop)
         self.check()
 
+    def wait_until(self, moment: float) -> None:
+        """Lets modelled time pass up to a moment; raises Closing."""
+        self.wait(moment - self._clock.now())
+
     def check(self) -> None:
         """Raises Closing when the emulator closes."""
         if self.stop.is_set():

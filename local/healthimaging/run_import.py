@@ -34,28 +34,29 @@ def resume(core: Core) -> None:
 
 
 def _run(core: Core, job_id: str) -> None:
-    core.background.wait(core.settings.timing.submitted)
     job = require(core, job_id)
+    began = job["submitted_at"] + core.settings.timing.submitted
+    core.background.wait_until(began)
     if job["status"] == "SUBMITTED":
         core.store.execute("UPDATE job SET status = 'IN_PROGRESS' WHERE id = ?", job_id)
         announce(core, job_id, "Import Job In Progress")
     fault = core.faults.take(JobFault, lambda f: f.job_name in (None, job["name"]))
     try:
         if not job["organised"]:
-            _import(core, job, fault)
+            _import(core, job, began, fault)
         late = _finish_output(core, job, fault)
     except JobFailed as failure:
         _end(core, job_id, "FAILED", str(failure))
     except (ClientError, BotoCoreError) as error:
         _end(core, job_id, "FAILED", f"DICOM import job has failed. {_reason(error)}")
     else:
-        _end(core, job_id, "COMPLETED", None)
+        ended_at = _end(core, job_id, "COMPLETED", None)
         if late is not None:
-            core.background.wait(late)
+            core.background.wait_until(ended_at + late)
             write_report(core, job)
 
 
-def _import(core: Core, job: Row, fault: JobFault | None) -> None:
+def _import(core: Core, job: Row, began: float, fault: JobFault | None) -> None:
     effect = fault.effect if fault else None
     if fault and effect == "stuck":
         core.faults.hold(job["id"], core.background.stop)
@@ -63,10 +64,9 @@ def _import(core: Core, job: Row, fault: JobFault | None) -> None:
     if fault and effect == "fail":
         raise JobFailed(fault.message)
     core.s3.head_bucket(Bucket=S3Location.parse(job["output_uri"]).bucket)
-    began = core.clock.now()
     with core.work:
         files = scan(core, job, fault.message if fault and effect == "refuse_all" else None)
-    core.background.wait(_duration(core, files) - (core.clock.now() - began))
+    core.background.wait_until(began + _duration(core, files))
     while True:
         try:
             organise(core, job)
@@ -102,11 +102,13 @@ def _reason(error: ClientError | BotoCoreError) -> str:
     return type(error).__name__
 
 
-def _end(core: Core, job_id: str, status: str, message: str | None) -> None:
+def _end(core: Core, job_id: str, status: str, message: str | None) -> float:
+    now = core.clock.now()
     core.store.execute(
         "UPDATE job SET status = ?, ended_at = ?, message = ? WHERE id = ?",
-        status, core.clock.now(), message, job_id,
+        status, now, message, job_id,
     )  # fmt: skip
     if status == "FAILED":
         forget_staged(core, job_id)
     announce(core, job_id, "Import Job Completed" if status == "COMPLETED" else "Import Job Failed")
+    return now
