@@ -94,12 +94,13 @@ def acquire(
     return _ticket(row)
 
 
-# Plain FOR UPDATE, waiting: with SKIP LOCKED here two grant steps can each see the other's work undone,
-# and a waiter would sleep beside a free slot.
+# A plain lock, waiting: with SKIP LOCKED here two grant steps can each see the other's work undone, and a
+# waiter would sleep beside a free slot. NO KEY: a ticket's foreign key holds a KEY SHARE lock on this row
+# since its INSERT, which a full FOR UPDATE would wait for: two acquires would deadlock.
 _LOCK = """
 SELECT capacity, start_rate, start_burst, next_start, paused OR gate = 'CLOSED' AS shut,
        COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS now
-FROM semaphore WHERE datastore_id = :datastore_id FOR UPDATE
+FROM semaphore WHERE datastore_id = :datastore_id FOR NO KEY UPDATE
 """
 
 _HOLDERS = """
