@@ -1,0 +1,56 @@
+"""The artifacts that the stack uploads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdk.packaging.slices import files_below, publish, stage
+from cdk.packaging.wheels import LAMBDA_PLATFORM, LAMBDA_PYTHON, Lock
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Folders for CDK assets. Without `dependencies` the layer is empty: to look at, not to deploy."""
+
+    root: Path = ROOT
+    build: Path = ROOT / ".local" / "cdk"
+    dependencies: bool = True
+
+    @property
+    def lock(self) -> Lock:
+        """The lock that dependencies come from."""
+        return Lock(self.root, self.build / "dependencies")
+
+    def code_layer(self) -> str:
+        """`dicom_ingest/` where a Lambda looks for packages."""
+        return str(stage(files_below(self.root, "dicom_ingest", under="python/"), self.build / "slices"))
+
+    def function(self, name: str) -> str:
+        """`functions/__init__.py` and the function's own folder."""
+        files = files_below(self.root, "functions/__init__.py", f"functions/{name}")
+        return str(stage(files, self.build / "slices"))
+
+    def dependency_layer(self) -> str:
+        """The locked group `functions` for Lambda.
+
+        Raises:
+            DependencyError: see Lock.installed.
+        """
+        if not self.dependencies:
+            return str(self._empty())
+        installed = self.lock.installed("functions", LAMBDA_PLATFORM, LAMBDA_PYTHON)
+        files = files_below(installed, *sorted(p.name for p in installed.iterdir()), under="python/")
+        return str(stage(files, self.build / "slices"))
+
+    def _empty(self) -> Path:
+        target = self.build / "slices" / "without-dependencies"
+        if target.exists():
+            return target
+
+        def fill(folder: Path) -> None:
+            (folder / "README").write_text("Synthesised without dependencies; not for deployment.\n")
+
+        return publish(target, fill)

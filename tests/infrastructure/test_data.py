@@ -1,0 +1,162 @@
+"""What must survive: bucket, database, data store, key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.infrastructure.template import Template
+
+RETAINED = ("AWS::S3::Bucket", "AWS::HealthImaging::Datastore", "AWS::KMS::Key")
+
+
+def test_production_keeps_its_data_when_the_stack_goes(default: Template) -> None:
+    for kind in RETAINED:
+        policies = {r["DeletionPolicy"] for r in default.resources(kind).values()}
+        assert policies == {"Retain"}, kind
+    (cluster,) = default.resources("AWS::RDS::DBCluster").values()
+    assert cluster["DeletionPolicy"] == cluster["UpdateReplacePolicy"] == "Snapshot"
+    assert cluster["Properties"]["DeletionProtection"] is True
+
+
+def test_development_leaves_nothing_behind(template: Callable[[str], Template]) -> None:
+    dev = template("dev")
+    kept = [
+        path
+        for path, resource in ((dev.paths[i], r) for i, r in dev.body["Resources"].items())
+        if resource.get("DeletionPolicy", "Delete") != "Delete"
+    ]
+    assert kept == []
+    assert dev.properties("AWS::RDS::DBCluster")["DeletionProtection"] is False
+    assert len(dev.resources("Custom::S3AutoDeleteObjects")) == 2
+
+
+def test_the_bucket_speaks_tls_only(default: Template) -> None:
+    policy = default.properties("AWS::S3::BucketPolicy", "data/bucket/Policy")["PolicyDocument"]
+    denied = [s for s in default.statements(policy) if s.effect == "Deny" and s.actions == ("s3:*",)]
+    assert {"Bool": {"aws:SecureTransport": "false"}} in [s.conditions for s in denied]
+    assert {"NumericLessThan": {"s3:TlsVersion": "1.2"}} in [s.conditions for s in denied]
+    assert all(s.principals == ("*",) for s in denied)
+
+
+def test_nobody_overwrites_what_an_edge_uploaded(default: Template) -> None:
+    policy = default.properties("AWS::S3::BucketPolicy", "data/bucket/Policy")["PolicyDocument"]
+    (rule,) = [s for s in default.statements(policy) if s.actions == ("s3:PutObject",)]
+    assert rule.effect == "Deny"
+    assert rule.resources == (
+        "<data/bucket.Arn>/dicom-ingest-*",
+        "<data/bucket.Arn>/manifests/dicom-ingest-*",
+    )
+    assert rule.conditions == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+
+
+def test_the_bucket_is_versioned_encrypted_logged_and_private(default: Template) -> None:
+    bucket = default.properties("AWS::S3::Bucket", "data/bucket")
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["BucketKeyEnabled"] is True
+    encryption = rule["ServerSideEncryptionByDefault"]
+    assert default.text(encryption["KMSMasterKeyID"]) == "<data/key.Arn>"
+    assert default.text(bucket["LoggingConfiguration"]["DestinationBucketName"]) == "<data/access-log>"
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_only_results_and_old_versions_ever_expire(default: Template) -> None:
+    bucket = default.properties("AWS::S3::Bucket", "data/bucket")
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    assert {r.get("Prefix") for r in rules if "ExpirationInDays" in r} == {"results/"}
+    assert not [r for r in rules if "Transitions" in r]
+
+
+def test_operators_find_the_names_they_know(default: Template) -> None:
+    assert "IEPbucketsIEPDICOMbucket" in default.body["Resources"]
+    assert "IEPAuroraDB" in default.body["Resources"]
+    assert [i for i in default.body["Resources"] if i.startswith("dicomingestIEPAurora")]
+    outputs = default.outputs()
+    assert outputs["DicomBucket"] == "<data/bucket>"
+    assert outputs["DatabaseSecret"] == "<data/database/secret>"
+
+
+def test_aurora_sleeps_and_signs_in_with_iam(default: Template) -> None:
+    cluster = default.properties("AWS::RDS::DBCluster")
+    assert cluster["ServerlessV2ScalingConfiguration"] == {
+        "MinCapacity": 0,
+        "MaxCapacity": 16,
+        "SecondsUntilAutoPause": 1200,
+    }
+    assert cluster["EnableIAMDatabaseAuthentication"] is True
+    assert cluster["EnableHttpEndpoint"] is True
+    assert cluster["StorageEncrypted"] is True
+    assert cluster["DatabaseName"] == "dicomindex"
+    parameters = default.properties("AWS::RDS::DBClusterParameterGroup")["Parameters"]
+    assert parameters == {"rds.force_ssl": "1", "idle_session_timeout": "90000"}
+
+
+def test_a_floor_above_zero_switches_the_pause_off_and_says_so(template: Callable[[str], Template]) -> None:
+    full = template("full")
+    cluster = full.properties("AWS::RDS::DBCluster")
+    assert cluster["ServerlessV2ScalingConfiguration"] == {"MinCapacity": 2, "MaxCapacity": 32}
+    metadata = (full.folder / f"{full.stack}.metadata.json").read_text()
+    assert "db_engine_pause has no effect" in metadata
+
+
+def test_without_import_there_is_no_data_store_and_no_endpoint_for_it(
+    template: Callable[[str], Template],
+) -> None:
+    off = template("no-import")
+    assert not off.resources("AWS::HealthImaging::Datastore")
+    endpoints = off.resources("AWS::EC2::VPCEndpoint")
+    assert not [path for path in endpoints if "imaging" in path]
+
+
+def test_healthimaging_may_use_the_import_role_for_our_data_store_only(default: Template) -> None:
+    role = default.properties("AWS::IAM::Role", "data/image-store/import-role")
+    (trust,) = default.statements(role["AssumeRolePolicyDocument"])
+    assert trust.principals == ("medical-imaging.amazonaws.com",)
+    assert trust.conditions == {
+        "StringEquals": {"aws:SourceAccount": "<AccountId>"},
+        "ArnLike": {"aws:SourceArn": "<data/image-store/datastore.DatastoreArn>"},
+    }
+
+
+@pytest.mark.parametrize("name", ["default", "no-import"])
+def test_nothing_in_the_vpc_reaches_the_internet(name: str, template: Callable[[str], Template]) -> None:
+    for kind in ("AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"):
+        assert not template(name).resources(kind), kind
+
+
+def test_the_vpc_has_the_configured_block(template: Callable[[str], Template]) -> None:
+    assert template("default").properties("AWS::EC2::VPC")["CidrBlock"] == "10.31.0.0/16"
+    assert template("edges").properties("AWS::EC2::VPC")["CidrBlock"] == "10.9.0.0/24"
+
+
+def test_the_services_that_need_the_key_are_admitted(default: Template) -> None:
+    key = default.properties("AWS::KMS::Key")
+    assert key["EnableKeyRotation"] is True
+    principals = {p for s in default.statements(key["KeyPolicy"]) for p in s.principals}
+    assert {
+        "events.amazonaws.com",
+        "cloudwatch.amazonaws.com",
+        "delivery.logs.amazonaws.com",
+        "logs.<Region>.amazonaws.com",
+    } <= principals
+
+
+def test_every_resource_that_can_be_tagged_is_tagged(template: Callable[[str], Template]) -> None:
+    full = template("full")
+    untagged = [
+        full.paths[id_]
+        for id_, resource in full.body["Resources"].items()
+        if resource["Type"] in ("AWS::S3::Bucket", "AWS::RDS::DBCluster", "AWS::Lambda::Function")
+        and {"Key": "cost-centre", "Value": "radiology"} not in resource["Properties"].get("Tags", [])
+        and not full.paths[id_].startswith("Custom::")
+    ]
+    assert untagged == []
+    assert full.properties("AWS::HealthImaging::Datastore")["Tags"] == {
+        "cost-centre": "radiology",
+        "owner": "pacs",
+    }

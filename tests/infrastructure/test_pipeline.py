@@ -1,0 +1,197 @@
+"""Functions, workflow, bus and upkeep."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dicom_ingest.contracts import wiring
+from dicom_ingest.contracts.functions import FUNCTIONS, WORKFLOW_FUNCTIONS, FunctionSpec
+from dicom_ingest.contracts.steps import MigrationProperties
+from tests.infrastructure.conftest import ROOT
+from tests.infrastructure.template import Template
+
+SPECS = pytest.mark.parametrize("spec", FUNCTIONS, ids=lambda spec: spec.name)
+
+
+def _function(template: Template, name: str) -> Any:
+    return template.properties("AWS::Lambda::Function", f"pipeline/functions/{name}")
+
+
+@SPECS
+def test_a_function_is_told_exactly_what_it_reads(spec: FunctionSpec, default: Template) -> None:
+    variables = _function(default, spec.name)["Environment"]["Variables"]
+    powertools = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
+    assert set(variables) == {*spec.environment, *powertools}
+    assert variables["STACK"] == "dicom-ingest"
+    assert variables["POWERTOOLS_SERVICE_NAME"] == spec.name
+
+
+@SPECS
+def test_a_function_has_its_contracts_limits(spec: FunctionSpec, default: Template) -> None:
+    function = _function(default, spec.name)
+    assert function["Handler"] == f"functions.{spec.name}.handler.handler"
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert (function["Timeout"], function["MemorySize"]) == (spec.timeout_seconds, spec.memory_mb)
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert ("VpcConfig" in function) is spec.opens_database
+    assert "ReservedConcurrentExecutions" not in function
+
+
+def test_each_function_signs_in_to_the_database_as_itself_over_verified_tls(default: Template) -> None:
+    host = "<data/database/cluster.Endpoint.Address>"
+    for spec in FUNCTIONS:
+        if not spec.opens_database:
+            continue
+        url = default.text(_function(default, spec.name)["Environment"]["Variables"]["DATABASE_URL"])
+        assert url.endswith("&sslmode=verify-full")
+        if spec.name == "migrate_database":
+            secret = "<data/database/secret>"
+            assert url.startswith(f"postgresql://@{host}:5432/dicomindex?auth=secret&secret_arn={secret}")
+        else:
+            assert url.startswith(f"postgresql://{spec.name}@{host}:5432/dicomindex?auth=iam&")
+
+
+def test_without_import_the_data_store_id_is_empty(template: Callable[[str], Template]) -> None:
+    for spec in FUNCTIONS:
+        if "DATASTORE_ID" in spec.environment:
+            variables = _function(template("no-import"), spec.name)["Environment"]["Variables"]
+            assert variables["DATASTORE_ID"] == ""
+
+
+def test_another_endpoint_of_healthimaging_reaches_the_functions_that_call_it(
+    template: Callable[[str], Template],
+) -> None:
+    name = "AWS_ENDPOINT_URL_MEDICAL_IMAGING"
+    told = {
+        spec.name: _function(template("full"), spec.name)["Environment"]["Variables"].get(name)
+        for spec in FUNCTIONS
+    }
+    assert {function for function, value in told.items() if value == "https://imaging.example"} == {
+        spec.name for spec in FUNCTIONS if "DATASTORE_ID" in spec.environment
+    }
+
+
+def test_reservations_are_the_users_connection_limits(template: Callable[[str], Template]) -> None:
+    full = template("full")
+    (resource,) = full.resources("AWS::CloudFormation::CustomResource").values()
+    limits = {u["name"]: u["connection_limit"] for u in resource["Properties"]["database_users"]}
+    for spec in FUNCTIONS:
+        reserved = _function(full, spec.name).get("ReservedConcurrentExecutions")
+        assert reserved == limits.get(spec.name), spec.name
+
+
+def test_every_placeholder_of_the_state_machine_is_a_function(default: Template) -> None:
+    text = (ROOT / "statemachines" / "ingest_series.asl.json").read_text()
+    machine = default.properties("AWS::StepFunctions::StateMachine")
+    assert machine["DefinitionString"] == text
+    substitutions = {k: default.text(v) for k, v in machine["DefinitionSubstitutions"].items()}
+    assert substitutions == {n: f"<pipeline/functions/{n}.Arn>" for n in WORKFLOW_FUNCTIONS}
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == set(WORKFLOW_FUNCTIONS)
+
+
+def test_the_state_machine_may_invoke_the_functions_it_names(default: Template) -> None:
+    invoked = {
+        resource
+        for s in default.granted("pipeline/workflow/role")
+        for action, resource in s.pairs
+        if action == "lambda:InvokeFunction"
+    }
+    assert invoked == {f"<pipeline/functions/{name}.Arn>" for name in WORKFLOW_FUNCTIONS}
+
+
+def test_the_state_machine_is_traced_encrypted_and_logs_no_data(default: Template) -> None:
+    machine = default.properties("AWS::StepFunctions::StateMachine")
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    assert default.text(machine["EncryptionConfiguration"]["KmsKeyId"]) == "<data/key.Arn>"
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+
+
+def test_the_archive_holds_series_complete_and_nothing_else(default: Template) -> None:
+    archive = default.properties("AWS::Events::Archive")
+    pattern = archive["EventPattern"]
+    assert {key: pattern[key] for key in wiring.SERIES_COMPLETE_PATTERN} == wiring.SERIES_COMPLETE_PATTERN
+    assert archive["RetentionDays"] == 365
+
+
+def test_a_series_starts_an_execution_with_the_whole_event(default: Template) -> None:
+    rule = default.properties("AWS::Events::Rule", "pipeline/bus/series-complete")
+    assert rule["EventPattern"] == wiring.SERIES_COMPLETE_PATTERN
+    (target,) = rule["Targets"]
+    assert not {"Input", "InputPath", "InputTransformer"} & set(target)
+    assert default.text(target["Arn"]) == "<pipeline/workflow/ingest_series>"
+    assert default.text(target["DeadLetterConfig"]["Arn"]) == "<pipeline/bus/undelivered.Arn>"
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
+
+
+def test_reclaiming_is_driven_by_the_clock_and_by_status_changes(default: Template) -> None:
+    rules = default.resources("AWS::Events::Rule")
+    assert rules["pipeline/upkeep/reclaim"]["Properties"]["ScheduleExpression"] == "rate(2 minutes)"
+    executions = rules["pipeline/upkeep/executions"]["Properties"]["EventPattern"]
+    (arn,) = executions["detail"].pop("stateMachineArn")
+    assert default.text(arn).endswith(":stateMachine:dicom-ingest-ingest-series")
+    assert executions["detail"] == {"status": ["FAILED", "TIMED_OUT", "ABORTED"]}
+    imports = rules["pipeline/upkeep/imports"]["Properties"]["EventPattern"]
+    assert imports["detail-type"] == ["Import Job Completed", "Import Job Failed"]
+    source = default.properties("AWS::Lambda::EventSourceMapping")
+    assert default.text(source["EventSourceArn"]) == "<pipeline/upkeep/status-changes.Arn>"
+    assert source["BatchSize"] == 100
+
+
+def test_nothing_asynchronous_is_without_a_dead_letter_queue(default: Template) -> None:
+    for path, rule in default.resources("AWS::Events::Rule").items():
+        for target in rule["Properties"]["Targets"]:
+            assert "DeadLetterConfig" in target, path
+    for name in ("reclaim_import_slots", "audit_uploads"):
+        assert "DeadLetterConfig" in _function(default, name)
+    queues = default.resources("AWS::SQS::Queue")
+    last = {p for p, q in queues.items() if "RedrivePolicy" not in q["Properties"]}
+    assert last == {"pipeline/bus/undelivered", "pipeline/functions/failed"}
+
+
+def test_every_queue_is_encrypted_with_our_key(default: Template) -> None:
+    for path, queue in default.resources("AWS::SQS::Queue").items():
+        assert default.text(queue["Properties"]["KmsMasterKeyId"]) == "<data/key.Arn>", path
+
+
+def test_the_schema_comes_with_the_deploy_and_before_new_code(default: Template) -> None:
+    (resource,) = default.resources("AWS::CloudFormation::CustomResource").values()
+    texts = json.loads(json.dumps(resource["Properties"]), object_hook=_as_cloudformation_sends)
+    properties = MigrationProperties.model_validate(texts)
+    assert properties.semaphore is not None
+    assert (properties.semaphore.capacity, properties.semaphore.start_rate) == (50, 1.0)
+    assert {user.name for user in properties.database_users} == {
+        *(s.name for s in FUNCTIONS if s.opens_database and s.name != "migrate_database"),
+        "operator",
+    }
+    (id_,) = [i for i, r in default.body["Resources"].items() if r is resource]
+    for spec in FUNCTIONS:
+        function = default.resources("AWS::Lambda::Function")[f"pipeline/functions/{spec.name}"]
+        assert (id_ in function.get("DependsOn", [])) is (spec.name != "migrate_database")
+
+
+def _as_cloudformation_sends(value: dict[str, Any]) -> Any:
+    """References resolved, numbers as text."""
+    if set(value) <= {"Ref", "Fn::GetAtt", "Fn::Join"}:
+        return "resolved"
+    return {k: str(v) if isinstance(v, int | float) else v for k, v in value.items()}
+
+
+def test_without_import_there_is_no_semaphore(template: Callable[[str], Template]) -> None:
+    (resource,) = template("no-import").resources("AWS::CloudFormation::CustomResource").values()
+    assert "semaphore" not in resource["Properties"]
+
+
+def test_every_log_group_is_encrypted_and_kept_as_configured(template: Callable[[str], Template]) -> None:
+    for name, days in (("default", 90), ("full", 365)):
+        groups = template(name).resources("AWS::Logs::LogGroup")
+        assert groups
+        for path, group in groups.items():
+            properties = group["Properties"]
+            assert properties["RetentionInDays"] == days, path
+            assert template(name).text(properties["KmsKeyId"]) == "<data/key.Arn>", path

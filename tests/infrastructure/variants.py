@@ -1,0 +1,40 @@
+"""The configurations that are synthesised, one each for what `config.yaml` can switch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "no-import": {"ahli_config": {"ahli_enabled": False}},
+    "edges": {
+        "cdk_app_name": "clinic",
+        "vpc_cidr": "10.9.0.0/24",
+        "edge_config": [
+            {"name": "edge1"},
+            {"name": "edge10"},
+            {"name": "cloud", "device_type": "EC2", "dicom_networks": ["10.20.0.0/16", "192.168.7.0/24"]},
+        ],
+        "senders": [{"calling_ae": "CT1", "priority": "bulk", "series_quiet_seconds": 60}],
+    },
+    "dev": {"environment": "dev"},
+    "full": {
+        "resource_tags": {"cost-centre": "radiology", "owner": "pacs"},
+        "archive_retention_days": 0,
+        "log_retention_days": 365,
+        "alarm_emails": ["pacs@hospital.example"],
+        "lambda_reservations": True,
+        "ahli_config": {
+            "ahli_endpoint": "https://imaging.example",
+            "ahli_concurrent_imports": 7,
+            "start_rate": 0.25,
+            "start_burst": 1,
+        },
+        "db_config": {
+            "db_name": "index_of_clinic",
+            "min_acu_capacity": "ACU_2",
+            "max_acu_capacity": 32,
+            "db_engine_pause": 20,
+        },
+    },
+}
