@@ -1,10 +1,75 @@
 # Everything a newcomer types. Needs Python >= 3.11 with venv, and make; nothing else.
+# `make` alone lists what there is.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
-VENV := .venv
-BOOT := $(VENV)/boot
-UV := $(BOOT)/bin/uv
-RUN := $(VENV)/bin/python
-export UV_PROJECT_ENVIRONMENT := $(VENV)
-export PYTHONDONTWRITEBYTECODE := 1
+UV := .local/uv/bin/uv
+RUN := .venv/bin/python
 ARGS ?=
+WORKERS ?= 2
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON := $(PYTHON)
+ROOMS := dicom_ingest functions edge_component local dcmdata benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up local test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
+
+help: ## list the targets
+	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
+
+demo: env ## run the main job: send dcmdata/ to an edge and follow it into image sets (ARGS="--json report.json")
+	@$(RUN) -m local demo $(ARGS)
+
+up: env ## keep the whole pipeline running until Ctrl-C (ARGS="--edge-port 11113")
+	@$(RUN) -m local up $(ARGS)
+
+local: env ## talk to a running pipeline: make local ARGS="status"
+	@$(RUN) -m local $(ARGS)
+
+test: check ## everything CI runs
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadgroup tests $(ARGS)
+
+check: dev-env ## format, lint, types and import rules
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/lint-imports --no-timing
+	@$(RUN) -m mypy $(wildcard $(addsuffix /,$(ROOMS))) tests
+	@$(MAKE) --no-print-directory typecheck-cdk
+
+typecheck-cdk: dev-env ## types of the CDK room: slow and hungry, so a run of its own
+	@$(RUN) -m mypy cdk
+
+bench: dev-env ## the benchmarks; figures go to benchmarks/results/
+	@$(RUN) -m benchmarks $(ARGS)
+
+test-crash: dev-env ## kill -9 the edge 200 times under load and count what was acknowledged
+	@$(RUN) -m tests.e2e.edge.crash --runs 200 $(ARGS)
+
+synth: dev-env ## the CloudFormation template, into cdk.out/
+	@$(RUN) -m cdk.app
+
+deploy: dev-env ## deploy to the AWS account of your credentials
+	@$(RUN) -m cdk.cli deploy $(ARGS)
+
+lock: $(UV) ## resolve the lock again after pyproject.toml has changed
+	@$(UV) lock
+
+clean: ## remove what make has made
+	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache cdk.out
+
+# --- environments -----------------------------------------------------------------------------------------
+env: .venv/local.done
+dev-env: .venv/dev.done
+
+.venv/local.done: uv.lock | $(UV)
+	@test .venv/dev.done -nt uv.lock || $(UV) sync --quiet --frozen --inexact --group local
+	@touch $@
+
+.venv/dev.done: uv.lock | $(UV)
+	@$(UV) sync --quiet --frozen --group dev
+	@touch $@
+
+$(UV):
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and f'Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12')"
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .local/uv
+	@.local/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

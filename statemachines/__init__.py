@@ -1,0 +1,1 @@
+"""The workflow's definition and what can be read off it."""
