@@ -1,0 +1,211 @@
+"""Announcing: manifest and event are built once, committed as bytes, put, and leave the outbox last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dicom_ingest.contracts.events import EDGE_SOURCE, MAX_EVENT_BYTES, SERIES_COMPLETE
+from edge_component import logs
+from edge_component.backoff import Backoff, Schedule
+from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.journal.database import count, transaction
+from edge_component.manifests import Announcement, build_announcement
+from edge_component.s3 import ChecksumError, put
+from edge_component.sending import code
+from edge_component.settings import Settings
+from edge_component.spool import Spool
+
+ENTRIES = 10
+"""PutEvents takes ten a call."""
+GZIP = "application/gzip"
+
+
+class Announcer:
+    """Owned by one thread, which calls `run_once`."""
+
+    def __init__(
+        self,
+        journal: sqlite3.Connection,
+        spool: Spool,
+        settings: Settings,
+        s3: Any,
+        events: Any,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._journal = journal
+        self._spool = spool
+        self._settings = settings
+        self._s3 = s3
+        self._events = events
+        self._clock = clock
+        self._schedule = Schedule(Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds))
+
+    def run_once(self) -> bool:
+        """Build what is complete, announce what is built, remove what was announced."""
+        built = self._build()
+        announced = self._announce()
+        removed = self._remove()
+        return built or announced or removed
+
+    def _build(self) -> bool:
+        now = self._clock()
+        patience = now - self._settings.series_patience_seconds
+        rows = self._journal.execute(READY, (patience,)).fetchall()
+        for row in rows:
+            with transaction(self._journal) as journal:
+                journal.execute(
+                    "UPDATE instance SET state = 'missing' WHERE sequence = ? AND state = 'assigned'",
+                    (row["sequence"],),
+                )
+                announcement = build_announcement(journal, row["sequence"], self._settings)
+                _into_outbox(journal, row["sequence"], announcement)
+        return bool(rows)
+
+    def _announce(self) -> bool:
+        now = self._clock()
+        rows = self._journal.execute("SELECT sequence FROM outbox ORDER BY sequence").fetchall()
+        ready = [row["sequence"] for row in rows if self._schedule.ready(row["sequence"], now)][:ENTRIES]
+        put_already = [sequence for sequence in ready if self._put_manifest(sequence)]
+        if not put_already:
+            return bool(ready)
+        accepted = self._put_events(put_already)
+        for sequence in accepted:
+            self._accepted(sequence)
+        return True
+
+    def _put_manifest(self, sequence: int) -> bool:
+        row = self._journal.execute("SELECT * FROM outbox WHERE sequence = ?", (sequence,)).fetchone()
+        body = bytes(row["manifest"])
+        if hashlib.sha256(body).hexdigest() != row["manifest_sha256"]:
+            logs.error("outbox row altered", sequence=sequence, part="manifest")
+            self._schedule.failed(sequence, self._clock())
+            return False
+        try:
+            put(self._s3, self._settings.bucket, row["manifest_key"], body, row["manifest_sha256"], GZIP)
+        except (ChecksumError, BotoCoreError, ClientError) as error:
+            self._failed(sequence, "manifest upload failed", code(error))
+            return False
+        return True
+
+    def _put_events(self, sequences: Sequence[int]) -> list[int]:
+        """The sequences whose event the bus has accepted."""
+        entries = [self._entry(sequence) for sequence in sequences]
+        try:
+            answer = self._events.put_events(Entries=entries)
+        except (BotoCoreError, ClientError) as error:
+            for sequence in sequences:
+                self._failed(sequence, "announcement failed", code(error))
+            return []
+        accepted: list[int] = []
+        # Entries and results have the same order; FailedEntryCount alone does not say which failed.
+        for sequence, result in zip(sequences, answer["Entries"], strict=True):
+            if result.get("EventId") and not result.get("ErrorCode"):
+                accepted.append(sequence)
+            else:
+                self._failed(sequence, "announcement failed", str(result.get("ErrorCode", "no event id")))
+        return accepted
+
+    def _entry(self, sequence: int) -> dict[str, str]:
+        row = self._journal.execute(
+            "SELECT event, event_sha256 FROM outbox WHERE sequence = ?", (sequence,)
+        ).fetchone()
+        if hashlib.sha256(row["event"].encode()).hexdigest() != row["event_sha256"]:
+            raise ValueError(f"outbox row {sequence}: the event was altered")
+        return {
+            "Source": EDGE_SOURCE,
+            "DetailType": SERIES_COMPLETE,
+            "EventBusName": self._settings.event_bus,
+            "Detail": row["event"],
+        }
+
+    def _failed(self, sequence: int, message: str, reason: str) -> None:
+        now = self._clock()
+        again = self._schedule.failed(sequence, now)
+        logs.warning(message, sequence=sequence, error=reason, retry_in=round(again - now, 1))
+
+    def _accepted(self, sequence: int) -> None:
+        """Receipts stay, names go; the files follow when this is on the disk."""
+        self._schedule.done(sequence)
+        with transaction(self._journal) as journal:
+            written_off = mark_announced(journal, sequence, self._clock())
+        facts = json.loads(written_off)
+        logs.info("series announced", sequence=sequence, **facts)
+
+    def _remove(self) -> bool:
+        """Files go after the event was accepted; what a crash leaves is removed at the next start."""
+        rows = self._journal.execute(
+            "SELECT file, uploaded FROM receipt WHERE file IS NOT NULL LIMIT 1000"
+        ).fetchall()
+        if not rows:
+            return False
+        for row in rows:
+            if row["uploaded"]:
+                self._spool.remove(row["file"])
+            else:
+                self._spool.put_aside(row["file"])
+        with transaction(self._journal) as journal:
+            journal.executemany(
+                "UPDATE receipt SET file = NULL WHERE file = ?", [(row["file"],) for row in rows]
+            )
+        return True
+
+
+def _into_outbox(journal: sqlite3.Connection, sequence: int, announcement: Announcement) -> None:
+    if len(announcement.event.encode()) > MAX_EVENT_BYTES:
+        raise ValueError(f"the event of series transfer {sequence} is longer than {MAX_EVENT_BYTES} bytes")
+    journal.execute(
+        "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            sequence,
+            announcement.manifest_key,
+            announcement.manifest,
+            hashlib.sha256(announcement.manifest).hexdigest(),
+            announcement.event,
+            hashlib.sha256(announcement.event.encode()).hexdigest(),
+        ),
+    )
+
+
+def mark_announced(journal: sqlite3.Connection, sequence: int, now: float) -> str:
+    """Instances become receipts, the outbox row leaves; the event's identifying facts, for the log."""
+    row = journal.execute("SELECT event FROM outbox WHERE sequence = ?", (sequence,)).fetchone()
+    detail = json.loads(row["event"])
+    journal.execute(
+        """INSERT INTO receipt
+               (sop_instance_uid, sequence, sop_class_uid, dataset_sha256, announced_at, uploaded, file)
+           SELECT sop_instance_uid, sequence, sop_class_uid, dataset_sha256, ?, state = 'uploaded', file
+             FROM instance WHERE sequence = ?""",
+        (now, sequence),
+    )
+    sent = journal.execute(
+        "SELECT count(*) FROM instance WHERE sequence = ? AND state = 'uploaded'", (sequence,)
+    ).fetchone()[0]
+    missing = journal.execute("DELETE FROM instance WHERE sequence = ?", (sequence,)).rowcount - sent
+    journal.execute("DELETE FROM outbox WHERE sequence = ?", (sequence,))
+    journal.execute("UPDATE series_transfer SET announced_at = ? WHERE sequence = ?", (now, sequence))
+    count(journal, "instances_announced", sent)
+    count(journal, "instances_missing", missing)
+    count(journal, "series_announced")
+    return json.dumps(
+        {
+            name: detail[name]
+            for name in ("transfer_id", "series_instance_uid", "instance_count", "seal_reason")
+        }
+    )
+
+
+# Sealed, not built, and no instance left that may still be sent.
+READY = """
+SELECT t.sequence FROM series_transfer t
+ WHERE t.announced_at IS NULL AND t.sealed_at IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.sequence = t.sequence)
+   AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.sequence = t.sequence AND i.state = 'assigned'
+                      AND (i.problem IS NULL OR t.sealed_at > ?))
+ ORDER BY t.sequence LIMIT 100
+"""

@@ -1,0 +1,148 @@
+"""Which transfer an instance belongs to, and when a series is complete: pure functions of rows and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from dicom_ingest.contracts.events import SealReason
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that decide; seconds and bytes."""
+
+    inactive_seconds: float
+    hard_cap_seconds: float
+    max_instances: int
+    max_bytes: int
+    duplicate_seconds: float
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An instance that the journal holds and no transfer has yet."""
+
+    sop_instance_uid: str
+    dataset_sha256: str
+    bytes: int
+    received_at: float
+
+
+@dataclass(frozen=True)
+class Version:
+    """An earlier instance of the same series with the same SOP Instance UID."""
+
+    sequence: int
+    transfer_id: str
+    dataset_sha256: str
+    announced_at: float | None
+    uploaded: bool = True
+    """False: announced as missing, so a new copy is welcome."""
+
+
+@dataclass(frozen=True)
+class OpenSeries:
+    """A series transfer that may still grow."""
+
+    sequence: int
+    transfer_id: str
+    instances: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """The same instance again: counted, not sent."""
+
+
+@dataclass(frozen=True)
+class Join:
+    """Into an open series transfer; `after`: earlier transfers that hold the same SOP Instance UID."""
+
+    sequence: int
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Begin:
+    """A new series transfer; `full`: the open one that had no room for it."""
+
+    sequence: int
+    transfer_id: str
+    after: tuple[str, ...]
+    full: int | None
+
+
+def assign(
+    arrival: Arrival,
+    versions: Collection[Version],
+    open_series: Sequence[OpenSeries],
+    sittings: Sequence[str],
+    rules: Rules,
+    next_sequence: int,
+    new_transfer_id: Callable[[], str],
+) -> Duplicate | Join | Begin:
+    """Where an instance goes.
+
+    `open_series`: the open transfers of its series. `sittings`: ids of open transfers of its study that hold
+    nothing of its series yet, newest last: series collected together share the transfer.
+    """
+    latest = max(versions, key=lambda version: version.sequence, default=None)
+    if latest is not None and _unchanged(arrival, latest, rules):
+        return Duplicate()
+    after = tuple(
+        dict.fromkeys(version.transfer_id for version in sorted(versions, key=lambda v: v.sequence))
+    )
+    # A transfer holds an instance once, and versions keep their order in the sequence of transfers.
+    newest = max(open_series, key=lambda series: series.sequence, default=None)
+    if newest is not None and (latest is None or newest.sequence > latest.sequence):
+        if newest.instances < rules.max_instances and newest.bytes + arrival.bytes <= rules.max_bytes:
+            return Join(newest.sequence, after)
+        full = newest.sequence
+    else:
+        full = None
+    return Begin(next_sequence, sittings[-1] if sittings else new_transfer_id(), after, full)
+
+
+def _unchanged(arrival: Arrival, latest: Version, rules: Rules) -> bool:
+    if arrival.dataset_sha256 != latest.dataset_sha256 or not latest.uploaded:
+        return False
+    announced_at = latest.announced_at
+    return announced_at is None or arrival.received_at < announced_at + rules.duplicate_seconds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How an open series transfer stands. `associations_open`: any that carried it is open.
+
+    `last_aborted_at`: when the last aborted association that carried it ended; the sender may come back.
+    """
+
+    opened_at: float
+    last_received_at: float
+    instances: int
+    bytes: int
+    quiet_seconds: float
+    associations_open: bool
+    last_aborted_at: float | None = None
+
+
+def seal_reason(series: Progress, rules: Rules, now: float) -> SealReason | None:
+    """Why this series counts as complete now; None: it does not."""
+    if series.instances >= rules.max_instances:
+        return "instances"
+    if series.bytes >= rules.max_bytes:
+        return "bytes"
+    if now - series.opened_at >= rules.hard_cap_seconds:
+        return "hard_cap"
+    if not series.associations_open:
+        quiet_since = max(series.last_received_at, series.last_aborted_at or series.last_received_at)
+        return "quiet" if now - quiet_since >= series.quiet_seconds else None
+    inactive = max(rules.inactive_seconds, series.quiet_seconds)
+    return "inactive" if now - series.last_received_at >= inactive else None
+
+
+def next_sequence(last: int, now: float) -> int:
+    """One more than the last, and never below the time: a lost journal does not turn the order around."""
+    return max(last + 1, int(now))

@@ -1,0 +1,240 @@
+"""The assembler at work: reads new rows of the journal, decides, writes the decisions in one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable
+
+from dicom_ingest.contracts.events import SealReason
+from edge_component import logs
+from edge_component.assembler import (
+    Arrival,
+    Begin,
+    Duplicate,
+    Join,
+    OpenSeries,
+    Progress,
+    Rules,
+    Version,
+    assign,
+    next_sequence,
+    seal_reason,
+)
+from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.journal.database import count, transaction
+from edge_component.modalities import quiet_seconds
+from edge_component.settings import Settings
+from edge_component.spool import Spool
+
+BATCH = 1000
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The rules that the settings make."""
+    return Rules(
+        inactive_seconds=settings.series_inactive_seconds,
+        hard_cap_seconds=settings.series_hard_cap_seconds,
+        max_instances=settings.max_series_instances,
+        max_bytes=settings.max_series_bytes,
+        duplicate_seconds=settings.duplicate_seconds,
+    )
+
+
+def new_transfer_id() -> str:
+    """Drawn once and journalled."""
+    return str(uuid.uuid4())
+
+
+class Assembly:
+    """The one owner of transfers; `run_once` may be called as often as one likes."""
+
+    def __init__(
+        self,
+        journal: sqlite3.Connection,
+        spool: Spool,
+        settings: Settings,
+        clock: Clock = SYSTEM_CLOCK,
+        transfer_ids: Callable[[], str] = new_transfer_id,
+    ) -> None:
+        self._journal = journal
+        self._spool = spool
+        self._settings = settings
+        self._rules = rules_of(settings)
+        self._clock = clock
+        self._transfer_ids = transfer_ids
+
+    def run_once(self) -> bool:
+        """Assign what has arrived, seal what is complete; True: something was done."""
+        assigned = 0
+        while batch := self._assign_batch():
+            assigned += batch
+        # Everything received before `now` is assigned by now, or the batch would not have been empty.
+        return self._seal() or assigned > 0
+
+    def _assign_batch(self) -> int:
+        if (
+            self._journal.execute("SELECT 1 FROM instance WHERE state = 'received' LIMIT 1").fetchone()
+            is None
+        ):
+            return 0
+        with transaction(self._journal) as journal:
+            rows = journal.execute(
+                "SELECT * FROM instance WHERE state = 'received' ORDER BY instance LIMIT ?", (BATCH,)
+            ).fetchall()
+            unwanted = [row["file"] for row in rows if self._assign(journal, row)]
+        for file in unwanted:  # the rows are gone: a file left over by a crash is adopted and counted again
+            self._spool.remove(file)
+        return len(rows)
+
+    def _assign(self, journal: sqlite3.Connection, row: sqlite3.Row) -> bool:
+        """True: it was a duplicate."""
+        study, series = row["study_instance_uid"], row["series_instance_uid"]
+        last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
+        decision = assign(
+            Arrival(row["sop_instance_uid"], row["dataset_sha256"], row["bytes"], row["received_at"]),
+            _versions(journal, series, row["sop_instance_uid"]),
+            _open_series(journal, study, series),
+            _sittings(journal, study, series),
+            self._rules,
+            next_sequence(last, self._clock()),
+            self._transfer_ids,
+        )
+        if isinstance(decision, Duplicate):
+            journal.execute("DELETE FROM instance WHERE instance = ?", (row["instance"],))
+            count(journal, "instances_duplicate")
+            return True
+        if isinstance(decision, Begin):
+            self._begin(journal, decision, row)
+        else:
+            self._join(journal, decision)
+        journal.execute(
+            "UPDATE instance SET state = 'assigned', sequence = ? WHERE instance = ?",
+            (decision.sequence, row["instance"]),
+        )
+        return False
+
+    def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
+        if decision.full is not None:
+            self._write_seal(journal, decision.full, "bytes", aborted=False)
+        journal.execute(
+            """INSERT INTO series_transfer
+               (sequence, transfer_id, study_instance_uid, series_instance_uid, after, opened_at)
+               VALUES (?, ?, ?, ?, ?, ?)""",
+            (
+                decision.sequence,
+                decision.transfer_id,
+                row["study_instance_uid"],
+                row["series_instance_uid"],
+                json.dumps(decision.after),
+                row["received_at"],
+            ),
+        )
+
+    def _join(self, journal: sqlite3.Connection, decision: Join) -> None:
+        if not decision.after:
+            return
+        found = journal.execute(
+            "SELECT after FROM series_transfer WHERE sequence = ?", (decision.sequence,)
+        ).fetchone()
+        after = dict.fromkeys([*json.loads(found["after"]), *decision.after])
+        journal.execute(
+            "UPDATE series_transfer SET after = ? WHERE sequence = ?",
+            (json.dumps(list(after)), decision.sequence),
+        )
+
+    def _seal(self) -> bool:
+        now = self._clock()
+        due: list[tuple[int, SealReason, bool]] = []
+        for row in self._journal.execute(OPEN_PROGRESS).fetchall():
+            reason = seal_reason(self._progress(row), self._rules, now)
+            if reason is not None:
+                due.append((row["sequence"], reason, row["last_aborted_at"] is not None))
+        if not due:
+            return False
+        with transaction(self._journal) as journal:
+            for sequence, why, aborted in due:
+                self._write_seal(journal, sequence, why, aborted=aborted)
+        return True
+
+    def _progress(self, row: sqlite3.Row) -> Progress:
+        sender = self._settings.sender(row["calling_ae"])
+        quiet = (
+            (sender.series_quiet_seconds if sender else None)
+            or self._settings.series_quiet_seconds
+            or quiet_seconds(row["modality"])
+        )
+        return Progress(
+            opened_at=row["opened_at"],
+            last_received_at=row["last_received_at"],
+            instances=row["instances"],
+            bytes=row["bytes"],
+            quiet_seconds=quiet,
+            associations_open=bool(row["associations_open"]),
+            last_aborted_at=row["last_aborted_at"],
+        )
+
+    def _write_seal(
+        self, journal: sqlite3.Connection, sequence: int, reason: SealReason, *, aborted: bool
+    ) -> None:
+        journal.execute(
+            """UPDATE series_transfer SET sealed_at = ?, seal_reason = ?, aborted = ?
+               WHERE sequence = ? AND sealed_at IS NULL""",
+            (self._clock(), reason, aborted, sequence),
+        )
+        logs.info("series sealed", sequence=sequence, reason=reason, aborted=aborted)
+
+
+def _versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Version]:
+    rows = journal.execute(
+        """SELECT i.sequence, t.transfer_id, i.dataset_sha256, NULL AS announced_at, i.problem IS NULL
+             FROM instance i JOIN series_transfer t USING (sequence)
+            WHERE i.sop_instance_uid = ?1 AND t.series_instance_uid = ?2
+           UNION ALL
+           SELECT r.sequence, t.transfer_id, r.dataset_sha256, r.announced_at, r.uploaded
+             FROM receipt r JOIN series_transfer t USING (sequence)
+            WHERE r.sop_instance_uid = ?1 AND t.series_instance_uid = ?2""",
+        (sop, series),
+    )
+    return [Version(r[0], r[1], r[2], r[3], bool(r[4])) for r in rows]
+
+
+def _open_series(journal: sqlite3.Connection, study: str, series: str) -> list[OpenSeries]:
+    rows = journal.execute(
+        """SELECT t.sequence, t.transfer_id, count(i.instance), coalesce(sum(i.bytes), 0)
+             FROM series_transfer t JOIN instance i USING (sequence)
+            WHERE t.series_instance_uid = ? AND t.study_instance_uid = ? AND t.sealed_at IS NULL
+            GROUP BY t.sequence""",
+        (series, study),
+    )
+    return [OpenSeries(*row) for row in rows]
+
+
+def _sittings(journal: sqlite3.Connection, study: str, series: str) -> list[str]:
+    rows = journal.execute(
+        """SELECT transfer_id, max(sequence) FROM series_transfer
+            WHERE announced_at IS NULL AND sealed_at IS NULL AND study_instance_uid = ?1
+              AND transfer_id NOT IN (SELECT transfer_id FROM series_transfer WHERE series_instance_uid = ?2)
+            GROUP BY transfer_id ORDER BY 2""",
+        (study, series),
+    )
+    return [row[0] for row in rows]
+
+
+# An association of an ended epoch that never said how it ended counts as aborted when the epoch ended.
+OPEN_PROGRESS = """
+SELECT t.sequence, t.opened_at, count(i.instance) AS instances, sum(i.bytes) AS bytes,
+       max(i.received_at) AS last_received_at, max(i.modality) AS modality,
+       (SELECT a2.calling_ae FROM instance i2 JOIN association a2 USING (association)
+         WHERE i2.sequence = t.sequence ORDER BY i2.instance DESC LIMIT 1) AS calling_ae,
+       max(a.closed_at IS NULL AND e.ended_at IS NULL) AS associations_open,
+       max(CASE WHEN a.closed_at IS NULL THEN e.ended_at
+                WHEN a.aborted THEN a.closed_at END) AS last_aborted_at
+  FROM series_transfer t
+  JOIN instance i USING (sequence)
+  JOIN association a USING (association)
+  JOIN epoch e USING (epoch)
+ WHERE t.sealed_at IS NULL AND t.announced_at IS NULL
+ GROUP BY t.sequence
+"""

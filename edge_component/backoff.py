@@ -1,0 +1,50 @@
+"""Waiting between attempts: exponential with full jitter, for ever."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/, "full jitter"."""
+
+    base_seconds: float
+    cap_seconds: float
+    uniform: Callable[[float, float], float] = random.uniform
+
+    def delay(self, failures: int) -> float:
+        """How long to wait after so many failures in a row."""
+        ceiling = min(self.cap_seconds, self.base_seconds * 2 ** min(failures, 32))
+        return self.uniform(0.0, ceiling)
+
+
+class Schedule:
+    """When each of many things may be tried again; one that never works does not hold up the others."""
+
+    def __init__(self, backoff: Backoff) -> None:
+        self._backoff = backoff
+        self._failures: dict[int, int] = {}
+        self._not_before: dict[int, float] = {}
+
+    def failed(self, thing: int, now: float) -> float:
+        """Try again later; returns when."""
+        failures = self._failures.get(thing, 0)
+        self._failures[thing] = failures + 1
+        self._not_before[thing] = now + self._backoff.delay(failures)
+        return self._not_before[thing]
+
+    def done(self, thing: int) -> None:
+        """It worked, or is not wanted any more."""
+        self._failures.pop(thing, None)
+        self._not_before.pop(thing, None)
+
+    def ready(self, thing: int, now: float) -> bool:
+        """Whether it may be tried."""
+        return self._not_before.get(thing, now) <= now
+
+    def resting(self, now: float) -> int:
+        """How many may not be tried now."""
+        return sum(1 for when in self._not_before.values() if when > now)

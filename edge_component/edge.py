@@ -1,0 +1,169 @@
+"""The edge as a whole: receiver in this process, worker in another, numbers for whoever asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from edge_component import VERSION, logs
+from edge_component.admission import CONGESTED
+from edge_component.adoption import adopt, end_epochs
+from edge_component.associations import Associations
+from edge_component.clock import moment
+from edge_component.health import HealthServer, prometheus
+from edge_component.journal.database import open_journal
+from edge_component.journal.intake import Intake
+from edge_component.locks import ProcessLock
+from edge_component.receiver import Receiver
+from edge_component.settings import Settings
+from edge_component.spool import Spool
+from edge_component.status import JournalNumbers
+from edge_component.store import Store
+from edge_component.supervisor import WorkerProcess
+from edge_component.watermark import Watermark
+
+LOCK = "edge.lock"
+MEASURE_SECONDS = 1.0
+
+
+class Edge:
+    """Everything that `python -m edge_component` runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.started_at = time.time()
+        self._spool = Spool(settings.spool)
+        self._spool.prepare()
+        self._lock = ProcessLock(settings.spool / LOCK)
+        self._lock.acquire()
+        self._numbers_lock = threading.Lock()
+        self._adopt()
+        self._numbers = JournalNumbers(self._spool.journal)
+        self._watermark = Watermark(settings, lambda: self._numbers_of().bytes)
+        self._associations = Associations(settings, self._intake)
+        self._receiver = Receiver(
+            settings, Store(self._spool, self._intake, self._watermark), self._associations
+        )
+        self._worker = WorkerProcess(settings)
+        self._health = HealthServer(settings.health_port, self.problems, self.metrics, self.status)
+        self._stop = threading.Event()
+        self._measuring = threading.Thread(target=self._measure, name="watermark", daemon=True)
+
+    def _adopt(self) -> None:
+        journal = open_journal(self._spool.journal)
+        end_epochs(journal, time.time())
+        self._intake = Intake(self._spool.journal)
+        adopt(journal, self._spool, self._intake.epoch)
+        journal.close()
+
+    def start(self, ready_file: Path | None = None) -> None:
+        """Begin to receive; the ready file appears, whole, when the ports are open."""
+        self._watermark.measure()
+        self._worker.start()
+        self._receiver.listen()
+        self._health.start()
+        self._measuring.start()
+        ports = {"dicom_port": self._receiver.ports[0], "health_port": self._health.port, "pid": os.getpid()}
+        logs.info("edge started", edge=self.settings.edge, version=VERSION, **ports)
+        if ready_file is not None:
+            write_atomically(ready_file, json.dumps(ports))
+
+    def stop(self) -> None:
+        """Accept nobody new, let associations end, let the worker finish; then give up the spool."""
+        deadline = time.monotonic() + self.settings.drain_seconds
+        self._receiver.close()
+        while self._associations.open and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self._associations.open:
+            logs.warning("associations aborted at the end of draining", associations=self._associations.open)
+            self._receiver.abort()
+        self._stop.set()
+        self._measuring.join()
+        self._worker.stop(self.settings.drain_seconds)
+        self._health.close()
+        self._intake.close()
+        self._lock.release()
+        logs.info("edge stopped", edge=self.settings.edge)
+
+    def problems(self) -> list[str]:
+        """Why the edge is not healthy."""
+        reasons = []
+        if not self._receiver.alive:
+            reasons.append("the DICOM port is not being listened on")
+        if not self._intake.alive:
+            reasons.append("the journal's writer is dead: nothing can be acknowledged")
+        if self._worker.pid is None:
+            reasons.append("the worker is not running: nothing is uploaded")
+        if self._watermark.level == "refuse":
+            reasons.append("the spool is above its watermark: instances are refused")
+        if stuck := self._numbers_of().with_problem:
+            reasons.append(f"{stuck} instances cannot be sent")
+        return reasons
+
+    def status(self) -> dict[str, Any]:
+        """Cumulative counts and the backlog, for whoever watches."""
+        backlog = self._numbers_of()
+        with self._numbers_lock:
+            counters, senders = self._numbers.counters(), self._numbers.senders()
+        return {
+            "edge": self.settings.edge,
+            "version": VERSION,
+            "started_at": _text(self.started_at),
+            **counters,
+            "spool_instances": backlog.instances,
+            "spool_bytes": backlog.bytes,
+            "oldest_unsent_at": _text(backlog.oldest_at),
+            "series_open": backlog.series_open,
+            "series_sealed": backlog.series_sealed,
+            "instances_with_problem": backlog.with_problem,
+            "open_associations": self._associations.open,
+            "watermark": self._watermark.level,
+            "disk_free_bytes": self._watermark.disk.free,
+            "disk_total_bytes": self._watermark.disk.total,
+            "worker_pid": self._worker.pid,
+            "worker_restarts": self._worker.restarts,
+            "senders": senders,
+        }
+
+    def metrics(self) -> str:
+        """The same for Prometheus."""
+        status = self.status()
+        numbers = {name: value for name, value in status.items() if type(value) in (int, float)}
+        oldest = self._numbers_of().oldest_at
+        numbers["oldest_unsent_seconds"] = time.time() - oldest if oldest else 0
+        numbers["associations_accepted"] = self._associations.accepted
+        levels = {
+            level: int(level == self._watermark.level) for level in ("normal", "warn", "slow", "refuse")
+        }
+        return prometheus(
+            numbers, {"associations_rejected": self._associations.rejections, "watermark": levels}
+        )
+
+    def _numbers_of(self) -> Any:
+        with self._numbers_lock:
+            return self._numbers.backlog()
+
+    def _measure(self) -> None:
+        level = self._watermark.level
+        while not self._stop.wait(MEASURE_SECONDS):
+            measured = self._watermark.measure()
+            if measured != level:
+                log = logs.warning if measured != "normal" else logs.info
+                log("watermark", level=measured, before=level, disk_free_bytes=self._watermark.disk.free)
+                level = measured
+            self._receiver.refuse(CONGESTED if measured == "refuse" else None)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Whoever waits for the file never sees half of it."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
+def _text(seconds: float | None) -> str | None:
+    return moment(seconds).isoformat().replace("+00:00", "Z") if seconds is not None else None

@@ -1,0 +1,115 @@
+"""The few file operations the spool is built of, so that a test can put a recording disk under it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+
+class WritableFile(Protocol):
+    """A file being written; nothing is durable before `sync`."""
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+        """Append."""
+        ...
+
+    def sync(self) -> None:
+        """Bring the content to the disk."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+class Files(Protocol):
+    """A file system as the spool sees it."""
+
+    def create(self, path: Path) -> WritableFile:
+        """A new file; fails where one exists."""
+        ...
+
+    def read(self, path: Path) -> BinaryIO:
+        """An existing file."""
+        ...
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Atomic within one file system; the name is durable after `sync_folder`."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Gone; a file that is not there is no error."""
+        ...
+
+    def sync_folder(self, path: Path) -> None:
+        """Bring names to the disk."""
+        ...
+
+    def names(self, folder: Path) -> Iterator[str]:
+        """What lies in a folder."""
+        ...
+
+
+class _OsFile:
+    def __init__(self, path: Path) -> None:
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
+        self._fd = os.open(path, flags, 0o600)
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+        view = memoryview(data)
+        total = len(view)
+        while len(view):
+            view = view[os.write(self._fd, view) :]
+        return total
+
+    def sync(self) -> None:
+        sync_data(self._fd)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def sync_data(fd: int) -> None:
+    """fdatasync; fsync where there is none (macOS, Windows). Size and content are durable after both."""
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+class OsFiles:
+    """The real thing."""
+
+    def create(self, path: Path) -> WritableFile:
+        """A new file that only the edge's user may read."""
+        return _OsFile(path)
+
+    def read(self, path: Path) -> BinaryIO:
+        """An existing file, unbuffered reads of any size."""
+        return path.open("rb")
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Replace is atomic on POSIX and on NTFS."""
+        source.replace(target)
+
+    def remove(self, path: Path) -> None:
+        """Gone."""
+        path.unlink(missing_ok=True)
+
+    def sync_folder(self, path: Path) -> None:
+        """Windows cannot open a folder; NTFS journals its names itself."""
+        if not hasattr(os, "O_DIRECTORY"):
+            return
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def names(self, folder: Path) -> Iterator[str]:
+        """Names only, in no order."""
+        with os.scandir(folder) as entries:
+            yield from (entry.name for entry in entries)

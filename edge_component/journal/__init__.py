@@ -1,0 +1,1 @@
+"""The journal: the only thing that receiver, assembler and uploader share."""

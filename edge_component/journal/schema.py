@@ -1,0 +1,91 @@
+"""The journal's tables. Times are seconds since the epoch; JSON columns are text."""
+
+from __future__ import annotations
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS epoch (
+    epoch INTEGER PRIMARY KEY AUTOINCREMENT,   -- one run of a receiver process
+    started_at REAL NOT NULL,
+    ended_at REAL
+);
+CREATE TABLE IF NOT EXISTS association (
+    association TEXT PRIMARY KEY,              -- only those that carried an instance
+    epoch INTEGER NOT NULL REFERENCES epoch,
+    calling_ae TEXT NOT NULL,
+    called_ae TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    opened_at REAL NOT NULL,
+    closed_at REAL,
+    aborted INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS association_open ON association (epoch) WHERE closed_at IS NULL;
+CREATE TABLE IF NOT EXISTS series_transfer (
+    sequence INTEGER PRIMARY KEY,              -- monotonic per edge, also over a lost journal
+    transfer_id TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    after TEXT NOT NULL DEFAULT '[]',
+    opened_at REAL NOT NULL,
+    sealed_at REAL,
+    seal_reason TEXT,
+    aborted INTEGER NOT NULL DEFAULT 0,
+    announced_at REAL,
+    UNIQUE (transfer_id, series_instance_uid)
+);
+CREATE INDEX IF NOT EXISTS series_transfer_pending ON series_transfer (sequence) WHERE announced_at IS NULL;
+CREATE INDEX IF NOT EXISTS series_transfer_series ON series_transfer (series_instance_uid);
+CREATE TABLE IF NOT EXISTS instance (
+    instance INTEGER PRIMARY KEY AUTOINCREMENT,
+    association TEXT NOT NULL REFERENCES association,
+    file TEXT NOT NULL UNIQUE,
+    received_at REAL NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    sop_class_uid TEXT NOT NULL,
+    transfer_syntax_uid TEXT NOT NULL,
+    modality TEXT,
+    bytes INTEGER NOT NULL,
+    file_sha256 TEXT NOT NULL,
+    dataset_sha256 TEXT NOT NULL,
+    uid_findings TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'received' CHECK (state IN ('received', 'assigned', 'uploaded', 'missing')),
+    sequence INTEGER REFERENCES series_transfer,
+    problem TEXT,                              -- why it cannot be sent; tried again until the series goes
+    upload_id TEXT                             -- of a multipart upload under way
+);
+CREATE INDEX IF NOT EXISTS instance_state ON instance (state, instance);
+CREATE INDEX IF NOT EXISTS instance_sequence ON instance (sequence);
+CREATE INDEX IF NOT EXISTS instance_sop ON instance (sop_instance_uid);
+CREATE TABLE IF NOT EXISTS outbox (
+    sequence INTEGER PRIMARY KEY REFERENCES series_transfer,
+    manifest_key TEXT NOT NULL,
+    manifest BLOB NOT NULL,                    -- the very bytes that are put, never rebuilt
+    manifest_sha256 TEXT NOT NULL,             -- of the bytes in `manifest`
+    event TEXT NOT NULL,                       -- the very text that is announced
+    event_sha256 TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS receipt (
+    sop_instance_uid TEXT NOT NULL,
+    sequence INTEGER NOT NULL REFERENCES series_transfer,
+    sop_class_uid TEXT NOT NULL,
+    dataset_sha256 TEXT NOT NULL,
+    announced_at REAL NOT NULL,
+    uploaded INTEGER NOT NULL,                 -- 0: announced as missing
+    file TEXT,                                 -- until the file is gone
+    PRIMARY KEY (sop_instance_uid, sequence)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS receipt_file ON receipt (file) WHERE file IS NOT NULL;
+CREATE INDEX IF NOT EXISTS receipt_announced ON receipt (announced_at);
+CREATE TABLE IF NOT EXISTS counter (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sender (
+    calling_ae TEXT PRIMARY KEY,
+    last_association_at REAL NOT NULL
+) WITHOUT ROWID;
+"""

@@ -1,0 +1,38 @@
+"""The head of a stored file: preamble and file meta information, a function of the instance alone."""
+
+from __future__ import annotations
+
+import struct
+
+IMPLEMENTATION_CLASS_UID = "2.25.231473870311926104284317911937216023498"
+IMPLEMENTATION_VERSION_NAME = "DICOM-INGEST"
+PREAMBLE = bytes(128) + b"DICM"
+
+
+def _element(element: int, vr: bytes, value: bytes) -> bytes:
+    if vr == b"OB":
+        return struct.pack("<HH2sHL", 2, element, vr, 0, len(value)) + value
+    return struct.pack("<HH2sH", 2, element, vr, len(value)) + value
+
+
+def _padded(text: str, pad: bytes) -> bytes:
+    value = text.encode("ascii")
+    return value + pad * (len(value) % 2)
+
+
+def part10_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+    """Everything before the data set (PS3.10 §7.1).
+
+    No sender and no time in it: the same instance makes the same file, whoever sent it.
+    """
+    body = b"".join(
+        (
+            _element(0x0001, b"OB", b"\x00\x01"),
+            _element(0x0002, b"UI", _padded(sop_class_uid, b"\0")),
+            _element(0x0003, b"UI", _padded(sop_instance_uid, b"\0")),
+            _element(0x0010, b"UI", _padded(transfer_syntax_uid, b"\0")),
+            _element(0x0012, b"UI", _padded(IMPLEMENTATION_CLASS_UID, b"\0")),
+            _element(0x0013, b"SH", _padded(IMPLEMENTATION_VERSION_NAME, b" ")),
+        )
+    )
+    return PREAMBLE + _element(0x0000, b"UL", struct.pack("<L", len(body))) + body

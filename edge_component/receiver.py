@@ -1,0 +1,184 @@
+"""The storage SCP: plain handlers around the store."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pynetdicom import _config, evt
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.sop_class import Verification
+
+from edge_component import logs
+from edge_component.admission import DRAINING, Applicant, Rejection
+from edge_component.associations import Associations
+from edge_component.dimse.messages import BeginStore, StoreRequest
+from edge_component.dimse.negotiation import preferred_transfer_syntax
+from edge_component.dimse.server import EdgeServer
+from edge_component.dimse.upper_layer import EdgeUpperLayer
+from edge_component.journal.intake import AssociationRow
+from edge_component.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from edge_component.settings import Settings
+from edge_component.statuses import Status, not_authorised
+from edge_component.store import Reception, Store, StoreCommand
+
+UNLIMITED = 1_000_000
+"""Associations are counted by us, by what is established and not by what is connected."""
+
+
+class Receiver:
+    """Listens, admits, hands every C-STORE to the store and answers what it says."""
+
+    def __init__(self, settings: Settings, store: Store, associations: Associations) -> None:
+        self._settings = settings
+        self._store = store
+        self._associations = associations
+        self._ae = _application_entity(settings)
+        self._servers: list[EdgeServer] = []
+
+    def listen(self, tls: ssl.SSLContext | None = None) -> None:
+        """Open the ports.
+
+        Raises:
+            OSError: a port is taken or not allowed.
+        """
+        if self._settings.plain_dicom:
+            self._servers.append(self._server(self._settings.dicom_port, None))
+        if self._settings.tls_port is not None:
+            self._servers.append(self._server(self._settings.tls_port, tls))
+        for server in self._servers:
+            server.listen()
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports that are listened on: plain, then TLS."""
+        return [server.port for server in self._servers]
+
+    @property
+    def alive(self) -> bool:
+        """Whether all ports are being listened on."""
+        return all(server.alive for server in self._servers)
+
+    def refuse(self, rejection: Rejection | None) -> None:
+        """Refuse all new associations for this reason; None: be open again."""
+        self._associations.closing = rejection
+
+    def close(self) -> None:
+        """Accept nobody new."""
+        self.refuse(DRAINING)
+        for server in self._servers:
+            server.close()
+
+    def abort(self) -> None:
+        """End the associations that are still open."""
+        for assoc in self._ae.active_associations:
+            assoc.abort()
+
+    # What the connections tell us (dimse.server.Connections)
+
+    def opened(self, peer: str) -> bool:
+        """A connection was accepted."""
+        return self._associations.connected(peer)
+
+    def begin_store(self, assoc: Association) -> BeginStore:
+        """A C-STORE-RQ of this association begins a reception."""
+
+        def begin(command: StoreCommand) -> Reception:
+            return self._store.begin(_row(assoc), command)
+
+        return begin
+
+    def closed(self, peer: str, assoc: Association | None) -> None:
+        """A connection is over; if it was an association, the journal hears how it ended."""
+        self._associations.disconnected()
+        row = getattr(assoc, "edge_row", None)
+        if assoc is None or row is None:
+            if assoc is not None and not assoc.is_rejected:
+                logs.info("connection closed without association", peer=peer)
+            return
+        aborted = not assoc.is_released
+        say = logs.warning if aborted else logs.info
+        say(
+            "association aborted" if aborted else "association released",
+            association=row.association,
+            calling_ae=row.calling_ae,
+            peer=peer,
+        )
+        self._associations.over(row, aborted=aborted)
+
+    # Handlers of pynetdicom's events
+
+    def on_requested(self, event: evt.Event) -> None:
+        """A-ASSOCIATE-RQ: admit or reject, and choose the transfer syntax of every presentation context."""
+        assoc = event.assoc
+        dul = assoc.dul
+        if not isinstance(dul, EdgeUpperLayer):
+            raise TypeError("the association was not made by our server")
+        peer = str(assoc.requestor.address)
+        answer = self._associations.admit(Applicant(peer, dul.calling_ae, dul.called_ae))
+        if isinstance(answer, Rejection):
+            assoc.acse.send_reject(answer.result, answer.source, answer.diagnostic)
+            assoc.is_rejected = True
+            assoc.kill()
+            return
+        assoc.edge_row = answer
+        for context in assoc.requestor.primitive.presentation_context_definition_list:
+            chosen = preferred_transfer_syntax(context.transfer_syntax)
+            if chosen is not None:
+                context.transfer_syntax = [chosen]
+        logs.info(
+            "association requested",
+            association=answer.association,
+            calling_ae=answer.calling_ae,
+            called_ae=answer.called_ae,
+            peer=peer,
+        )
+
+    def on_store(self, event: evt.Event) -> Dataset | int:
+        """C-STORE: the data set is in the spool already, the store decides."""
+        request = event.request
+        if not isinstance(request, StoreRequest):
+            return _dataset(not_authorised("not a C-STORE of ours"))
+        return _dataset(request.reception.finish())
+
+    def _server(self, port: int, tls: ssl.SSLContext | None) -> EdgeServer:
+        handlers: list[tuple[Any, Any]] = [
+            (evt.EVT_REQUESTED, self.on_requested),
+            (evt.EVT_C_STORE, self.on_store),
+        ]
+        return EdgeServer(
+            self._ae, (self._settings.bind, port), self, handlers, tls, self._settings.association_timeout
+        )
+
+
+def _application_entity(settings: Settings) -> ApplicationEntity:
+    _config.UNRESTRICTED_STORAGE_SERVICE = True  # any storage SOP class, private ones too
+    _config.LOG_HANDLER_LEVEL = "none"  # its handlers format every PDU
+    ae = ApplicationEntity(settings.ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.maximum_associations = UNLIMITED
+    ae.maximum_pdu_size = settings.max_pdu_bytes
+    ae.acse_timeout = settings.association_timeout
+    ae.dimse_timeout = settings.network_timeout
+    ae.network_timeout = settings.network_timeout
+    ae.add_supported_context(Verification)
+    return ae
+
+
+def _row(assoc: Association) -> AssociationRow:
+    row = getattr(assoc, "edge_row", None)
+    if not isinstance(row, AssociationRow):
+        raise TypeError("the association was not admitted")
+    return row
+
+
+def _dataset(status: Status) -> Dataset | int:
+    if status.stored:
+        return status.code
+    answer = Dataset()
+    answer.Status = status.code
+    answer.ErrorComment = status.short_comment
+    return answer

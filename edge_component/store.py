@@ -1,0 +1,195 @@
+"""From the bytes of a C-STORE to its answer: 0x0000 only when file and journal row are on the disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Protocol
+
+from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid
+from edge_component import logs
+from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.header import Header, HeaderError, read_header
+from edge_component.journal.database import JournalError
+from edge_component.journal.intake import AssociationRow, InstanceRow
+from edge_component.spool import IncomingFile, Spool, SpoolError, WrittenFile
+from edge_component.statuses import (
+    SUCCESS,
+    Status,
+    cannot_understand,
+    does_not_match,
+    out_of_resources,
+    processing_failure,
+)
+
+PLACEHOLDER_UID = "0"
+"""In the head of a file that goes to quarantine because its command named no usable UID."""
+
+
+class InstanceJournal(Protocol):
+    """What the store needs of the journal."""
+
+    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+        """Returns when the row is on the disk, raises JournalError otherwise."""
+        ...
+
+    def refused(self) -> None:
+        """Count a failure status."""
+        ...
+
+
+class Room(Protocol):
+    """Whether the disk may take more."""
+
+    def refusal(self) -> str | None:
+        """Why not, for the sender; None: it may. May wait a little to slow a sender down."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoreCommand:
+    """What a C-STORE-RQ says of the data set that follows it."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+class Reception:
+    """One C-STORE on its way in: feed it the data set, then ask for the status.
+
+    Whoever reads the network calls `write` for every fragment and then `finish`, or `abandon`.
+    """
+
+    def __init__(self, store: Store, sender: AssociationRow, command: StoreCommand) -> None:
+        self.sender = sender
+        self._store = store
+        self._refusal: Status | None = None
+        self._file: IncomingFile | None = None
+        if why := store.room.refusal():
+            self._refusal = out_of_resources(why)
+            return
+        self._sop_class = self._checked("Affected SOP Class UID", command.sop_class_uid)
+        self._sop_instance = self._checked("Affected SOP Instance UID", command.sop_instance_uid)
+        self._syntax = self._checked("transfer syntax", command.transfer_syntax_uid)
+        self._file = store.spool.receive(self._sop_class, self._sop_instance, self._syntax)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """The next fragment of the data set; swallowed where the instance is refused anyway."""
+        if self._file is not None:
+            self._file.write(data)
+
+    def finish(self) -> Status:
+        """The answer; after 0x0000 the instance is ours to keep."""
+        status = self._finish()
+        if not status.stored:
+            self._store.journal.refused()
+            logs.warning(
+                "instance refused",
+                status=f"0x{status.code:04X}",
+                reason=status.comment,
+                calling_ae=self.sender.calling_ae,
+                association=self.sender.association,
+            )
+        return status
+
+    def abandon(self) -> None:
+        """The association ended in the middle."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            logs.warning(
+                "instance cut off",
+                bytes=file.dataset_bytes,
+                calling_ae=self.sender.calling_ae,
+                association=self.sender.association,
+            )
+            file.abandon()
+
+    def _checked(self, name: str, raw: str) -> str:
+        try:
+            return safe_uid(raw)
+        except UnsafeIdentifierError as error:
+            self._refusal = self._refusal or cannot_understand(f"{name}: {error}")
+            return PLACEHOLDER_UID
+
+    def _finish(self) -> Status:
+        file, self._file = self._file, None
+        if file is None:
+            return self._refusal or processing_failure("no data set was expected")
+        if file.error is not None:
+            file.abandon()
+            return out_of_resources("the spool did not take the instance")
+        if self._refusal is not None:
+            return self._quarantined(file, self._refusal)
+        try:
+            header = self._header(file)
+        except HeaderError as error:
+            return self._quarantined(file, cannot_understand(str(error)))
+        if header.sop_instance_uid != self._sop_instance:
+            return self._quarantined(file, does_not_match("SOP Instance UID differs from the command's"))
+        if header.sop_class_uid != self._sop_class:
+            return self._quarantined(file, does_not_match("SOP Class UID differs from the command's"))
+        return self._kept(file, header)
+
+    def _header(self, file: IncomingFile) -> Header:
+        with self._store.spool.files.read(file.path) as stream:
+            stream.seek(file.head_bytes)
+            return read_header(stream, self._syntax)
+
+    def _quarantined(self, file: IncomingFile, status: Status) -> Status:
+        file.quarantine(
+            status.comment,
+            status=f"0x{status.code:04X}",
+            calling_ae=self.sender.calling_ae,
+            association=self.sender.association,
+        )
+        return status
+
+    def _kept(self, file: IncomingFile, header: Header) -> Status:
+        try:
+            written = file.keep()
+        except SpoolError as error:
+            logs.error("spool did not take an instance", reason=str(error))
+            return out_of_resources("the spool did not take the instance")
+        try:
+            self._store.journal.add_instance(self.sender, self._row(written, header))
+        except JournalError as error:
+            # Without a row it is not ours; with one that we could not see, the next start finds the file gone
+            # and says so. Either way the sender still has it.
+            self._store.spool.quarantine_file(self._store.spool.path(written.name), str(error))
+            return processing_failure("the journal did not take the instance")
+        return SUCCESS
+
+    def _row(self, written: WrittenFile, header: Header) -> InstanceRow:
+        return InstanceRow(
+            association=self.sender.association,
+            file=written.name,
+            received_at=self._store.clock(),
+            study_instance_uid=header.study_instance_uid,
+            series_instance_uid=header.series_instance_uid,
+            sop_instance_uid=header.sop_instance_uid,
+            sop_class_uid=header.sop_class_uid,
+            transfer_syntax_uid=self._syntax,
+            modality=header.modality,
+            bytes=written.bytes,
+            file_sha256=written.file_sha256,
+            dataset_sha256=written.dataset_sha256,
+            uid_findings=json.dumps(header.uid_findings),
+            attributes=header.attributes,
+        )
+
+
+class Store:
+    """Where receptions put what they receive."""
+
+    def __init__(
+        self, spool: Spool, journal: InstanceJournal, room: Room, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.spool = spool
+        self.journal = journal
+        self.room = room
+        self.clock = clock
+
+    def begin(self, sender: AssociationRow, command: StoreCommand) -> Reception:
+        """A C-STORE-RQ has come; its data set follows."""
+        return Reception(self, sender, command)

@@ -1,0 +1,88 @@
+"""The worker process: assembler, uploader and announcer, apart from the receiver's interpreter lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from edge_component import logs
+from edge_component.announcer import Announcer
+from edge_component.assembly import Assembly
+from edge_component.aws import Clients, make_clients
+from edge_component.journal.database import open_journal
+from edge_component.locks import ProcessLock
+from edge_component.loops import Loop
+from edge_component.settings import Settings
+from edge_component.spool import Spool
+from edge_component.uploader import Uploader
+
+ASSEMBLE_SECONDS = 0.1
+UPLOAD_SECONDS = 0.05
+ANNOUNCE_SECONDS = 0.1
+LOCK = "worker.lock"
+
+
+class Worker:
+    """The loops of one worker process over one journal."""
+
+    def __init__(self, settings: Settings, spool: Spool, clients: Clients) -> None:
+        self.failed = threading.Event()
+        self._pool = ThreadPoolExecutor(settings.uploads_in_flight, thread_name_prefix="upload")
+        self._connections = [open_journal(spool.journal) for _ in range(3)]
+        assembly = Assembly(self._connections[0], spool, settings)
+        uploader = Uploader(self._connections[1], spool, settings, clients.s3, self._pool)
+        announcer = Announcer(self._connections[2], spool, settings, clients.s3, clients.events)
+        self._loops = [
+            Loop("assembler", assembly.run_once, ASSEMBLE_SECONDS, self.failed),
+            Loop("uploader", uploader.run_once, UPLOAD_SECONDS, self.failed),
+            Loop("announcer", announcer.run_once, ANNOUNCE_SECONDS, self.failed),
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self, seconds: float) -> None:
+        """End after the steps under way; an upload cut off here is done again at the next start."""
+        for loop in self._loops:
+            loop.stop()
+        for loop in self._loops:
+            loop.join(seconds)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def main() -> int:
+    """Settings come as one JSON line on standard input; its end is the end of the parent, and ours."""
+    settings = Settings.model_validate(json.loads(sys.stdin.readline()))
+    logs.configure(settings.log_format, settings.log_level)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    spool = Spool(settings.spool)
+    lock = ProcessLock(settings.spool / LOCK)
+    lock.acquire()
+    worker = Worker(settings, spool, make_clients(settings))
+    over = threading.Event()
+    parent_gone = threading.Thread(target=_wait_for_end_of_input, args=(over,), name="parent", daemon=True)
+    parent_gone.start()
+    worker.start()
+    logs.info("worker started", pid=os.getpid())
+    while not over.wait(0.2):
+        if worker.failed.is_set():
+            os._exit(1)  # a thread is dead: the supervisor starts a new process
+    worker.stop(settings.aws_timeout)
+    logs.info("worker stopped")
+    logs.LOGGER.handlers.clear()
+    os._exit(0)  # uploads that still wait for an answer are daemons of the pool
+
+
+def _wait_for_end_of_input(over: threading.Event) -> None:
+    sys.stdin.read()
+    over.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

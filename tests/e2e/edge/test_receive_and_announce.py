@@ -1,0 +1,81 @@
+"""The whole way: DIMSE in, objects, manifest and event out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dicom_ingest.contracts.events import SeriesComplete
+from tests.support.edge_aws import EdgeCloud, edge_cloud
+from tests.support.edge_dicom import association, echo, instance, send, series_of, uid
+from tests.support.edge_process import EdgeProcess, wait_until
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[EdgeCloud]:
+    with edge_cloud() as found:
+        yield found
+
+
+@pytest.fixture
+def edge(tmp_path: Path, cloud: EdgeCloud) -> Iterator[EdgeProcess]:
+    with EdgeProcess(tmp_path, cloud.environment) as process:
+        cloud.events()
+        yield process
+
+
+def announced(edge: EdgeProcess, series: int = 1) -> None:
+    wait_until(lambda: edge.status()["series_announced"] >= series, f"{series} series announced")
+
+
+def test_an_echo_is_answered(edge: EdgeProcess) -> None:
+    assert echo(edge.dicom_port)
+
+
+def test_a_series_becomes_objects_a_manifest_and_one_event(edge: EdgeProcess, cloud: EdgeCloud) -> None:
+    datasets = series_of(3)
+    assert send(edge.dicom_port, datasets) == [0, 0, 0]
+    announced(edge)
+    [event] = cloud.events()
+    assert (event["source"], event["detail-type"]) == ("dicom-ingest.edge", "Series Complete")
+    detail = SeriesComplete.model_validate(event["detail"])
+    assert (detail.instance_count, detail.seal_reason, detail.aborted) == (3, "quiet", False)
+    manifest = cloud.manifest(event["detail"])
+    assert {i.sop_instance_uid for i in manifest.instances} == {str(ds.SOPInstanceUID) for ds in datasets}
+    assert sorted(cloud.keys(detail.prefix)) == sorted(i.key for i in manifest.instances)
+    assert sum(len(cloud.body(i.key)) for i in manifest.instances) == detail.total_bytes
+    wait_until(lambda: list((edge.spool / "instances").iterdir()) == [], "the spool is empty")
+
+
+def test_a_series_over_many_associations_is_one_event(edge: EdgeProcess, cloud: EdgeCloud) -> None:
+    for ds in series_of(5):
+        assert send(edge.dicom_port, [ds]) == [0]
+    announced(edge)
+    [event] = cloud.events()
+    assert event["detail"]["instance_count"] == 5
+
+
+def test_series_of_one_study_share_the_transfer(edge: EdgeProcess, cloud: EdgeCloud) -> None:
+    study = uid()
+    with association(edge.dicom_port, [instance()]) as assoc:
+        for ds in [*series_of(2, study), *series_of(2, study)]:
+            assert assoc.send_c_store(ds).Status == 0
+    announced(edge, 2)
+    first, second = (event["detail"] for event in cloud.events())
+    assert first["transfer_id"] == second["transfer_id"]
+    assert first["series_instance_uid"] != second["series_instance_uid"]
+
+
+def test_a_restart_adopts_what_was_acknowledged(tmp_path: Path, cloud: EdgeCloud) -> None:
+    away = {**cloud.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    with EdgeProcess(tmp_path, away) as edge:
+        assert send(edge.dicom_port, series_of(4)) == [0] * 4
+        edge.kill()
+    cloud.events()
+    with EdgeProcess(tmp_path, cloud.environment) as edge:
+        announced(edge)
+        [event] = cloud.events()
+        assert event["detail"]["instance_count"] == 4
+        assert edge.status()["instances_received"] == 4
