@@ -13,13 +13,14 @@ README = FOLDER / "README.md"
 
 INTRODUCTION = """# The workflow
 
-`ingest_series.asl.json` is what `cdk deploy` ships and what the local runtime executes: one file, JSONPath, no
-intrinsic functions. This page is made from it (`python -m statemachines.describe --write`); a test compares the two.
+`ingest_series.asl.json` is what `cdk deploy` ships and what the local runtime executes: one file,
+JSONPath, no intrinsic functions. This page is made from it (`python -m statemachines.describe --write`);
+a test compares the two.
 
-A function gets `Payload` as its request and answers with its reply (`dicom_ingest/contracts/steps.py`). After
-IndexSeries the state is `series_transfer, import_needed, reason, slot, import, outcome, error`; each step owns one
-key of it. Expected answers are replies; an error always means trouble. Error names are the leaves of
-`dicom_ingest/errors.py`.
+A function gets `Payload` as its request and answers with its reply (`dicom_ingest/contracts/steps.py`).
+After IndexSeries the state is `series_transfer, import_needed, reason, slot, import, outcome, error`;
+each step owns one key of it. Expected answers are replies; an error always means trouble. Error names
+are the leaves of `dicom_ingest/errors.py`.
 """
 
 
@@ -90,7 +91,8 @@ def _task_row(name: str, state: dict[str, Any]) -> str:
     writes = state.get("ResultPath", "$" if "OutputPath" in state else "") or "nothing"
     own = [retry for retry in state["Retry"] if not retry["ErrorEquals"][0].startswith("Lambda.")]
     retried = "<br>".join(", ".join(retry["ErrorEquals"]) for retry in own)
-    return f"| {name} | {state['Comment']} | {reads} | `{writes}` | {retried} | {_duration(state['TimeoutSeconds'])} |"
+    limit = _duration(state["TimeoutSeconds"])
+    return f"| {name} | {state['Comment']} | {reads} | `{writes}` | {retried} | {limit} |"
 
 
 def _reads(state: dict[str, Any]) -> str:

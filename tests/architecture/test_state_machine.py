@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -128,10 +129,20 @@ def test_each_outcome_ends_where_it_belongs() -> None:
 
 def test_the_workflow_reads_like_its_sentence() -> None:
     sentence = (
-        "IndexSeries ImportNeeded? AcquireImportSlot WaitForStart StartImport WaitForImport CheckImport "
-        "ImportFinished? RecordImageSets ReleaseImportSlot Ingested? SeriesIngested"
-    ).split()
-    for state, following in zip(sentence, sentence[1:], strict=False):
+        "IndexSeries",
+        "ImportNeeded?",
+        "AcquireImportSlot",
+        "WaitForStart",
+        "StartImport",
+        "WaitForImport",
+        "CheckImport",
+        "ImportFinished?",
+        "RecordImageSets",
+        "ReleaseImportSlot",
+        "Ingested?",
+        "SeriesIngested",
+    )
+    for state, following in pairwise(sentence):
         entry = STATES[state]
         targets = [entry.get("Next"), entry.get("Default"), *[c["Next"] for c in entry.get("Choices", [])]]
         assert following in targets, state
