@@ -6,7 +6,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from . import datastores, run_import, validation
+from . import datastores, deletions, run_import, validation, writes
 from .background import Background
 from .clock import Clock, SystemClock
 from .core import Answer, Core, Request
@@ -52,6 +52,8 @@ class HealthImaging:
             work=threading.BoundedSemaphore(settings.workers),
         )
         datastores.resume(self._core)
+        writes.resume(self._core)
+        deletions.resume(self._core)
         run_import.resume(self._core)
 
     @property

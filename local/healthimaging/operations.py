@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import datastores, image_sets, jobs, search, start_import, tags
+from . import copies, datastores, deletions, image_sets, jobs, search, start_import, tags, updates
 from .core import Operation
 
 OPERATIONS: dict[str, Operation] = {
@@ -18,6 +18,9 @@ OPERATIONS: dict[str, Operation] = {
     "GetImageSetMetadata": image_sets.get_image_set_metadata,
     "GetImageFrame": image_sets.get_image_frame,
     "ListImageSetVersions": image_sets.list_image_set_versions,
+    "UpdateImageSetMetadata": updates.update_image_set_metadata,
+    "CopyImageSet": copies.copy_image_set,
+    "DeleteImageSet": deletions.delete_image_set,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
     "ListTagsForResource": tags.list_tags_for_resource,

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from .blobs import drop_unused
 from .core import Core
 from .store import Row
 from .uris import S3Location
@@ -37,9 +38,15 @@ def write_report(core: Core, job: Row) -> None:
 
 
 def forget_staged(core: Core, job_id: str) -> None:
-    """Removes what a job has read so far."""
+    """Removes what a job has read so far, with the frames that no image set took over."""
+    unused = core.store.all(
+        "SELECT blob FROM staged s WHERE job_id = ? AND blob NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.blob = s.blob)",
+        job_id,
+    )
     core.store.execute("DELETE FROM staged WHERE job_id = ?", job_id)
     core.store.execute("DELETE FROM refused WHERE job_id = ?", job_id)
+    drop_unused(core, [row["blob"] for row in unused])
 
 
 def _pages(core: Core, select: str, job_id: str) -> Iterator[Row]:

@@ -19,12 +19,11 @@ from .core import Core
 from .datastores import find
 from .faults import RefuseInstance
 from .frames import Extracted, extract
-from .store import Row, pack
+from .identities import Identity
+from .store import Row, pack, unpack_text
 from .uris import S3Location
 
 IN_MEMORY = 8 << 20
-_STUDY_IDENTITY = ("StudyDate", "AccessionNumber", "PatientID", "StudyInstanceUID", "StudyID")
-_SERIES_IDENTITY = ("SeriesInstanceUID", "SeriesNumber")
 _VALID_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
 
 
@@ -128,6 +127,7 @@ def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Ext
         instance["ChecksumType"] = "COMPRESSED" if extracted.retained else "DECOMPRESSED"
     document = pack(instance | {"ImageFrames": [frame.described for frame in extracted.frames]})
     levels = {"Patient": rendered.patient, "Study": rendered.study, "Series": rendered.series}
+    identity = Identity.of(levels)
     warnings = [warning_codes.render(w) for w in [*_uid_warnings(part10), *extracted.warnings]]
     with core.store.transaction() as db:
         db.executemany(
@@ -142,17 +142,11 @@ def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Ext
             " series_identity, levels, document, document_size, blob, warnings)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                job_id, key, part10.attribute("StudyInstanceUID"), part10.attribute("SeriesInstanceUID"),
-                part10.attribute("SOPInstanceUID"), _identity(part10, _STUDY_IDENTITY),
-                _identity(part10, _SERIES_IDENTITY), pack(levels), document, len(document), extracted.blob,
-                json.dumps(warnings),
+                job_id, key, identity.study_uid, identity.series_uid, part10.attribute("SOPInstanceUID"),
+                identity.study, identity.series, pack(levels), document, len(unpack_text(document)),
+                extracted.blob,                json.dumps(warnings),
             ),
         )  # fmt: skip
-
-
-def _identity(part10: p10.Part10, keywords: tuple[str, ...]) -> str:
-    """What the conflict test compares (developer guide, "Understanding import jobs")."""
-    return json.dumps([part10.attribute(keyword) for keyword in keywords])
 
 
 def _uid_warnings(part10: p10.Part10) -> list[warning_codes.Reason]:

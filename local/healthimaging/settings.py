@@ -87,6 +87,7 @@ class Behaviour(_Frozen):
     merge_event: Literal["Image Set Updated", "Image Set Created"] = "Image Set Updated"
     conflict_scope: Literal["study", "series"] = "study"
     normalised_levels: Literal["newest", "first"] = "newest"
+    update_primary: Literal["refuse_patient_and_series", "allow"] = "refuse_patient_and_series"
     list_jobs: Literal["newest_first", "oldest_first"] = "newest_first"
     frame_size: Literal["encoded", "decoded"] = "encoded"
     pixel_data_key: Literal["absent", "null"] = "absent"
