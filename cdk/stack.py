@@ -6,6 +6,7 @@ from aws_cdk import Annotations, App, CfnOutput, Environment, Stack, Tags
 
 from cdk.data import Data
 from cdk.edge import Edge
+from cdk.observability import Observability
 from cdk.packaging.build import Builder
 from cdk.pipeline import Pipeline
 from dicom_ingest.contracts.config import Config
@@ -25,6 +26,7 @@ class IngestStack(Stack):
         self.data = Data(self, config)
         self.pipeline = Pipeline(self, config, self.data, builder)
         self.edge = Edge(self, config, self.data, self.pipeline.bus.bus)
+        self.observability = Observability(self, config, self.data, self.pipeline)
         self._outputs(config)
         for key, value in config.resource_tags.items():
             Tags.of(self).add(key, value)
@@ -46,6 +48,8 @@ class IngestStack(Stack):
             "EventArchive": pipeline.bus.archive.archive_name,
             "StateMachine": pipeline.workflow.state_machine.state_machine_arn,
             "UndeliveredEvents": pipeline.bus.undelivered.queue_url,
+            "AlarmTopic": self.observability.alarms.topic.topic_arn,
+            "Dashboard": self.observability.dashboard.dashboard_name,
             **self.edge.outputs,
         }.items():
             CfnOutput(self, name, value=value)

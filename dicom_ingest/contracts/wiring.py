@@ -17,6 +17,16 @@ SERIES_COMPLETE_PATTERN: dict[str, Any] = {"source": [EDGE_SOURCE], "detail-type
 HEARTBEAT_PATTERN: dict[str, Any] = {"source": [EDGE_SOURCE], "detail-type": [EDGE_HEARTBEAT]}
 
 METRICS_NAMESPACE = "DicomIngest"
+SERIES_OVER = "SeriesOver"
+"""Count, by `stack` and `outcome`. The metrics below have the one dimension `stack`."""
+SERIES_WAITING = "SeriesWaiting"
+OLDEST_WAITER_SECONDS = "OldestWaiterSeconds"
+SLOTS_HELD = "SlotsHeld"
+GATE_CLOSED = "GateClosed"
+"""1 while a data store's gate is closed, else 0."""
+SLOTS_RECLAIMED = "SlotsReclaimed"
+AUDIT_FINDINGS = "AuditFindings"
+
 RECLAIM_MINUTES = 2
 """How often `reclaim_import_slots` looks without being told of a change."""
 

@@ -1,0 +1,74 @@
+"""Alarms, the topic they go to, the dashboard, and the heartbeats behind them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from dicom_ingest.contracts import wiring
+from tests.infrastructure.template import Template
+
+
+def test_every_alarm_reaches_the_one_encrypted_topic(default: Template) -> None:
+    topic = default.properties("AWS::SNS::Topic")
+    assert default.text(topic["KmsMasterKeyId"]) == "<data/key.Arn>"
+    alarms = default.resources("AWS::CloudWatch::Alarm")
+    assert len(alarms) >= 12
+    for path, alarm in alarms.items():
+        actions = [default.text(action) for action in alarm["Properties"]["AlarmActions"]]
+        assert actions == ["<observability/alarms/topic>"], path
+
+
+def test_the_configured_addresses_are_told(template: Callable[[str], Template]) -> None:
+    subscription = template("full").properties("AWS::SNS::Subscription")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "pacs@hospital.example")
+    assert not template("default").resources("AWS::SNS::Subscription")
+
+
+def test_an_edge_that_says_nothing_raises_an_alarm(template: Callable[[str], Template]) -> None:
+    edges = template("edges")
+    alarms = edges.resources("AWS::CloudWatch::Alarm")
+    silent = [alarm["Properties"] for path, alarm in alarms.items() if path.endswith("-silent")]
+    stats = [alarm["Metrics"][0]["MetricStat"] for alarm in silent]
+    assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in stats} == {
+        "clinic-edge1",
+        "clinic-edge10",
+        "clinic-cloud",
+    }
+    assert {stat["Period"] for stat in stats} == {300}
+    assert {(alarm["TreatMissingData"], alarm["EvaluationPeriods"]) for alarm in silent} == {("breaching", 3)}
+
+
+def test_heartbeats_become_metrics_of_their_edge(default: Template) -> None:
+    rule = default.properties("AWS::Events::Rule", "observability/metrics/heartbeats/rule")
+    assert rule["EventPattern"] == wiring.HEARTBEAT_PATTERN
+    assert default.text(rule["EventBusName"]) == "<pipeline/bus/bus>"
+    filters = default.resources("AWS::Logs::MetricFilter").values()
+    transformations = [f["Properties"]["MetricTransformations"][0] for f in filters]
+    assert {t["MetricNamespace"] for t in transformations} == {wiring.METRICS_NAMESPACE}
+    assert all(t["Dimensions"] == [{"Key": "edge", "Value": "$.detail.edge"}] for t in transformations)
+    assert "$.detail.spool_instances" in {t["MetricValue"] for t in transformations}
+
+
+def test_heartbeats_are_not_archived(default: Template) -> None:
+    assert "Edge Heartbeat" not in json.dumps(default.properties("AWS::Events::Archive"))
+
+
+def test_the_dashboard_shows_what_the_functions_count(default: Template) -> None:
+    body = default.text(default.properties("AWS::CloudWatch::Dashboard")["DashboardBody"])
+    for name in (
+        wiring.SERIES_OVER,
+        wiring.SERIES_WAITING,
+        wiring.OLDEST_WAITER_SECONDS,
+        wiring.SLOTS_HELD,
+        wiring.GATE_CLOSED,
+        "MatchedEvents",
+        "EdgeSpoolInstances",
+    ):
+        assert f'"{name}"' in body, name
+
+
+def test_without_import_nobody_is_alarmed_about_slots(template: Callable[[str], Template]) -> None:
+    names = {path.rpartition("/")[2] for path in template("no-import").resources("AWS::CloudWatch::Alarm")}
+    assert not {"gate-closed", "oldest-waiter", "slots-reclaimed"} & names
+    assert "undelivered-events" in names
