@@ -1,0 +1,72 @@
+"""``python -m local COMMAND``: the pipeline on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from dicom_ingest.contracts.config import ConfigError
+from dicom_ingest.errors import DatabaseAwayError
+from local.cli import demo, ledger, replay, send, show, sql, status, up
+from local.dicom_folder import EmptyFolderError
+from local.edge_status import EdgeSilentError
+from local.options import OptionsError
+from local.part import PartFailedError
+from local.postgres import PostgresError
+from local.sender import SendError
+from local.state import AlreadyRunningError, NotRunningError
+
+COMMANDS = {
+    "up": up,
+    "demo": demo,
+    "send": send,
+    "status": status,
+    "show": show,
+    "replay": replay,
+    "sql": sql,
+    "ledger": ledger,
+}
+WRONG_INPUT = (AlreadyRunningError, ConfigError, EmptyFolderError, NotRunningError, OptionsError)
+TROUBLE = (
+    BotoCoreError,
+    ClientError,
+    DatabaseAwayError,
+    EdgeSilentError,
+    PartFailedError,
+    PostgresError,
+    SendError,
+    ValidationError,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0: done; 1: something went wrong or is missing; 2: wrong input. Errors are one clear message."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.__doc__))
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # SIGTERM ends a run as Ctrl-C does: parts are stopped in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status_code: int = COMMANDS[chosen.command].run(chosen)
+    except WRONG_INPUT as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except TROUBLE as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    return status_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

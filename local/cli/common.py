@@ -1,0 +1,80 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from dicom_ingest.contracts.config import Config, load_config
+from local.options import RUNS, Options
+from local.state import RunState, find_run
+from local.wiring import REPOSITORY
+
+CONFIG = REPOSITORY / "config.yaml"
+
+
+def add_run_name(parser: argparse.ArgumentParser) -> None:
+    """Which run to talk to."""
+    parser.add_argument("--name", help="the run to talk to; default: the one that is under way")
+
+
+def the_run(arguments: argparse.Namespace) -> RunState:
+    """The run that the command talks to; raises NotRunningError."""
+    return find_run(RUNS, arguments.name)
+
+
+def add_runtime_options(parser: argparse.ArgumentParser, name: str, ports: dict[str, int]) -> None:
+    """What can be chosen when a run is started."""
+    parser.add_argument("--name", default=name, help="its folder is .local/NAME (default: %(default)s)")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="default: config.yaml")
+    parser.add_argument("--edge-host", default="127.0.0.1", help="where the edge listens (default: loopback)")
+    for option in ("edge", "health", "aws", "healthimaging"):
+        parser.add_argument(
+            f"--{option}-port",
+            type=int,
+            default=ports.get(option, 0),
+            metavar="PORT",
+            help="0 takes a free one (default: %(default)s)",
+        )
+    parser.add_argument("--quiet-seconds", type=float, help="a series so long without news is complete")
+    parser.add_argument("--import-slots", type=int, help="imports at a time (default: config.yaml)")
+    parser.add_argument("--start-rate", type=float, help="imports started a second (default: config.yaml)")
+    parser.add_argument(
+        "--fast-imports", action="store_true", help="the emulator neither throttles nor takes time"
+    )
+    parser.add_argument(
+        "--healthimaging-settings", type=Path, metavar="JSON", help="settings of the emulator"
+    )
+
+
+def runtime_options(arguments: argparse.Namespace) -> Options:
+    """The options of a run; raises ConfigError."""
+    options = Options(
+        name=arguments.name,
+        config=load_config(arguments.config) if arguments.config.exists() else _default(arguments.config),
+        edge_host=arguments.edge_host,
+        edge_port=arguments.edge_port,
+        health_port=arguments.health_port,
+        aws_port=arguments.aws_port,
+        healthimaging_port=arguments.healthimaging_port,
+        quiet_seconds=arguments.quiet_seconds,
+        import_slots=arguments.import_slots,
+        start_rate=arguments.start_rate,
+        fast_imports=arguments.fast_imports,
+        healthimaging_settings=arguments.healthimaging_settings,
+        database_url=os.environ.get("DATABASE_URL") or None,
+    )
+    options.check()
+    return options
+
+
+def _default(path: Path) -> Config:
+    """No config.yaml is legal, another file that does not exist is not."""
+    return Config() if path == CONFIG else load_config(path)
+
+
+def quick(options: Options) -> Options:
+    """As a demo wants it: a short quiet time, unless one was chosen."""
+    return options if options.quiet_seconds is not None else replace(options, quiet_seconds=2.0)

@@ -1,0 +1,57 @@
+"""``demo``: run the main job once, show it, and fail when anything is missing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from local.cli.common import add_runtime_options, quick, runtime_options
+from local.demo import demo
+from local.report import Report
+from local.tables import console
+from local.wiring import REPOSITORY
+
+HELP = "start everything, send a folder over DIMSE, show what arrives, stop"
+DCMDATA = REPOSITORY / "dcmdata"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_runtime_options(parser, "demo", {})
+    parser.add_argument("--input", type=Path, default=DCMDATA, metavar="DIR", help="what to send (dcmdata/)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0: every instance that was found is in an image set; 1: something is missing."""
+    output = console()
+    report = demo(quick(runtime_options(arguments)), arguments.input, output)
+    if arguments.json is not None:
+        arguments.json.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    _show(report, output)
+    return 1 if report.missing else 0
+
+
+def _show(report: Report, output: Console) -> None:
+    for series in report.series:
+        image_sets = ", ".join(series.image_sets) or "no image set"
+        output.print(
+            f"{series.outcome or 'not over':<10} {series.modality or '?':<3} {series.series_instance_uid} "
+            f"{series.instances:>4} instances  image set {image_sets}  {series.seconds or 0:.1f} s",
+            highlight=False,
+        )
+    totals = report.totals
+    output.print(
+        f"\n{totals.instances_imported} of {totals.instances_sent} instances in {totals.image_sets} "
+        f"image sets, {totals.series} series, {totals.seconds} s in all."
+    )
+    for sentence in report.missing:
+        output.print(f"[bold red]missing[/]: {sentence}", highlight=False)
+    output.print(
+        "\nNext: make up                                                     keep it running"
+        "\n      storescu -v -aec EDGE_AE -aet CLIENT_AE localhost 11112 *.dcm   send your own files, or"
+        '\n      make local ARGS="send DIR"   make local ARGS="status"           from another terminal',
+        highlight=False,
+    )

@@ -1,0 +1,37 @@
+"""``send DIR``: send a folder to the edge of a run, each file in its own transfer syntax."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from local.cli.common import add_run_name, the_run
+from local.dicom_folder import read_folder
+from local.sender import send
+from local.tables import console
+
+HELP = "send a folder of DICOM files to the edge"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder, or one file")
+    add_run_name(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0: every instance was answered 0x0000; 1: some were not."""
+    output, state = console(), the_run(arguments)
+    folder = read_folder(arguments.folder)
+    for other in folder.others:
+        output.print(f"not sent: {other.path} ({other.reason})", highlight=False)
+    sent = send(folder.instances, state.dicom_host or "127.0.0.1", state.dicom_port or 0)
+    for file, reason in sent.refused:
+        output.print(f"refused: {file.path}: {reason}", highlight=False)
+    series = {file.series_instance_uid for file in sent.accepted}
+    output.print(
+        f"{len(sent.accepted)} of {len(folder.instances)} instances accepted, {len(series)} series, "
+        f"{sent.associations} associations, {len(folder.others)} other files",
+        highlight=False,
+    )
+    return 1 if sent.refused else 0

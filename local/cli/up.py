@@ -1,0 +1,62 @@
+"""``up``: keep the whole pipeline running until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from contextlib import ExitStack
+
+from rich.console import Console
+
+from local.cli.common import add_runtime_options, runtime_options
+from local.runtime import Runtime
+from local.state import RunState
+from local.tables import console
+
+HELP = "start everything and keep it running until Ctrl-C or SIGTERM"
+PORTS = {"edge": 11112, "health": 8042}
+WATCH_SECONDS = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_runtime_options(parser, "up", PORTS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 after Ctrl-C or SIGTERM; PartFailedError when a part ends by itself."""
+    output = console()
+    options = runtime_options(arguments)
+    with ExitStack() as stack:
+        with output.status("Starting PostgreSQL, AWS, HealthImaging and the edge"):
+            runtime = stack.enter_context(Runtime(options))
+        _show(runtime.state, output)
+        never = threading.Event()
+        try:
+            while not never.wait(WATCH_SECONDS):
+                runtime.check()
+        except KeyboardInterrupt:
+            output.print("Stopping")
+    return 0
+
+
+def _show(state: RunState, output: Console) -> None:
+    lines = {
+        "DICOM": f"{state.dicom_host}:{state.dicom_port} (any AE title)",
+        "edge": f"http://127.0.0.1:{state.health_port}/status",
+        "AWS": f"{state.aws_url} (S3, EventBridge, Step Functions, SQS, Lambda)",
+        "HealthImaging": f"{state.healthimaging_url} (data store {state.datastore_id})",
+        "bucket": state.bucket,
+        "state machine": state.state_machine_arn,
+        "database": state.database_url,
+        "folder": str(state.folder),
+    }
+    for name, value in lines.items():
+        output.print(f"{name:>14}  {value}", highlight=False)
+    output.print(
+        "\nIt starts empty and forgets everything when it stops: a twin to try, not an archive."
+        f"\nSend: storescu -v -aec EDGE_AE -aet CLIENT_AE localhost {state.dicom_port} *.dcm"
+        '\n  or: make local ARGS="send dcmdata"; then ARGS="status", "ledger", "show SERIES_UID", "sql ..."'
+        "\nCtrl-C stops it.",
+        highlight=False,
+    )

@@ -1,0 +1,42 @@
+"""Rows as tables, on a terminal and in a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+PLAIN_WIDTH = 250
+"""Where there is no terminal, so that a line stays a line."""
+
+
+def console() -> Console:
+    """Standard output; lines are not folded where nobody looks at them."""
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, soft_wrap=False)
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Table:
+    """One column per key of the rows."""
+    names = list(columns or (rows[0] if rows else ()))
+    drawn = Table(title=f"{title} ({len(rows)})", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in names:
+        drawn.add_column(name, overflow="fold", no_wrap=False)
+    for row in rows:
+        drawn.add_row(*(_text(row[name]) for name in names))
+    return drawn
+
+
+def _text(value: Any) -> str:
+    """A cell: times without their fractions, lists without brackets."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, list):
+        return ", ".join(_text(each) for each in value)
+    return str(value)
