@@ -32,9 +32,9 @@ def s3_endpoint() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def s3(s3_endpoint: str) -> Iterator[S3Client]:
-    """An S3 client with the two buckets, empty at the start of each test."""
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint: str) -> S3Client:
+    """An S3 client with the two buckets."""
     client = boto3.client(
         "s3",
         endpoint_url=s3_endpoint,
@@ -44,27 +44,52 @@ def s3(s3_endpoint: str) -> Iterator[S3Client]:
     )
     for bucket in (INPUT, OUTPUT):
         client.create_bucket(Bucket=bucket)
-    yield client
-    for bucket in (INPUT, OUTPUT):
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for entry in page.get("Contents", []):
-                client.delete_object(Bucket=bucket, Key=entry["Key"])
+    return client
 
 
 @pytest.fixture
-def make_stand(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeStand]:
-    """Makes stands: without arguments AWS's quotas, no throttling and no waiting."""
-    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
+def s3(s3_client: S3Client) -> Iterator[S3Client]:
+    """The S3 client; both buckets are emptied after the test."""
+    yield s3_client
+    for bucket in (INPUT, OUTPUT):
+        for page in s3_client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            if objects := [{"Key": entry["Key"]} for entry in page.get("Contents", [])]:
+                s3_client.delete_objects(Bucket=bucket, Delete={"Objects": objects})  # type: ignore[typeddict-item]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_host_prefix() -> Iterator[None]:
+    """As the local runtime sets it: both hosts of AWS are one address here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
+        yield
+
+
+def stand_maker(s3: S3Client, stack: ExitStack) -> MakeStand:
+    """Makes stands that end with the stack: without arguments AWS's quotas, no throttling, no waiting."""
+
+    def make(settings: Settings | None = None, **more: Any) -> Stand:
+        emulator = stack.enter_context(HealthImaging(s3, settings or Settings.fast(), **more))
+        server = stack.enter_context(serve(emulator))
+        client = medical_imaging(server.url)
+        stack.callback(client.close)
+        return Stand(emulator, server, client, s3, emulator.ensure_datastore("tests"))
+
+    return make
+
+
+@pytest.fixture
+def make_stand(s3: S3Client) -> Iterator[MakeStand]:
+    """Makes stands that end with the test."""
     with ExitStack() as stack:
+        yield stand_maker(s3, stack)
 
-        def make(settings: Settings | None = None, **more: Any) -> Stand:
-            emulator = stack.enter_context(HealthImaging(s3, settings or Settings.fast(), **more))
-            server = stack.enter_context(serve(emulator))
-            client = medical_imaging(server.url)
-            stack.callback(client.close)
-            return Stand(emulator, server, client, s3, emulator.ensure_datastore("tests"))
 
-        yield make
+@pytest.fixture(scope="module")
+def make_shared_stand(s3_client: S3Client) -> Iterator[MakeStand]:
+    """Makes stands that end with the module, for tests that only read."""
+    with ExitStack() as stack:
+        yield stand_maker(s3_client, stack)
 
 
 @pytest.fixture
