@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.dsutils import encode
 
 _numbers = itertools.count(1)
 
@@ -41,7 +42,7 @@ def instance(
     ds.PatientID = "P-1"
     ds.PatientName = "Test^Marker"
     ds.InstanceNumber = next(_numbers)
-    ds.Rows, ds.Columns, ds.BitsAllocated = 1, pixels // 2, 16
+    ds.Rows, ds.Columns, ds.BitsAllocated = 256 if pixels >= 2**16 else 1, 256, 16
     for keyword, value in elements.items():
         setattr(ds, keyword, value)
     ds.PixelData = bytes(range(256)) * (pixels // 256)
@@ -95,3 +96,11 @@ def echo(port: int) -> bool:
     """Whether the SCP answers C-ECHO."""
     with association(port, calling_ae="ECHO") as assoc:
         return bool(assoc.is_established and assoc.send_c_echo().Status == 0)
+
+
+def encoded(ds: Dataset) -> bytes:
+    """The data set as its transfer syntax encodes it, without file meta information."""
+    syntax = ds.file_meta.TransferSyntaxUID
+    found = encode(ds, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
+    assert found is not None
+    return bytes(found)

@@ -6,8 +6,13 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from io import BytesIO
 from typing import Any
 from uuid import UUID, uuid4
+
+from pydicom import Dataset, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from dicom_ingest.contracts.events import Priority, SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
@@ -142,8 +147,24 @@ class Announced:
         """What S3 lists when all of it has arrived."""
         return {instance.key: instance.bytes for instance in self.manifest().instances}
 
-    def _instance(self, number: int, sop: str) -> ManifestInstance:
-        digest = hashlib.sha256(f"{sop}{self.content}".encode()).hexdigest()
+    def body(self, number: int, sop: str) -> bytes:
+        """The DICOM file of one instance: no pixels, all that identifies it."""
+        meta = FileMetaDataset()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        meta.MediaStorageSOPClassUID = CTImageStorage
+        meta.MediaStorageSOPInstanceUID = UID(sop)
+        ds = Dataset.from_json(self._identity(number))
+        ds.file_meta = meta
+        ds.SOPClassUID = CTImageStorage
+        ds.SOPInstanceUID = sop
+        ds.StudyInstanceUID = self.study_instance_uid
+        ds.SeriesInstanceUID = self.series_instance_uid
+        ds.ImageComments = self.content
+        buffer = BytesIO()
+        dcmwrite(buffer, ds, enforce_file_format=True)
+        return buffer.getvalue()
+
+    def _identity(self, number: int) -> dict[str, Any]:
         attributes: dict[str, Any] = {
             "00080060": element("CS", self.modality),
             "00200013": element("IS", number),
@@ -152,16 +173,21 @@ class Announced:
             attributes["00100020"] = element("LO", self.patient_id)
         if self.issuer is not None:
             attributes["00100021"] = element("LO", self.issuer)
+        return attributes
+
+    def _instance(self, number: int, sop: str) -> ManifestInstance:
+        body = self.body(number, sop)
+        digest = hashlib.sha256(body).hexdigest()
         return ManifestInstance(
             sop_instance_uid=sop,
             sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
             transfer_syntax_uid="1.2.840.10008.1.2.1",
             key=self.prefix.instance(sop),
-            bytes=1000 + number,
+            bytes=len(body),
             file_sha256=digest,
             dataset_sha256=digest,
             received_at=self.received_at,
             calling_ae="CT1",
             called_ae="EDGE",
-            attributes=attributes | self.attributes(number),
+            attributes=self._identity(number) | self.attributes(number),
         )

@@ -1,0 +1,157 @@
+"""The workflow as it runs locally, without an edge: tests put objects, manifest and event themselves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+from dicom_ingest.contracts.manifest import encode_manifest
+from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.db import import_slots
+from dicom_ingest.db.connection import Database
+from local.runtime import Runtime
+from tests.support.series import Announced
+
+DEADLINE_SECONDS = 90
+
+
+class Pipeline:
+    """A running pipeline and what tests ask of it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.clients = runtime.clients
+        self.state = runtime.state
+        self.database = Database(runtime.state.database_url)
+
+    def close(self) -> None:
+        """Close the test's own database connection."""
+        self.database.close()
+
+    def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows of the index."""
+        with self.database.transaction() as connection:
+            return connection.run(sql, **parameters)
+
+    def upload(self, announced: Announced, without: tuple[str, ...] = ()) -> None:
+        """Put its objects (but those of these SOP instances) and its manifest, as an edge does."""
+        s3, bucket = self.clients.s3, self.state.bucket
+        for number, sop in enumerate(announced.sop_instance_uids, start=1):
+            if sop not in without:
+                s3.put_object(
+                    Bucket=bucket, Key=announced.prefix.instance(sop), Body=announced.body(number, sop)
+                )
+        body = encode_manifest(announced.manifest()).body
+        s3.put_object(Bucket=bucket, Key=str(announced.manifest_key), Body=body)
+
+    def announce(self, announced: Announced, **changes: Any) -> None:
+        """Put its event on the bus; `changes` to its detail."""
+        detail = announced.event().model_dump(mode="json") | {"bucket": self.state.bucket} | changes
+        entry = {
+            "Source": "dicom-ingest.edge",
+            "DetailType": "Series Complete",
+            "Detail": json.dumps(detail),
+            "EventBusName": self.runtime.names.bus,
+        }
+        answer = self.clients.events.put_events(Entries=[entry])  # type: ignore[list-item]
+        assert answer["FailedEntryCount"] == 0
+
+    def ingest(self, announced: Announced) -> None:
+        """Upload and announce."""
+        self.upload(announced)
+        self.announce(announced)
+
+    def executions(self, announced: Announced) -> list[dict[str, Any]]:
+        """The executions of this series transfer, oldest first."""
+        found = []
+        for page in self.clients.stepfunctions.get_paginator("list_executions").paginate(
+            stateMachineArn=self.state.state_machine_arn
+        ):
+            for execution in page["executions"]:
+                described = self.clients.stepfunctions.describe_execution(
+                    executionArn=execution["executionArn"]
+                )
+                if announced.transfer_id in described["input"]:
+                    found.append(dict(described))
+        return sorted(found, key=lambda execution: execution["startDate"])
+
+    def finished(self, announced: Announced, count: int = 1) -> list[dict[str, Any]]:
+        """Its executions, once this many have ended."""
+
+        def ended() -> list[dict[str, Any]] | None:
+            over = [e for e in self.executions(announced) if e["status"] != "RUNNING"]
+            return over if len(over) >= count else None
+
+        return self.eventually(ended, f"{count} executions of {announced.transfer_id} end")
+
+    def eventually(self, look: Callable[[], Any], what: str) -> Any:
+        """What `look` finds, once it finds something; looked for again and again until a deadline."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            self.runtime.check()
+            found = look()
+            if found:
+                return found
+            time.sleep(0.1)  # between two looks at a condition
+        raise AssertionError(f"waited {DEADLINE_SECONDS} s in vain: {what}")
+
+    def transfer(self, announced: Announced) -> dict[str, Any]:
+        """Its row."""
+        return self.rows("SELECT * FROM series_transfer WHERE transfer_id = :id", id=announced.transfer_id)[0]
+
+    def tickets(self, announced: Announced) -> list[dict[str, Any]]:
+        """Its tickets."""
+        return self.rows(
+            "SELECT * FROM ahlijob WHERE transfer_id = :id ORDER BY pk", id=announced.transfer_id
+        )
+
+    def states(self, execution: dict[str, Any]) -> list[str]:
+        """The states that an execution went through."""
+        events: list[Any] = []
+        for page in self.clients.stepfunctions.get_paginator("get_execution_history").paginate(
+            executionArn=execution["executionArn"]
+        ):
+            events += page["events"]
+        return [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
+
+    def slots(self, capacity: int, rate: float = 100, burst: int = 100) -> None:
+        """Set the semaphore and run the grant step, as an operator's change does."""
+        with self.database.transaction() as connection:
+            import_slots.configure(
+                connection,
+                SemaphoreSettings(
+                    datastore_id=self.state.datastore_id,
+                    capacity=capacity,
+                    start_rate=rate,
+                    start_burst=burst,
+                ),
+            )
+        self.runtime.invoke("release_import_slot", {"execution_arn": "operator", "state": {}})
+
+    def fault(self, **fault: Any) -> None:
+        """Arm a fault of the HealthImaging emulator."""
+        self._control("POST", "faults", fault)
+
+    def clear_faults(self) -> None:
+        """Disarm all of them."""
+        self._control("DELETE", "faults", {})
+
+    def _control(self, method: str, route: str, body: dict[str, Any]) -> None:
+        request = Request(
+            f"{self.state.healthimaging_url}/_control/{route}", method=method, data=json.dumps(body).encode()
+        )
+        build_opener(ProxyHandler({})).open(request, timeout=30).close()
+
+    def replay(self, name: str, since: datetime) -> None:
+        """Replay the archive from this moment on."""
+        self.clients.events.start_replay(
+            ReplayName=name,
+            EventSourceArn=self.runtime.names.archive_arn,
+            EventStartTime=since,
+            EventEndTime=datetime.now(UTC),
+            Destination={"Arn": self.runtime.names.bus_arn},
+        )

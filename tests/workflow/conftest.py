@@ -1,0 +1,46 @@
+"""One running pipeline for the whole suite: moto executes our state machine, workers run our functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.options import Options
+from local.runtime import Runtime
+from tests.support.pipeline import Pipeline
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of one xdist worker, so that the pipeline is started once."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("workflow"))
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A pipeline without an edge."""
+    options = Options(
+        name="workflow",
+        runs=tmp_path_factory.mktemp("runs"),
+        fast_imports=True,
+        with_edge=False,
+        import_slots=50,
+        start_rate=100,
+        start_burst=100,
+    )
+    with Runtime(options) as runtime:
+        pipeline = Pipeline(runtime)
+        yield pipeline
+        pipeline.close()
+
+
+@pytest.fixture
+def pipeline(running: Pipeline) -> Iterator[Pipeline]:
+    """The pipeline with all slots free to use and no fault armed."""
+    running.clear_faults()
+    running.slots(50)
+    yield running
+    running.clear_faults()
