@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.request import ProxyHandler, Request, build_opener
 
 from dicom_ingest.contracts.manifest import encode_manifest
@@ -17,6 +17,7 @@ from local.runtime import Runtime
 from tests.support.series import Announced
 
 DEADLINE_SECONDS = 90
+Found = TypeVar("Found")
 
 
 class Pipeline:
@@ -82,13 +83,13 @@ class Pipeline:
     def finished(self, announced: Announced, count: int = 1) -> list[dict[str, Any]]:
         """Its executions, once this many have ended."""
 
-        def ended() -> list[dict[str, Any]] | None:
+        def ended() -> list[dict[str, Any]]:
             over = [e for e in self.executions(announced) if e["status"] != "RUNNING"]
-            return over if len(over) >= count else None
+            return over if len(over) >= count else []
 
         return self.eventually(ended, f"{count} executions of {announced.transfer_id} end")
 
-    def eventually(self, look: Callable[[], Any], what: str) -> Any:
+    def eventually(self, look: Callable[[], Found], what: str) -> Found:
         """What `look` finds, once it finds something; looked for again and again until a deadline."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tests.support.pipeline import Pipeline
@@ -61,7 +62,7 @@ def test_slots_full_then_free(pipeline: Pipeline) -> None:
     first, second = Announced(), Announced()
     for series in (first, second):
         pipeline.ingest(series)
-        pipeline.eventually(lambda series=series: pipeline.tickets(series), "its ticket")
+        pipeline.eventually(partial(pipeline.tickets, series), "its ticket")
     assert {pipeline.tickets(series)[0]["status"] for series in (first, second)} == {1}
     pipeline.slots(1)
     for series in (first, second):
