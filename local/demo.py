@@ -23,7 +23,7 @@ from local.runtime import Runtime
 from local.sender import Sent, send
 from local.tables import table
 
-STALLED_SECONDS = 180.0
+STALLED_SECONDS = 90.0
 """Without any change for so long, what is missing is reported instead of waited for."""
 
 
