@@ -17,6 +17,7 @@ from pydicom.uid import UID
 
 from . import warning_codes
 from .codecs import EXPLICIT_LITTLE_ENDIAN, Encoder, little_endian
+from .metadata import elements
 from .p10 import UNDEFINED_LENGTH, Part10
 from .transfer_syntaxes import RETAINED, SUPPORTED, VIDEO
 
@@ -140,7 +141,7 @@ def _decoded(part10: Part10) -> Iterator[Any]:
 
 
 def _encapsulated(part10: Part10) -> Iterator[bytes]:
-    element: Any = part10.dataset.get_item(_PIXEL_DATA)
+    element = elements(part10.dataset)[_PIXEL_DATA]
     if element.length != UNDEFINED_LENGTH:
         raise ValueError("compressed pixel data is not encapsulated")
     part10.file.seek(element.value_tell)

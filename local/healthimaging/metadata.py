@@ -64,6 +64,11 @@ def render(dataset: Dataset, read_value: ReadValue) -> Rendered:
     return rendered
 
 
+def elements(dataset: Dataset) -> dict[int, Any]:
+    """The elements by tag as they were read: `get_item` would fetch, and convert, what was put off."""
+    return {int(tag): element for tag, element in dataset.items()}
+
+
 class _Renderer:
     def __init__(self, read_value: ReadValue, vrs: dict[str, str]) -> None:
         self._read = read_value
@@ -71,21 +76,21 @@ class _Renderer:
 
     def attributes(self, dataset: Dataset, inherited: Encodings) -> dict[str, Any]:
         """The elements of a data set or sequence item, by key."""
-        encodings = self._encodings(dataset, inherited)
+        held = elements(dataset)
+        encodings = self._encodings(held, inherited)
         found: dict[str, Any] = {}
-        for tag in sorted(dataset.keys()):
+        for tag, element in ((BaseTag(number), held[number]) for number in sorted(held)):
             if tag in PIXEL_DATA or (
                 tag.element == 0 and tag.group != 2
             ):  # group lengths describe the file only
                 continue
-            element = dataset.get_item(tag)
-            vr = _vr(dataset, tag, element)
+            vr = _vr(held, tag, element)
             key = self._key(tag, vr)
             found[key] = self._value(tag, vr, element, encodings)
         return found
 
-    def _encodings(self, dataset: Dataset, inherited: Encodings) -> Encodings:
-        element = dataset.get_item(_SPECIFIC_CHARACTER_SET) if _SPECIFIC_CHARACTER_SET in dataset else None
+    def _encodings(self, held: dict[int, Any], inherited: Encodings) -> Encodings:
+        element = held.get(_SPECIFIC_CHARACTER_SET)
         if element is None:
             return inherited
         raw = self._read(element) if isinstance(element, RawDataElement) else None
@@ -134,7 +139,7 @@ def _scalar_or_list(tag: BaseTag, values: list[Any]) -> Any:
     return values[0] if single and len(values) == 1 else values
 
 
-def _vr(dataset: Dataset, tag: BaseTag, element: Any) -> str:
+def _vr(held: dict[int, Any], tag: BaseTag, element: Any) -> str:
     """The VR of the file, or the dictionary's where the file has none or UN."""
     vr = element.VR
     if vr not in (None, "UN"):
@@ -145,11 +150,10 @@ def _vr(dataset: Dataset, tag: BaseTag, element: Any) -> str:
         return "UN"
     known = dictionary_VR(tag)
     if "SS" in known:
-        return "SS" if _is_signed(dataset) else "US"
+        return "SS" if _is_signed(held) else "US"
     return "OW" if " or " in known else str(known)
 
 
-def _is_signed(dataset: Dataset) -> bool:
-    element = dataset.get_item(_PIXEL_REPRESENTATION) if _PIXEL_REPRESENTATION in dataset else None
-    value = element.value if element is not None else b""
-    return bool(value) and bytes(value)[0] == 1 if isinstance(value, bytes) else bool(value)
+def _is_signed(held: dict[int, Any]) -> bool:
+    element = held.get(_PIXEL_REPRESENTATION)
+    return element is not None and any(element.value or b"")
