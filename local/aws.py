@@ -7,12 +7,10 @@ SQS, Secrets Manager, and Step Functions that really execute. Everything is in m
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import signal
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from local.ready import write_ready_file
 
 if TYPE_CHECKING:
-    from local.lambda_service import WSGIApplication
+    from local.lambda_service import LambdaService, WSGIApplication
 
 PRELOAD = (
     "aws_lambda_powertools",
@@ -94,24 +92,29 @@ def serve(listener: socket.socket, logs: Path) -> None:
             """Nothing."""
 
     host, port = listener.getsockname()
-    with contextlib.closing(LambdaService(logs, PRELOAD)) as functions:
-        server = make_server(
-            host,
-            port,
-            LambdaMiddleware(application, functions),
-            threaded=True,
-            request_handler=QuietRequestHandler,
-            fd=listener.fileno(),
-        )
-        server.serve_forever()
+    functions = LambdaService(logs, PRELOAD)
+    server = make_server(
+        host,
+        port,
+        LambdaMiddleware(application, functions),
+        threaded=True,
+        request_handler=QuietRequestHandler,
+        fd=listener.fileno(),
+    )
+    # SIGTERM is the usual end, and there is nothing to keep: in memory everything goes at once.
+    signal.signal(signal.SIGTERM, lambda *_: _end(functions))
+    server.serve_forever()
+
+
+def _end(functions: LambdaService) -> None:
+    functions.close()
+    os._exit(0)
 
 
 def main() -> None:
     """Listen, say where, serve."""
     arguments = _arguments()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # SIGTERM is the usual end: leave through the `with` blocks.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with listen(arguments.host, arguments.port) as listener:
         host, port = listener.getsockname()
         if arguments.ready_file:

@@ -66,6 +66,8 @@ class Runtime:
     def _start(self) -> None:
         self.options.check()
         self.folder = self._exit.enter_context(own_folder(self.options))
+        # They are told to end first and waited for last: most wait for a queue, until its server is gone.
+        self._exit.callback(self._stop_threads)
         with ThreadPoolExecutor(thread_name_prefix="start") as threads:
             database = threads.submit(self._start_database)
             aws_url = self._start_aws()
@@ -161,12 +163,13 @@ class Runtime:
             thread = Background(name, turn, pause)
             thread.start()
             self._threads.append(thread)
-        self._exit.callback(self._stop_threads)
+        self._exit.callback(self._tell_threads)
 
-    def _stop_threads(self) -> None:
-        # All are told first: most are waiting for a queue.
+    def _tell_threads(self) -> None:
         for thread in self._threads:
             thread.tell()
+
+    def _stop_threads(self) -> None:
         for thread in self._threads:
             thread.stop()
 

@@ -17,17 +17,25 @@ CONFIG = REPOSITORY / "config.yaml"
 
 def add_run_name(parser: argparse.ArgumentParser) -> None:
     """Which run to talk to."""
+    _add_runs(parser)
     parser.add_argument("--name", help="the run to talk to; default: the one that is under way")
 
 
 def the_run(arguments: argparse.Namespace) -> RunState:
     """The run that the command talks to; raises NotRunningError."""
-    return find_run(RUNS, arguments.name)
+    return find_run(arguments.runs, arguments.name)
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runs", type=Path, default=RUNS, metavar="DIR", help="where runs keep their folders"
+    )
 
 
 def add_runtime_options(parser: argparse.ArgumentParser, name: str, ports: dict[str, int]) -> None:
     """What can be chosen when a run is started."""
-    parser.add_argument("--name", default=name, help="its folder is .local/NAME (default: %(default)s)")
+    _add_runs(parser)
+    parser.add_argument("--name", default=name, help="its folder below the runs (default: %(default)s)")
     parser.add_argument("--config", type=Path, default=CONFIG, help="default: config.yaml")
     parser.add_argument("--edge-host", default="127.0.0.1", help="where the edge listens (default: loopback)")
     for option in ("edge", "health", "aws", "healthimaging"):
@@ -53,6 +61,7 @@ def runtime_options(arguments: argparse.Namespace) -> Options:
     """The options of a run; raises ConfigError."""
     options = Options(
         name=arguments.name,
+        runs=arguments.runs.resolve(),
         config=load_config(arguments.config) if arguments.config.exists() else _default(arguments.config),
         edge_host=arguments.edge_host,
         edge_port=arguments.edge_port,
