@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from edge_component.sending import RefusedError, exists_already
 
 DICOM = "application/dicom"
+READ_BYTES = 1024 * 1024
 
 
 class ChecksumError(RuntimeError):
@@ -21,7 +23,7 @@ class ChecksumError(RuntimeError):
 def put(
     client: Any, bucket: str, key: str, body: bytes | BinaryIO, sha256_hex: str, content_type: str
 ) -> None:
-    """One PUT with its SHA-256; S3 compares it with what arrived, we compare what it says.
+    """One PUT with its SHA-256: S3 compares it with what arrived, we compare what it says.
 
     Raises:
         ChecksumError, botocore's errors.
@@ -33,6 +35,7 @@ def put(
             Key=key,
             Body=body,
             ContentType=content_type,
+            ChecksumAlgorithm="SHA256",
             ChecksumSHA256=checksum,
             IfNoneMatch="*",
         )
@@ -41,6 +44,49 @@ def put(
             return
         raise
     _compare(key, answer.get("ChecksumSHA256"), checksum)
+
+
+class FilePart(io.RawIOBase):
+    """A window on an open file: a part is sent without ever lying in memory."""
+
+    def __init__(self, stream: BinaryIO, start: int, length: int) -> None:
+        super().__init__()
+        self._stream, self._start, self._length, self._at = stream, start, length, 0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes: a failed attempt begins again."""
+        return True
+
+    def tell(self) -> int:
+        """Where in the part."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go there."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
+        self._at = base + offset
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """The next piece of the part."""
+        left = max(0, self._length - self._at)
+        self._stream.seek(self._start + self._at)
+        data = self._stream.read(left if size < 0 else min(size, left))
+        self._at += len(data)
+        return data
+
+    def digest(self) -> bytes:
+        """SHA-256 of the whole part; the window stands at its beginning afterwards."""
+        sha256 = hashlib.sha256()
+        self.seek(0)
+        while piece := self.read(READ_BYTES):
+            sha256.update(piece)
+        self.seek(0)
+        return sha256.digest()
 
 
 class MultipartUpload:
@@ -58,20 +104,21 @@ class MultipartUpload:
             ChecksumError, RefusedError, botocore's errors.
         """
         present = self._parts(upload_id) if upload_id else None
-        if present is None:
-            upload_id = self._begin()
+        if upload_id is None or present is None:
+            upload_id, present = self._begin(), {}
             remember(upload_id)
-            present = {}
         parts: list[dict[str, Any]] = []
         digests: list[bytes] = []
-        number = 0
-        while piece := stream.read(self._part_bytes):
-            number += 1
-            digest = hashlib.sha256(piece).digest()
+        size = stream.seek(0, io.SEEK_END)
+        for number, start in enumerate(range(0, size, self._part_bytes), start=1):
+            part = FilePart(stream, start, min(self._part_bytes, size - start))
+            digest = part.digest()
             checksum = base64.b64encode(digest).decode()
-            found = present.get(number)
-            etag = found["ETag"] if found and found.get("ChecksumSHA256") == checksum else None
-            etag = etag or self._part(upload_id, number, piece, checksum)
+            found = present.get(number, {})
+            if found.get("ChecksumSHA256") == checksum:
+                etag = str(found["ETag"])
+            else:
+                etag = self._part(upload_id, number, part, checksum)
             parts.append({"PartNumber": number, "ETag": etag, "ChecksumSHA256": checksum})
             digests.append(digest)
         self._complete(upload_id, parts, digests)
@@ -98,14 +145,19 @@ class MultipartUpload:
                 return None
             raise
 
-    def _part(self, upload_id: str | None, number: int, piece: bytes, checksum: str) -> str:
+    def _part(self, upload_id: str, number: int, part: FilePart, checksum: str) -> str:
         answer = self._client.upload_part(
-            **self._where, UploadId=upload_id, PartNumber=number, Body=piece, ChecksumSHA256=checksum
+            **self._where,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=part,
+            ChecksumAlgorithm="SHA256",
+            ChecksumSHA256=checksum,
         )
         _compare(f"{self._where['Key']} part {number}", answer.get("ChecksumSHA256"), checksum)
         return str(answer["ETag"])
 
-    def _complete(self, upload_id: str | None, parts: list[dict[str, Any]], digests: list[bytes]) -> None:
+    def _complete(self, upload_id: str, parts: list[dict[str, Any]], digests: list[bytes]) -> None:
         if not parts:
             raise RefusedError("an empty file cannot be uploaded in parts")
         try:
@@ -116,8 +168,10 @@ class MultipartUpload:
             if exists_already(error):
                 return
             raise
-        composite = base64.b64encode(hashlib.sha256(b"".join(digests)).digest()).decode()
-        _compare(self._where["Key"], answer.get("ChecksumSHA256"), f"{composite}-{len(parts)}")
+        # Each part was compared; S3 compares the list with its parts, and says the composite of them.
+        if (found := answer.get("ChecksumSHA256")) is not None:
+            composite = base64.b64encode(hashlib.sha256(b"".join(digests)).digest()).decode()
+            _compare(self._where["Key"], found, f"{composite}-{len(parts)}")
 
 
 def _compare(key: str, found: str | None, ours: str) -> None:

@@ -16,12 +16,12 @@ from edge_component.backoff import Backoff, Schedule
 from edge_component.clock import SYSTEM_CLOCK, Clock
 from edge_component.files import Files
 from edge_component.journal.database import count, transaction
-from edge_component.s3 import DICOM, ChecksumError, MultipartUpload, put
+from edge_component.s3 import DICOM, READ_BYTES, ChecksumError, MultipartUpload, put
 from edge_component.sending import ObjectError, RefusedError, UnreadableError, code, refuses_the_object
 from edge_component.settings import Settings
 from edge_component.spool import Spool
 
-READ_BYTES = 1024 * 1024
+DIFFERENT_CHECKSUM = "S3 answered with another checksum"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Upload:
     bytes: int
     file_sha256: str
     upload_id: str | None
+    problem: str | None
     prefix: SeriesPrefix
     sop_instance_uid: str
 
@@ -182,6 +183,8 @@ def send(upload: Upload, spool: Spool, settings: Settings, s3: Any, remember: Ca
     Raises:
         UnreadableError, ChecksumError, RefusedError, botocore's errors.
     """
+    if upload.problem == DIFFERENT_CHECKSUM:  # the object is there, cannot be overwritten, and is not ours
+        raise ChecksumError(upload.key)
     _verify(spool.files, upload, spool)
     try:
         stream = spool.files.read(spool.path(upload.file))
@@ -212,6 +215,8 @@ def _problem(error: BaseException) -> str | None:
     """Why this object, and not the service, is at fault."""
     if isinstance(error, (UnreadableError, RefusedError)):
         return str(error)
+    if isinstance(error, ChecksumError):
+        return DIFFERENT_CHECKSUM
     if refuses_the_object(error):
         return f"refused by S3: {code(error)}"
     return None
@@ -225,13 +230,14 @@ def _upload(edge: str, row: sqlite3.Row) -> Upload:
         row["bytes"],
         row["file_sha256"],
         row["upload_id"],
+        row["problem"],
         prefix,
         row["sop_instance_uid"],
     )
 
 
 OLDEST_ASSIGNED = """
-SELECT i.instance, i.file, i.bytes, i.file_sha256, i.upload_id, i.sop_instance_uid,
+SELECT i.instance, i.file, i.bytes, i.file_sha256, i.upload_id, i.problem, i.sop_instance_uid,
        t.transfer_id, t.study_instance_uid, t.series_instance_uid
   FROM instance i JOIN series_transfer t USING (sequence)
  WHERE i.state = 'assigned' ORDER BY i.instance LIMIT ?

@@ -1,0 +1,142 @@
+"""The worker's three owners in this process, over a real journal and a real spool, crashed at will."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from pathlib import Path
+from typing import Any
+
+from dicom_ingest.contracts.manifest import Manifest, decode_manifest
+from edge_component.adoption import adopt, end_epochs
+from edge_component.announcer import Announcer
+from edge_component.assembly import Assembly
+from edge_component.files import Files
+from edge_component.journal.database import open_journal, transaction
+from edge_component.journal.intake import AssociationRow, InstanceRow, insert_instance
+from edge_component.spool import Spool
+from edge_component.uploader import Uploader
+from tests.support.edge_dicom import encoded, instance
+from tests.support.edge_stand_ins import Clock, ImmediatePool, StandInBus, StandInS3, settings
+
+EXPLICIT = "1.2.840.10008.1.2.1"
+
+
+class Crash(BaseException):
+    """The process is gone at this point."""
+
+
+class Bench:
+    """An edge without a network, driven step by step."""
+
+    def __init__(self, root: Path, files: Files | None = None, **changes: Any) -> None:
+        self.settings = settings(root, **changes)
+        self.clock = Clock()
+        self.s3 = StandInS3()
+        self.bus = StandInBus()
+        self.spool = Spool(root, files)
+        self.spool.prepare()
+        self.start()
+
+    def start(self) -> None:
+        """As a new process: everything it knows is on the disk."""
+        self.journal = open_journal(self.spool.journal)
+        end_epochs(self.journal, self.clock())
+        with transaction(self.journal) as journal:
+            self.epoch = (
+                journal.execute("INSERT INTO epoch (started_at) VALUES (?)", (self.clock(),)).lastrowid or 0
+            )
+        adopt(self.journal, self.spool, self.epoch, self.clock)
+        self.assembly = Assembly(self.journal, self.spool, self.settings, self.clock)
+        self.uploader = Uploader(
+            self.journal, self.spool, self.settings, self.s3, ImmediatePool(), self.clock
+        )
+        self.announcer = Announcer(self.journal, self.spool, self.settings, self.s3, self.bus, self.clock)
+
+    def crash(self) -> None:
+        """kill -9, and a new start."""
+        self.journal.close()
+        self.start()
+
+    def associate(self, calling_ae: str = "SENDER") -> AssociationRow:
+        """A new association."""
+        return AssociationRow(uuid.uuid4().hex, calling_ae, "DICOM-INGEST", "127.0.0.1", self.clock())
+
+    def receive(
+        self,
+        sender: AssociationRow,
+        study: str,
+        series: str,
+        sop: str,
+        content: int = 0,
+        modality: str = "CT",
+    ) -> None:
+        """An acknowledged instance."""
+        ds = instance(study, series, sop, modality=modality, pixels=256, InstanceNumber=content)
+        file = self.spool.receive(str(ds.SOPClassUID), sop, EXPLICIT)
+        file.write(encoded(ds))
+        written = file.keep()
+        row = InstanceRow(
+            sender.association,
+            written.name,
+            self.clock(),
+            study,
+            series,
+            sop,
+            str(ds.SOPClassUID),
+            EXPLICIT,
+            modality,
+            written.bytes,
+            written.file_sha256,
+            written.dataset_sha256,
+            "[]",
+            json.dumps({"00200013": {"vr": "IS", "Value": [content]}}),
+        )
+        with transaction(self.journal) as journal:
+            insert_instance(journal, self.epoch, sender, row)
+
+    def close(self, sender: AssociationRow, *, aborted: bool = False) -> None:
+        """The association is over."""
+        with transaction(self.journal) as journal:
+            journal.execute(
+                "UPDATE association SET closed_at = ?, aborted = ? WHERE association = ?",
+                (self.clock(), aborted, sender.association),
+            )
+
+    def step(self) -> bool:
+        """Each owner once."""
+        assembled = self.assembly.run_once()
+        uploaded = self.uploader.run_once()
+        return self.announcer.run_once() or assembled or uploaded
+
+    def settle(self, rounds: int = 1000) -> None:
+        """Let time pass until nothing is left to do."""
+        for _ in range(rounds):
+            busy = self.step()
+            if not busy and self.unsent() == 0:
+                return
+            self.clock.now += 20.0
+        raise AssertionError(f"{self.unsent()} instances are still unsent")
+
+    def unsent(self) -> int:
+        """Instances that were acknowledged and not announced."""
+        found: int = self.journal.execute("SELECT count(*) FROM instance").fetchone()[0]
+        return found
+
+    def counters(self) -> dict[str, int]:
+        """Cumulative counts."""
+        return dict(self.journal.execute("SELECT name, value FROM counter").fetchall())
+
+    def manifests(self) -> list[Manifest]:
+        """Announced manifests, once each, in order of sequence."""
+        found = {}
+        for detail in self.bus.details():
+            manifest = decode_manifest(self.s3.objects[detail["manifest_key"]], detail["manifest_sha256"])
+            found[detail["sequence"]] = manifest
+        return [found[sequence] for sequence in sorted(found)]
+
+
+def rows(journal: sqlite3.Connection, sql: str) -> list[dict[str, Any]]:
+    """For looking behind the scenes."""
+    return [dict(row) for row in journal.execute(sql)]
