@@ -19,6 +19,8 @@ from dicom_ingest.contracts.config import Config, ConfigError, load_config
 CONTEXT = {
     # A template that CloudFormation would refuse is an error here, not on deploy.
     "@aws-cdk/core:validateAgainstDefaultRules": True,
+    "@aws-cdk/aws-ec2:uniqueImdsv2TemplateName": True,
+    "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
     "aws:cdk:enable-path-metadata": True,
 }
 

@@ -48,7 +48,9 @@ class Database(Construct):
             engine=_ENGINE,
             credentials=rds.Credentials.from_secret(self.secret),
             default_database_name=config.db_config.db_name,
-            writer=rds.ClusterInstance.serverless_v2("writer", auto_minor_version_upgrade=True),
+            writer=rds.ClusterInstance.serverless_v2(
+                "writer", enable_performance_insights=True, performance_insight_encryption_key=key
+            ),
             parameter_group=self._parameters(),
             vpc=network.vpc,
             vpc_subnets=network.isolated,

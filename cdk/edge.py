@@ -8,6 +8,7 @@ from constructs import Construct
 
 from cdk.data import Data
 from cdk.edge_device import EdgeDevice
+from cdk.edge_instance import EdgeInstance
 from cdk.installer import installer_role
 from dicom_ingest.contracts.config import Config
 
@@ -21,6 +22,9 @@ class Edge(Construct):
         self.group = iot.CfnThingGroup(self, "devices", thing_group_name=f"{stack}-IEP-devices")
         self.devices = [EdgeDevice(self, edge.name, config, data, bus) for edge in config.edge_config]
         self.installer = installer_role(self, f"{stack}-GGInstallerRole", self.devices, self.group.attr_arn)
+        for edge, device in zip(config.edge_config, self.devices, strict=True):
+            if edge.device_type == "EC2":
+                EdgeInstance(self, edge, config, data, device, self.group.attr_arn)
         self.outputs = {
             "EdgeThingGroup": f"{stack}-IEP-devices",
             "EdgeInstallerRole": self.installer.role_arn,

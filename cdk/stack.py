@@ -6,6 +6,7 @@ from aws_cdk import Annotations, App, CfnOutput, Environment, Stack, Tags
 
 from cdk.data import Data
 from cdk.edge import Edge
+from cdk.findings import acknowledge
 from cdk.observability import Observability
 from cdk.packaging.build import Builder
 from cdk.pipeline import Pipeline
@@ -27,6 +28,7 @@ class IngestStack(Stack):
         self.pipeline = Pipeline(self, config, self.data, builder)
         self.edge = Edge(self, config, self.data, self.pipeline.bus.bus)
         self.observability = Observability(self, config, self.data, self.pipeline)
+        acknowledge(self, config)
         self._outputs(config)
         for key, value in config.resource_tags.items():
             Tags.of(self).add(key, value)

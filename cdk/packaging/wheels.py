@@ -80,10 +80,10 @@ def find_uv(root: Path) -> Path:
         DependencyError: there is none.
     """
     name = "uv.exe" if sys.platform == "win32" else "uv"
-    installed = root / ".venv" / "boot" / "bin" / name
+    installed = root / ".local" / "uv" / "bin" / name
     found = str(installed) if installed.exists() else shutil.which(name)
     if found is None:
-        raise DependencyError("uv is needed to package the dependencies: run `make .venv`, or install uv")
+        raise DependencyError("uv is needed to package the dependencies: run `make env`, or install uv")
     return Path(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.infrastructure.template import Template
+from tests.infrastructure.variants import VARIANTS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -28,8 +30,10 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             aside = shared / "synthesising"
-            command = [sys.executable, "-m", "tests.infrastructure.synthesise", str(aside)]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            command = [sys.executable, "-m", "cdk.review", str(aside)]
+            done = subprocess.run(
+                command, cwd=ROOT, input=json.dumps(VARIANTS), capture_output=True, text=True, check=False
+            )
             assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
             aside.rename(folder)
     return folder
