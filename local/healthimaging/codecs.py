@@ -11,6 +11,10 @@ JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
 
+WIDEST_BYTES = 2
+"""Deeper pixels stay raw: OpenJPEG, which viewers use, reads none of 32 bits."""
+
+
 @dataclass(frozen=True)
 class Encoder:
     """Turns a frame's pixels into bytes; `transfer_syntax` is what a store wants."""
@@ -23,14 +27,14 @@ class Encoder:
             return little_endian(pixels), EXPLICIT_LITTLE_ENDIAN
         import imagecodecs
 
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
         if self.transfer_syntax == HTJ2K:
             return bytes(imagecodecs.htj2k_encode(pixels)), HTJ2K
         encoded = imagecodecs.jpeg2k_encode(pixels, level=0, reversible=True, codecformat="j2k")
         return bytes(encoded), JPEG_2000_LOSSLESS
 
     def _can_encode(self, pixels: Any) -> bool:
-        widest = 4 if self.transfer_syntax == HTJ2K else 2  # OpenJPEG loses bits beyond 26
-        return pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= widest
+        return pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= WIDEST_BYTES
 
 
 def encoder(lossless_format: str, frames: str) -> Encoder:

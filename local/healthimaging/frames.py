@@ -102,9 +102,12 @@ def _encoded_frames(part10: Part10, encoder: Encoder) -> Iterator[_Encoded]:
     elif part10.transfer_syntax in RETAINED or not _can_decode(part10.transfer_syntax):
         for data in _encapsulated(part10):
             yield _as_stored(data, part10)
+    elif _is_binary(part10):
+        for bits in _binary_frames(part10):
+            yield _as_bits(bits)
     else:
         for pixels in _decoded(part10):
-            yield _encoded(pixels, encoder, binary=part10.attribute("BitsAllocated") == "1")
+            yield _encoded(pixels, encoder)
 
 
 def _can_decode(transfer_syntax: str) -> bool:
@@ -119,16 +122,37 @@ def _as_stored(data: bytes, part10: Part10) -> _Encoded:
     return _Encoded(data, part10.transfer_syntax, zlib.crc32(data), len(data), retained=True)
 
 
-def _encoded(pixels: Any, encoder: Encoder, *, binary: bool) -> _Encoded:
-    import numpy
-
-    lowest, highest = pixels.min().item(), pixels.max().item()
-    if binary:  # kept as one bit per pixel, each frame beginning at a byte
-        data = numpy.packbits(pixels.reshape(-1), bitorder="little").tobytes()
-        return _Encoded(data, EXPLICIT_LITTLE_ENDIAN, zlib.crc32(data), len(data), lowest, highest)
+def _encoded(pixels: Any, encoder: Encoder) -> _Encoded:
     decoded = little_endian(pixels)
     data, transfer_syntax = encoder.encode(pixels)
+    lowest, highest = pixels.min().item(), pixels.max().item()
     return _Encoded(data, transfer_syntax, zlib.crc32(decoded), len(decoded), lowest, highest)
+
+
+def _is_binary(part10: Part10) -> bool:
+    element = elements(part10.dataset).get(_PIXEL_DATA)
+    native = element is not None and element.length != UNDEFINED_LENGTH
+    return native and part10.attribute("BitsAllocated") == "1"
+
+
+def _binary_frames(part10: Part10) -> Iterator[Any]:
+    """Frames of one bit per pixel; in the file they follow each other without regard to bytes."""
+    import numpy
+
+    raw = numpy.frombuffer(part10.read_value(elements(part10.dataset)[_PIXEL_DATA]), "u1")
+    size = int(part10.rendered.instance["Rows"]) * int(part10.rendered.instance["Columns"])
+    bits = numpy.unpackbits(raw, bitorder="little")
+    for number in range(min(_declared_frames(part10), len(bits) // size)):
+        yield bits[number * size : (number + 1) * size]
+
+
+def _as_bits(bits: Any) -> _Encoded:
+    """Kept as one bit per pixel, each frame beginning at a byte."""
+    import numpy
+
+    data = numpy.packbits(bits, bitorder="little").tobytes()
+    lowest, highest = int(bits.min()), int(bits.max())
+    return _Encoded(data, EXPLICIT_LITTLE_ENDIAN, zlib.crc32(data), len(data), lowest, highest)
 
 
 def _decoded(part10: Part10) -> Iterator[Any]:

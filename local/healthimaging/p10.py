@@ -56,6 +56,10 @@ class Part10:
         value = self.rendered.level(keyword).get(keyword)
         return None if value is None else str(value).strip() or None
 
+    def read_value(self, element: RawDataElement) -> bytes:
+        """An element's bytes, also when reading them was put off."""
+        return _read_value(self.file, element)
+
     @property
     def has_pixel_data(self) -> bool:
         """Whether there is anything to extract frames from."""
