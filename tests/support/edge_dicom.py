@@ -68,11 +68,12 @@ def association(
     calling_ae: str = "SENDER",
     called_ae: str = "DICOM-INGEST",
     syntaxes: list[str] | None = None,
+    timeout: float = 30,
     **arguments: Any,
 ) -> Iterator[Association]:
     """An association to the edge, released at the end."""
     ae = ApplicationEntity(calling_ae)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout
     ae.add_requested_context("1.2.840.10008.1.1")
     wanted = {(str(ds.SOPClassUID), str(ds.file_meta.TransferSyntaxUID)) for ds in datasets}
     for sop_class, syntax in sorted(wanted):

@@ -1,3 +1,4 @@
+# ruff: noqa: N803 - the names are those of the AWS API
 """Stand-ins for the edge's tests: a clock, a pool that runs at once, S3 and a bus that fail on command."""
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ class ImmediatePool(Executor):
 
 def client_error(operation: str, code: str, status: int) -> ClientError:
     """As botocore raises it."""
-    return ClientError(
-        {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
-    )
+    answer: Any = {
+        "Error": {"Code": code, "Message": code},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, operation)
 
 
 def unreachable() -> EndpointConnectionError:
@@ -86,7 +89,7 @@ class StandInS3:
             raise client_error(operation, "PreconditionFailed", 412)
         self.objects[key] = body
 
-    def put_object(self, *, Key: str, Body: Any, ChecksumSHA256: str, IfNoneMatch: str, **_: Any) -> Any:  # noqa: N803
+    def put_object(self, *, Key: str, Body: Any, ChecksumSHA256: str, IfNoneMatch: str, **_: Any) -> Any:
         """One PUT."""
         assert IfNoneMatch == "*"
         self._begin("PutObject", Key)
@@ -97,7 +100,7 @@ class StandInS3:
         self._end("PutObject", Key)
         return {"ETag": "e", "ChecksumSHA256": self.answer_checksum(body)}
 
-    def create_multipart_upload(self, *, Key: str, **_: Any) -> Any:  # noqa: N803
+    def create_multipart_upload(self, *, Key: str, **_: Any) -> Any:
         """A new upload."""
         self._begin("CreateMultipartUpload", Key)
         upload = f"upload-{len(self.uploads) + 1}"
@@ -123,7 +126,7 @@ class StandInS3:
         self._end("UploadPart", Key)
         return {"ETag": f"part-{PartNumber}", "ChecksumSHA256": sha256(body)}
 
-    def list_parts(self, *, Key: str, UploadId: str, PartNumberMarker: int, **_: Any) -> Any:  # noqa: N803
+    def list_parts(self, *, Key: str, UploadId: str, PartNumberMarker: int, **_: Any) -> Any:
         """Two a page, so that paging is walked."""
         self._begin("ListParts", Key)
         if UploadId not in self.uploads:
@@ -145,7 +148,7 @@ class StandInS3:
         Key: str,
         UploadId: str,
         MultipartUpload: Any,
-        IfNoneMatch: str,  # noqa: N803
+        IfNoneMatch: str,
     ) -> Any:
         """The object from its parts."""
         assert IfNoneMatch == "*"
@@ -168,7 +171,7 @@ class StandInBus:
     refuse: Callable[[dict[str, Any]], bool] = lambda _entry: False
     batches: list[int] = field(default_factory=list)
 
-    def put_events(self, *, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> Any:
         """At most ten."""
         assert 1 <= len(Entries) <= 10
         if error := self.before("PutEvents", ""):

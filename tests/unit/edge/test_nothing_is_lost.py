@@ -108,7 +108,7 @@ class Story:
                 self.bench.step()
 
     def watch(self) -> None:
-        """Events since the last look: the same bytes every time, and nothing below the prefix changes again."""
+        """Events since the last look: the same bytes every time; what lies below the prefix is kept."""
         details = self.bench.bus.details()
         for detail in details[self.seen_events :]:
             manifest = self.bench.s3.objects[detail["manifest_key"]]
