@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -38,13 +39,14 @@ class HealthImaging:
     ) -> None:
         settings = settings or Settings()
         clock = clock or SystemClock()
+        store = Store(settings.state_dir)  # first: it may refuse
         self.faults = Faults()
         self.events = Events(publish, self.faults)
         self._throttle = Throttle(clock)
         self._core = Core(
             settings=settings,
             clock=clock,
-            store=Store(settings.state_dir),
+            store=store,
             s3=s3,
             events=self.events,
             faults=self.faults,
@@ -64,6 +66,11 @@ class HealthImaging:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self._core.settings = settings
+
+    @property
+    def folder(self) -> Path:
+        """Where the state is."""
+        return self._core.store.folder
 
     def ensure_datastore(self, name: str, datastore_id: str | None = None) -> str:
         """The id of an ACTIVE data store, made when there is none of that name (or id)."""

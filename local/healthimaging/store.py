@@ -18,7 +18,7 @@ Row = sqlite3.Row
 
 
 class Store:
-    """One connection behind a lock; a state folder belongs to one process at a time."""
+    """One connection behind a lock; raises RuntimeError when another emulator has the state folder."""
 
     def __init__(self, folder: Path | None) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="healthimaging-") if folder is None else None
@@ -30,9 +30,17 @@ class Store:
             self.folder / "state.sqlite", isolation_level=None, check_same_thread=False
         )
         self._db.row_factory = sqlite3.Row
+        try:
+            self._prepare("NORMAL" if self._temporary is None else "OFF")
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise RuntimeError(f"state folder {self.folder} is in use by another emulator") from error
+
+    def _prepare(self, synchronous: str) -> None:
+        self._db.execute("PRAGMA busy_timeout = 0")
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(f"PRAGMA synchronous = {'OFF' if self._temporary else 'NORMAL'}")
+        self._db.execute(f"PRAGMA synchronous = {synchronous}")
         self._db.executescript(_SCHEMA.read_text(encoding="utf-8"))
 
     @contextmanager
