@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
 
-from tests.e2e.edge.crash import run_once
-from tests.support.edge_aws import edge_cloud
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_nothing_acknowledged_is_lost_when_the_edge_is_killed_under_load(tmp_path: Path, seed: int) -> None:
-    with edge_cloud() as cloud:
-        outcome = run_once(cloud, tmp_path, seed)
-    assert outcome.acknowledged > 0
-    assert outcome.lost == []
-    assert outcome.untrue == []
+def test_nothing_acknowledged_is_lost_when_the_edge_is_killed_under_load(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    command = [sys.executable, "-m", "tests.e2e.edge.crash", "--runs", "2", "--results", str(results)]
+    run = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr[-4000:]
+    outcomes = [json.loads(line) for line in results.read_text().splitlines()]
+    assert len(outcomes) == 2
+    for outcome in outcomes:
+        assert outcome["acknowledged"] > 0
+        assert (outcome["lost"], outcome["untrue"]) == ([], [])

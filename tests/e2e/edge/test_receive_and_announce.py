@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from dicom_ingest.contracts.events import SeriesComplete
-from tests.support.edge_aws import EdgeCloud, edge_cloud
+from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import association, echo, instance, send, series_of, uid
 from tests.support.edge_process import EdgeProcess, wait_until
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[EdgeCloud]:
-    with edge_cloud() as found:
-        yield found
-
-
-@pytest.fixture
-def edge(tmp_path: Path, cloud: EdgeCloud) -> Iterator[EdgeProcess]:
-    with EdgeProcess(tmp_path, cloud.environment) as process:
-        cloud.events()
-        yield process
 
 
 def announced(edge: EdgeProcess, series: int = 1) -> None:
