@@ -57,3 +57,12 @@ SERIES = frozenset({
     "GantryID", "UDISequence", "DeviceUID", "SpatialResolution", "DateOfLastCalibration",
     "TimeOfLastCalibration", "PixelPaddingValue", "FrameOfReferenceUID", "PositionReferenceIndicator",
 })  # fmt: skip
+
+
+def level_of(keyword: str) -> str:
+    """Patient, Study, Series or Instance."""
+    if keyword in PATIENT:
+        return "Patient"
+    if keyword in STUDY:
+        return "Study"
+    return "Series" if keyword in SERIES else "Instance"

@@ -20,7 +20,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.values import convert_SQ
 
-from .levels import PATIENT, SERIES, STUDY
+from .levels import level_of
 from .values import Encodings, render_value
 
 PIXEL_DATA = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00008, 0x7FE00009, 0x7FE00010})
@@ -39,19 +39,19 @@ ReadValue = Callable[[RawDataElement], bytes]
 class Rendered:
     """One instance's attributes by level; `vrs` has the VR of every tag that has no keyword."""
 
-    patient: dict[str, Any] = field(default_factory=dict)
-    study: dict[str, Any] = field(default_factory=dict)
-    series: dict[str, Any] = field(default_factory=dict)
-    instance: dict[str, Any] = field(default_factory=dict)
+    levels: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {"Patient": {}, "Study": {}, "Series": {}, "Instance": {}}
+    )
     vrs: dict[str, str] = field(default_factory=dict)
 
-    def level(self, keyword: str) -> dict[str, Any]:
-        """Where an attribute stands."""
-        if keyword in PATIENT:
-            return self.patient
-        if keyword in STUDY:
-            return self.study
-        return self.series if keyword in SERIES else self.instance
+    @property
+    def instance(self) -> dict[str, Any]:
+        """The attributes of the instance itself."""
+        return self.levels["Instance"]
+
+    def get(self, keyword: str) -> Any:
+        """An attribute of any level; None when it is empty or missing."""
+        return self.levels[level_of(keyword)].get(keyword)
 
 
 def render(dataset: Dataset, read_value: ReadValue) -> Rendered:
@@ -60,7 +60,7 @@ def render(dataset: Dataset, read_value: ReadValue) -> Rendered:
     renderer = _Renderer(read_value, rendered.vrs)
     rendered.instance.update(renderer.attributes(dataset.file_meta, ["iso8859"]))
     for keyword, value in renderer.attributes(dataset, ["iso8859"]).items():
-        rendered.level(keyword)[keyword] = value
+        rendered.levels[level_of(keyword)][keyword] = value
     return rendered
 
 

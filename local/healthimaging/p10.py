@@ -53,7 +53,7 @@ class Part10:
 
     def attribute(self, keyword: str) -> str | None:
         """A patient, study, series or instance attribute without its padding."""
-        value = self.rendered.level(keyword).get(keyword)
+        value = self.rendered.get(keyword)
         return None if value is None else str(value).strip() or None
 
     def read_value(self, element: RawDataElement) -> bytes:

@@ -16,7 +16,7 @@ from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.valuerep import validate_value
 
 from . import errors
-from .metadata import Rendered
+from .levels import level_of
 from .writes import WriteFailed
 
 _GENERATED = {
@@ -123,16 +123,10 @@ def check(change: Change, *, primary: bool, force: bool, protect_primary: bool) 
         if change.level != "Instance" or not force:
             raise WriteFailed(f"private attribute {keyword} needs force and can only be of an instance")
         return
-    if tag_for_keyword(keyword) is not None and _level_of(keyword) != change.level:
+    if tag_for_keyword(keyword) is not None and level_of(keyword) != change.level:
         raise WriteFailed(f"{keyword} is not a {change.level} level attribute")
     if not force and (reason := _needs_force(change)):
         raise WriteFailed(f"{keyword} cannot be updated without force: {reason}")
-
-
-def _level_of(keyword: str) -> str:
-    rendered = Rendered()
-    names = {id(rendered.patient): "Patient", id(rendered.study): "Study", id(rendered.series): "Series"}
-    return names.get(id(rendered.level(keyword)), "Instance")
 
 
 def _needs_force(change: Change) -> str | None:

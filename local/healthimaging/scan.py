@@ -126,7 +126,7 @@ def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Ext
         instance["StoredTransferSyntaxUID"] = extracted.transfer_syntax
         instance["ChecksumType"] = "COMPRESSED" if extracted.retained else "DECOMPRESSED"
     document = pack(instance | {"ImageFrames": [frame.described for frame in extracted.frames]})
-    levels = {"Patient": rendered.patient, "Study": rendered.study, "Series": rendered.series}
+    levels = {name: rendered.levels[name] for name in ("Patient", "Study", "Series")}
     identity = Identity.of(levels)
     warnings = [warning_codes.render(w) for w in [*_uid_warnings(part10), *extracted.warnings]]
     with core.store.transaction() as db:

@@ -61,13 +61,13 @@ def test_every_file_of_pydicom_is_rendered_as_pydicom_reads_it_or_refused_for_a_
         assert is_refused_for_a_documented_reason(name, message), message
         return
     dataset = dcmread(ROOT / name)
-    together = rendered.patient | rendered.study | rendered.series | rendered.instance
+    together = {key: value for level in rendered.levels.values() for key, value in level.items()}
     compare(dataset.file_meta, {k: v for k, v in together.items() if k in dataset.file_meta}, {})
     rest = {k: v for k, v in together.items() if k not in dataset.file_meta}
     compare(dataset, rest, rendered.vrs)
-    assert rendered.patient.keys() <= PATIENT
-    assert rendered.study.keys() <= STUDY
-    assert rendered.series.keys() <= SERIES
+    assert rendered.levels["Patient"].keys() <= PATIENT
+    assert rendered.levels["Study"].keys() <= STUDY
+    assert rendered.levels["Series"].keys() <= SERIES
     assert not rendered.instance.keys() & (PATIENT | STUDY | SERIES)
 
 
