@@ -73,18 +73,20 @@ class _Renderer:
     def __init__(self, read_value: ReadValue, vrs: dict[str, str]) -> None:
         self._read = read_value
         self._vrs = vrs
+        self._signed = False
 
     def attributes(self, dataset: Dataset, inherited: Encodings) -> dict[str, Any]:
         """The elements of a data set or sequence item, by key."""
         held = elements(dataset)
         encodings = self._encodings(held, inherited)
+        if (representation := held.get(_PIXEL_REPRESENTATION)) is not None:
+            self._signed = any(representation.value or b"")
         found: dict[str, Any] = {}
-        for tag, element in ((BaseTag(number), held[number]) for number in sorted(held)):
-            if tag in PIXEL_DATA or (
-                tag.element == 0 and tag.group != 2
-            ):  # group lengths describe the file only
+        for tag in (BaseTag(number) for number in sorted(held)):
+            if tag in PIXEL_DATA or _is_group_length(tag):
                 continue
-            vr = _vr(held, tag, element)
+            element = held[tag]
+            vr = _vr(tag, element.VR, signed=self._signed)
             key = self._key(tag, vr)
             found[key] = self._value(tag, vr, element, encodings)
         return found
@@ -112,16 +114,17 @@ class _Renderer:
         elif tag.is_private and vr in _ASIDE and element.length > INLINE_BYTES:
             return {"BulkDataURI": f"bulkdata/{int(tag):08X}"}
         else:
-            raw = self._read(element)
-            values = render_value(vr, raw, little_endian=element.is_little_endian, encodings=encodings)
+            little_endian = element.is_little_endian or element.VR == "UN"
+            values = render_value(vr, self._read(element), little_endian=little_endian, encodings=encodings)
         return _scalar_or_list(tag, values)
 
     def _items(self, element: Any, encodings: Encodings) -> list[Dataset]:
         if not isinstance(element, RawDataElement):
             return list(element.value)
+        unknown = element.VR == "UN"  # then its value is implicit VR little endian (PS3.5 6.2.2)
+        implicit, little_endian = element.is_implicit_VR or unknown, element.is_little_endian or unknown
         raw = self._read(element)
-        items = convert_SQ(raw, element.is_implicit_VR, element.is_little_endian, encodings) if raw else []
-        return list(items)
+        return list(convert_SQ(raw, implicit, little_endian, encodings)) if raw else []
 
 
 def _decoded(value: Any) -> list[Any]:
@@ -139,9 +142,13 @@ def _scalar_or_list(tag: BaseTag, values: list[Any]) -> Any:
     return values[0] if single and len(values) == 1 else values
 
 
-def _vr(held: dict[int, Any], tag: BaseTag, element: Any) -> str:
+def _is_group_length(tag: BaseTag) -> bool:
+    """Group lengths describe the file, not the patient; group 0002's is in the service's answers."""
+    return tag.element == 0 and tag.group != 2
+
+
+def _vr(tag: BaseTag, vr: str | None, *, signed: bool) -> str:
     """The VR of the file, or the dictionary's where the file has none or UN."""
-    vr = element.VR
     if vr not in (None, "UN"):
         return str(vr)
     if tag.is_private:
@@ -150,10 +157,5 @@ def _vr(held: dict[int, Any], tag: BaseTag, element: Any) -> str:
         return "UN"
     known = dictionary_VR(tag)
     if "SS" in known:
-        return "SS" if _is_signed(held) else "US"
+        return "SS" if signed else "US"
     return "OW" if " or " in known else str(known)
-
-
-def _is_signed(held: dict[int, Any]) -> bool:
-    element = held.get(_PIXEL_REPRESENTATION)
-    return element is not None and any(element.value or b"")

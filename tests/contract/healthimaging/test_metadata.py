@@ -15,6 +15,8 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_has_tag, dictionary_VM
 from pydicom.dataelem import DataElement
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_sequence
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
@@ -203,6 +205,20 @@ def test_private_attributes_have_their_tag_as_key_and_their_vr_beside(stand: Sta
     assert found["DICOM"]["001910F9"] == "97"
     assert found["DICOM"]["00191001"] == "AQI="
     assert found["DICOMVRs"] == {"00190010": "LO", "00191001": "OB", "001910F9": "DS"}
+
+
+def test_a_sequence_under_vr_un_is_read_as_implicit_vr(stand: Stand) -> None:
+    plain = instance()
+    item = Dataset()
+    item.add_new(0x00280120, "SS", -2)
+    item.CodeValue = "113100"
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, True
+    write_sequence(buffer, DataElement(0x00082218, "SQ", Sequence([item])), ["iso8859"])
+    plain.PixelRepresentation = 1
+    plain.add(DataElement(0x00082218, "UN", buffer.getvalue()))
+    found = only_instance(document(stand, plain))["DICOM"]
+    assert found["AnatomicRegionSequence"] == [{"CodeValue": "113100", "PixelPaddingValue": -2}]
 
 
 def test_large_private_values_are_stored_apart(stand: Stand) -> None:
