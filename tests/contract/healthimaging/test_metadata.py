@@ -25,7 +25,7 @@ from local.healthimaging.levels import PATIENT, SERIES, STUDY
 from local.healthimaging.metadata import PIXEL_DATA, Rendered
 
 from .conftest import MakeStand
-from .stand import Stand, instance
+from .stand import Stand, instance, part10
 
 ROOT = Path(pydicom.data.__file__).parent
 FILES = sorted(
@@ -216,8 +216,11 @@ def test_a_sequence_under_vr_un_is_read_as_implicit_vr(stand: Stand) -> None:
     buffer.is_little_endian, buffer.is_implicit_VR = True, True
     write_sequence(buffer, DataElement(0x00082218, "SQ", Sequence([item])), ["iso8859"])
     plain.PixelRepresentation = 1
-    plain.add(DataElement(0x00082218, "UN", buffer.getvalue()))
-    found = only_instance(document(stand, plain))["DICOM"]
+    plain.add(DataElement(0x00082218, "OB", buffer.getvalue()))
+    tag = b"\x08\x00\x18\x22"
+    stand.put("un/1.dcm", part10(plain).replace(tag + b"OB", tag + b"UN"))
+    (image_set,) = stand.summary(stand.run("un/"))["imageSetsSummary"]
+    found = only_instance(stand.metadata(image_set["imageSetId"]))["DICOM"]
     assert found["AnatomicRegionSequence"] == [{"CodeValue": "113100", "PixelPaddingValue": -2}]
 
 
