@@ -6,26 +6,41 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
+from cdk.component import Component
 from cdk.data import Data
 from cdk.edge_device import EdgeDevice
 from cdk.edge_instance import EdgeInstance
 from cdk.installer import installer_role
+from cdk.packaging.build import Builder
 from dicom_ingest.contracts.config import Config
 
 
 class Edge(Construct):
     """The room of the devices."""
 
-    def __init__(self, scope: Construct, config: Config, data: Data, bus: events.EventBus) -> None:
+    def __init__(
+        self, scope: Construct, config: Config, data: Data, bus: events.EventBus, builder: Builder
+    ) -> None:
         super().__init__(scope, "edge")
         stack = config.cdk_app_name
         self.group = iot.CfnThingGroup(self, "devices", thing_group_name=f"{stack}-IEP-devices")
         self.devices = [EdgeDevice(self, edge.name, config, data, bus) for edge in config.edge_config]
         self.installer = installer_role(self, f"{stack}-GGInstallerRole", self.devices, self.group.attr_arn)
+        component = self._component(config, data, bus, builder)
         for edge, device in zip(config.edge_config, self.devices, strict=True):
             if edge.device_type == "EC2":
                 EdgeInstance(self, edge, config, data, device, self.group.attr_arn)
         self.outputs = {
             "EdgeThingGroup": f"{stack}-IEP-devices",
+            "EdgeComponent": component,
             "EdgeInstallerRole": self.installer.role_arn,
         }
+
+    def _component(self, config: Config, data: Data, bus: events.EventBus, builder: Builder) -> str:
+        if not (builder.root / "edge_component" / "recipe.yaml").exists():
+            return "none: edge_component/recipe.yaml does not exist"
+        component = Component(self, config, data, bus, builder)
+        for device in self.devices:
+            component.allow_download(device.role)
+        component.deploy(self.group.attr_arn)
+        return f"{component.name} {component.version}"

@@ -26,7 +26,7 @@ class IngestStack(Stack):
         )
         self.data = Data(self, config)
         self.pipeline = Pipeline(self, config, self.data, builder)
-        self.edge = Edge(self, config, self.data, self.pipeline.bus.bus)
+        self.edge = Edge(self, config, self.data, self.pipeline.bus.bus, builder)
         self.observability = Observability(self, config, self.data, self.pipeline)
         acknowledge(self, config)
         self._outputs(config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cdk.packaging.edge_wheels import wheels
 from cdk.packaging.slices import files_below, publish, stage
 from cdk.packaging.wheels import LAMBDA_PLATFORM, LAMBDA_PYTHON, Lock
 
@@ -44,6 +45,20 @@ class Builder:
         installed = self.lock.installed("functions", LAMBDA_PLATFORM, LAMBDA_PYTHON)
         files = files_below(installed, *sorted(p.name for p in installed.iterdir()), under="python/")
         return str(stage(files, self.build / "slices"))
+
+    def edge_artifact(self) -> str:
+        """`edge_component/`, `dicom_ingest/contracts/`, and the wheels they need.
+
+        Raises:
+            DependencyError: see edge_wheels.wheels.
+        """
+        slice_ = files_below(
+            self.root, "edge_component", "dicom_ingest/__init__.py", "dicom_ingest/contracts"
+        )
+        if self.dependencies:
+            folder = wheels(self.lock, "edge")
+            slice_ |= files_below(folder, *sorted(p.name for p in folder.iterdir()), under="wheels/")
+        return str(stage(slice_, self.build / "slices"))
 
     def _empty(self) -> Path:
         target = self.build / "slices" / "without-dependencies"

@@ -33,25 +33,26 @@ class Lock:
         Raises:
             DependencyError: not cached, and uv is missing or the package index is out of reach.
         """
-        target = self.cache / f"{group}-{platform}-{python}-{self._fingerprint()}"
+        target = self.cache / f"{group}-{platform}-{python}-{self.fingerprint()}"
         if not target.exists():
             publish(target, lambda folder: self._install(folder, group, platform, python))
         return target
 
     def requirements(self, group: str) -> str:
         """The group's packages, pinned with hashes, as `requirements.txt`."""
-        return self._uv(
+        return self.uv(
             "export", "--frozen", "--no-emit-project", "--no-header", "--only-group", group, "--quiet"
         )
 
-    def _fingerprint(self) -> str:
+    def fingerprint(self) -> str:
+        """Changes with the lock."""
         return hashlib.sha256((self.root / "uv.lock").read_bytes()).hexdigest()[:16]
 
     def _install(self, folder: Path, group: str, platform: str, python: str) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             requirements = Path(temporary) / "requirements.txt"
             requirements.write_text(self.requirements(group), encoding="utf-8")
-            self._uv(
+            self.uv(
                 *("pip", "install", "--quiet", "--target", str(folder), "--python", sys.executable),
                 *("--python-platform", platform, "--python-version", python),
                 *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--link-mode", "copy"),
@@ -59,7 +60,12 @@ class Lock:
             )
         _tidy(folder)
 
-    def _uv(self, *arguments: str) -> str:
+    def uv(self, *arguments: str) -> str:
+        """What uv answers.
+
+        Raises:
+            DependencyError: uv is missing, or it failed: what it was asked and what it said.
+        """
         command = [str(find_uv(self.root)), *arguments]
         done = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
             command, cwd=self.root, capture_output=True, text=True, check=False

@@ -1,0 +1,52 @@
+"""Wheels for devices without a package index: every platform and Python that an edge may have."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from cdk.packaging.slices import publish
+from cdk.packaging.wheels import Lock
+
+PIP = "pip==25.3"
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PLATFORMS = {
+    "x86_64-manylinux_2_28": ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"),
+    "aarch64-manylinux_2_28": ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"),
+    "windows": ("win_amd64",),
+}
+"""uv's name of a platform -> pip's tags."""
+
+
+def wheels(lock: Lock, group: str) -> Path:
+    """A folder with a group's locked wheels for all platforms, and their requirements.txt.
+
+    Raises:
+        DependencyError: not cached, and uv is missing or the package index is out of reach.
+    """
+    target = lock.cache / f"{group}-wheels-{lock.fingerprint()}"
+    return target if target.exists() else publish(target, lambda folder: _download(lock, group, folder))
+
+
+def _download(lock: Lock, group: str, folder: Path) -> None:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(lock.requirements(group), encoding="utf-8")
+    for platform, tags in PLATFORMS.items():
+        for python in PYTHONS:
+            _download_for(lock, requirements, platform, tags, python)
+
+
+def _download_for(lock: Lock, requirements: Path, platform: str, tags: tuple[str, ...], python: str) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        # pip judges markers by the Python it runs on; uv leaves only the lines that hold on the device.
+        chosen = Path(temporary) / "chosen.txt"
+        lock.uv(
+            *("pip", "compile", str(requirements), "--quiet", "--no-deps", "--generate-hashes"),
+            *("--python-platform", platform, "--python-version", python, "-o", str(chosen)),
+        )
+        platforms = [word for tag in tags for word in ("--platform", tag)]
+        lock.uv(
+            *("tool", "run", "--quiet", "--from", PIP, "pip", "download", "--quiet", "--no-deps"),
+            *("--require-hashes", "--only-binary=:all:", "--implementation", "cp"),
+            *("--python-version", python, *platforms, "--dest", str(requirements.parent), "-r", str(chosen)),
+        )
