@@ -21,7 +21,7 @@ from local.progress import REFRESH_SECONDS, Display, Progress
 from local.report import Report, build
 from local.runtime import Runtime
 from local.sender import Sent, send
-from local.tables import table
+from local.tables import draw
 
 STALLED_SECONDS = 90.0
 """Without any change for so long, what is missing is reported instead of waited for."""
@@ -44,7 +44,7 @@ def demo(options: Options, input_folder: Path, console: Console) -> Report:
         sent = _send_and_watch(runtime, folder, connection, console)
         report = build(folder, sent, series_transfers(connection), time.monotonic() - began)
         for title, query in TABLES.items():
-            console.print(table(title, connection.run(query)))
+            draw(console, title, connection.run(query))
         executions = export(runtime.clients, runtime.state.state_machine_arn, runtime.folder)
         console.print(f"{executions} executions and their events are below {runtime.folder}")
     return report

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-PLAIN_WIDTH = 250
+PLAIN_WIDTH = 10_000
 """Where there is no terminal, so that a line stays a line."""
 
 
@@ -20,9 +20,22 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, soft_wrap=False)
 
 
-def table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Table:
+def draw(output: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table; where it would be folded beyond reading, a line per field instead (as psql's ``\\x auto``)."""
+    drawn = table(title, rows)
+    if output.measure(drawn, options=output.options.update(width=PLAIN_WIDTH)).maximum <= 2 * output.width:
+        output.print(drawn)
+        return
+    output.print(f"{title} ({len(rows)})", style="italic")
+    for number, row in enumerate(rows, start=1):
+        output.print(f"-- {number}", highlight=False)
+        for name, value in row.items():
+            output.print(f"{name:>32}  {_text(value)}", highlight=False, markup=False)
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """One column per key of the rows."""
-    names = list(columns or (rows[0] if rows else ()))
+    names = list(rows[0] if rows else ())
     drawn = Table(title=f"{title} ({len(rows)})", title_justify="left", box=box.SIMPLE_HEAD)
     for name in names:
         drawn.add_column(name, overflow="fold", no_wrap=False)

@@ -7,7 +7,7 @@ import argparse
 from local.cli.common import add_run_name, the_run
 from local.databases import session
 from local.index_queries import ledger
-from local.tables import console, table
+from local.tables import console, draw
 
 HELP = "announced, in S3, indexed, imported: does it balance?"
 
@@ -21,5 +21,5 @@ def run(arguments: argparse.Namespace) -> int:
     """0: every series transfer balances; 1: one does not."""
     with session(the_run(arguments).database_url) as connection:
         rows = ledger(connection)
-    console().print(table("Ledger", rows))
+    draw(console(), "Ledger", rows)
     return 0 if all(row["balanced"] for row in rows) else 1

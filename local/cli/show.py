@@ -8,7 +8,7 @@ import sys
 from local.cli.common import add_run_name, the_run
 from local.databases import session
 from local.index_queries import history_of_series
-from local.tables import console, table
+from local.tables import console, draw
 
 HELP = "everything that is known of one series"
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0: found; 1: the index does not know it."""
-    state = the_run(arguments)
+    output, state = console(), the_run(arguments)
     with session(state.database_url) as connection:
         found = history_of_series(connection, arguments.series_instance_uid)
     if not found["Series transfers"]:
@@ -31,5 +31,5 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 1
     for title, rows in found.items():
-        console().print(table(title, rows))
+        draw(output, title, rows)
     return 0

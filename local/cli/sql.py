@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pg8000.exceptions import DatabaseError
-
+from dicom_ingest.errors import IndexRefusedError
 from local.cli.common import add_run_name, the_run
 from local.databases import session
-from local.tables import console, table
+from local.tables import console, draw
 
 HELP = "ask the index; nothing can be changed"
 
@@ -27,9 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
         connection.run("SET default_transaction_read_only = on")
         try:
             rows = connection.run(arguments.statement)
-        except DatabaseError as error:
-            detail = error.args[0]
-            sys.stderr.write(f"error: {detail.get('M', detail) if isinstance(detail, dict) else detail}\n")
+        except IndexRefusedError as error:
+            sys.stderr.write(f"error: {error.server_words}\n")
             return 1
-    console().print(table("Rows", rows))
+    draw(console(), "Rows", rows)
     return 0

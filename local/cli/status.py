@@ -8,7 +8,7 @@ from local.cli.common import add_run_name, the_run
 from local.databases import session
 from local.edge_status import edge_status
 from local.index_queries import places
-from local.tables import console, table
+from local.tables import console, draw
 
 HELP = "where every series transfer is"
 
@@ -30,5 +30,5 @@ def run(arguments: argparse.Namespace) -> int:
             highlight=False,
         )
     with session(state.database_url) as connection:
-        output.print(table("Series transfers", places(connection)))
+        draw(output, "Series transfers", places(connection))
     return 0

@@ -1,0 +1,189 @@
+"""`up` and the commands of another terminal, from a DICOM sender to an image set."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.databases import create_database, session
+from local.postgres import Postgres
+from tests.support.postgres import unique_database_name
+from tests.support.runtime import eventually
+from tests.support.runtime_cli import ANY_PORT, Up, gone, run, up
+from tests.support.runtime_dicom import write_series
+
+pytestmark = pytest.mark.xdist_group("local-up")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A run that nothing in this module harms, in an environment that could lead it astray."""
+    with up(
+        tmp_path_factory.mktemp("runs"), TZ="America/New_York", HTTP_PROXY="http://127.0.0.1:9"
+    ) as running:
+        running.state()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def series(running: Up, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A series that went all the way."""
+    folder = tmp_path_factory.mktemp("dicom")
+    uid = write_series(folder, 3)
+    (folder / "notes.txt").write_text("not DICOM")
+    sent = run(running.runs, "send", str(folder))
+    assert sent.returncode == 0, sent.stderr
+    assert "notes.txt (not DICOM)" in sent.stdout
+    assert "3 of 3 instances accepted, 1 series" in sent.stdout
+    eventually(lambda: "COMPLETED" in run(running.runs, "status").stdout)
+    return uid
+
+
+def test_it_prints_every_address_and_says_that_it_starts_empty(running: Up) -> None:
+    state = running.state()
+    eventually(lambda: "Ctrl-C stops it" in running.said)
+    for address in ("aws_url", "healthimaging_url", "datastore_id", "database_url", "bucket"):
+        assert state[address] in running.said
+    assert f"127.0.0.1:{state['dicom_port']}" in running.said
+    assert "starts empty" in running.said
+
+
+def test_everything_listens_on_loopback_only(running: Up) -> None:
+    for process in running.family():
+        for connection in process.net_connections(kind="tcp"):
+            if connection.status == "LISTEN":
+                assert connection.laddr.ip == "127.0.0.1", (process.name(), connection)
+
+
+def test_show_has_the_whole_way_of_a_series(running: Up, series: str) -> None:
+    shown = run(running.runs, "show", series)
+    assert shown.returncode == 0
+    for title in (
+        "Series transfers (1)",
+        "Tickets (Ahlijob) (1)",
+        "Image sets (Ahliimageset) (1)",
+        "Instances (3)",
+    ):
+        assert title in shown.stdout
+    assert "IMPORTED" in shown.stdout
+
+
+def test_an_unknown_series_is_one_clear_line(running: Up) -> None:
+    shown = run(running.runs, "show", "1.2.3")
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("error: the index does not know series 1.2.3")
+
+
+def test_sql_answers_and_changes_nothing(running: Up, series: str) -> None:
+    assert series in run(running.runs, "sql", "SELECT * FROM Series").stdout
+    refused = run(running.runs, "sql", "DELETE FROM Ahliimageset")
+    assert refused.returncode == 1
+    assert "read-only transaction" in refused.stderr
+
+
+def test_the_ledger_balances(running: Up, series: str) -> None:
+    ledger = run(running.runs, "ledger")
+    assert ledger.returncode == 0
+    assert series in ledger.stdout
+
+
+def test_a_replay_runs_the_workflow_again_and_imports_nothing_twice(running: Up, series: str) -> None:
+    replayed = run(running.runs, "replay", "--since", "1d", "--replay-name", "again")
+    assert replayed.returncode == 0, replayed.stderr
+
+    def executions() -> bool:
+        shown = run(
+            running.runs, "sql", f"SELECT fence FROM series_transfer WHERE series_instance_uid='{series}'"
+        )
+        return "2" in shown.stdout.split()
+
+    eventually(executions)
+    count = run(running.runs, "sql", "SELECT count(*) AS imports FROM Ahlijob WHERE import_id IS NOT NULL")
+    assert "1" in count.stdout.split()
+
+
+def test_a_second_run_of_the_same_name_is_refused(running: Up) -> None:
+    second = run(running.runs, "up", *ANY_PORT)
+    assert second.returncode == 2
+    assert second.stderr.startswith("error: a run named 'up' is under way")
+
+
+def test_a_taken_port_is_one_clear_line(running: Up) -> None:
+    port = str(running.state()["dicom_port"])
+    second = run(running.runs, "up", "--name", "second", "--edge-port", port, "--health-port", "0")
+    assert second.returncode == 2
+    assert second.stderr.startswith(f"error: --edge-port {port} on 127.0.0.1: Address already in use")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_however_it_ends(tmp_path: Path, how: signal.Signals) -> None:
+    with up(tmp_path) as running:
+        state = running.state()
+        family = running.family()
+        assert len(family) > 4
+        status = running.stop(how)
+        assert status == (-signal.SIGKILL if how == signal.SIGKILL else 0)
+        eventually(lambda: gone(family))
+        folder = state["database_url"].partition("host=")[2]
+        eventually(lambda: not os.path.exists(folder))  # noqa: PTH110
+        assert run(tmp_path, "status").returncode == 2
+
+
+def test_a_part_that_crashes_ends_the_run_and_is_named(tmp_path: Path) -> None:
+    with up(tmp_path) as running:
+        pid = running.state()["parts"]["healthimaging"]
+        family = running.family()
+        os.kill(pid, signal.SIGKILL)
+        assert running.process.wait(60) == 1
+        assert "error: healthimaging ended by itself (status -9)" in running.said
+        eventually(lambda: gone(family))
+
+
+def test_another_database_server_gets_a_database_of_the_run_and_loses_it_again(
+    tmp_path: Path, postgres_server: Postgres
+) -> None:
+    foreign = create_database(postgres_server.admin_url, unique_database_name())
+
+    def databases() -> set[str]:
+        with session(foreign) as connection:
+            return {row["datname"] for row in connection.run("SELECT datname FROM pg_database")}
+
+    before = databases()
+    with up(tmp_path, DATABASE_URL=foreign) as running:
+        running.state()
+        (own,) = databases() - before
+        assert own.startswith("dicom_ingest_up_")
+        assert running.stop() == 0
+    assert databases() == before
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_what_cannot_start_is_named_and_the_rest_is_stopped(tmp_path: Path) -> None:
+    url = f"postgresql://nobody@127.0.0.1:{unused_port()}/postgres?sslmode=disable"
+    started: Any = run(tmp_path, "up", *ANY_PORT, DATABASE_URL=url)
+    assert started.returncode == 1
+    assert started.stderr.startswith("error: ")
+    assert "127.0.0.1" in started.stderr
+    assert not list(tmp_path.glob("*/state.json"))
+
+
+def test_wrong_settings_of_the_emulator_are_reported_from_its_log(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"no_such_setting": 1}))
+    started = run(tmp_path, "up", *ANY_PORT, "--healthimaging-settings", str(settings))
+    assert started.returncode == 1
+    assert "error: healthimaging ended by itself" in started.stderr
+    assert "no_such_setting" in started.stderr
