@@ -19,9 +19,9 @@ PREFIX = "/_control/"
 def answer(emulator: HealthImaging, method: str, path: str, body: bytes) -> HttpAnswer:
     """One control call; 400 with the reason for a body that is not understood."""
     name, _, rest = path.removeprefix(PREFIX).partition("/")
-    handler = _ROUTES.get((method, name))
+    handler = ROUTES.get((method, name))
     if handler is None:
-        allowed = ", ".join(f"{m} {PREFIX}{n}" for m, n in sorted(_ROUTES))
+        allowed = ", ".join(f"{m} {PREFIX}{n}" for m, n in sorted(ROUTES))
         return _json(404, {"message": f"{method} {path} is no control route; allowed: {allowed}"})
     try:
         return handler(emulator, rest, body)
@@ -87,7 +87,7 @@ def _json(status: int, content: dict[str, Any]) -> HttpAnswer:
     return HttpAnswer(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
 
 
-_ROUTES: dict[tuple[str, str], Callable[[HealthImaging, str, bytes], HttpAnswer]] = {
+ROUTES: dict[tuple[str, str], Callable[[HealthImaging, str, bytes], HttpAnswer]] = {
     ("GET", "health"): _health,
     ("GET", "faults"): _list_faults,
     ("POST", "faults"): _add_fault,
