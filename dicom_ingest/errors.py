@@ -6,12 +6,14 @@
     ├── RetryableError                  the state machine tries again, for up to a day
     │   ├── DatabaseAwayError           the index cannot be reached, or is resuming
     │   ├── DatabaseConflictError       serialisation failure, deadlock, lock time-out
+    │   ├── AwsAwayError                S3, Step Functions or Secrets Manager refuses or cannot be reached
     │   ├── HealthImagingBusyError      throttled, quota reached (HTTP 402), 5xx
     │   ├── DataStoreGateClosedError    something is wrong with the data store; nobody's series is to blame
     │   └── ResultsNotYetWrittenError   the import is over, its manifest is not in S3 yet
     └── SeriesError                     this series fails, a person must act
         ├── EventRejectedError          the event names another bucket, edge or key than it may
         ├── ManifestRejectedError       the manifest is missing, altered or malformed
+        ├── IndexRefusedError           the index refuses a value; a fault of ours
         ├── ImportRefusedError          HealthImaging refused this import
         └── ClaimLostError              another execution has taken this series transfer over
 """
@@ -33,6 +35,10 @@ class DatabaseAwayError(RetryableError):
 
 class DatabaseConflictError(RetryableError):
     """Serialisation failure, deadlock or lock time-out: another transaction won."""
+
+
+class AwsAwayError(RetryableError):
+    """S3, Step Functions or Secrets Manager refuses or cannot be reached; no series is to blame."""
 
 
 class HealthImagingBusyError(RetryableError):
@@ -57,6 +63,17 @@ class EventRejectedError(SeriesError):
 
 class ManifestRejectedError(SeriesError):
     """The manifest is missing, altered or malformed."""
+
+
+class IndexRefusedError(SeriesError):
+    """The index refuses a value: the SQLSTATE and the place are named, the value is not.
+
+    `server_words`: what PostgreSQL said; it may quote the value: for an operator's eyes, not for logs.
+    """
+
+    def __init__(self, message: str, server_words: str = "") -> None:
+        super().__init__(message)
+        self.server_words = server_words
 
 
 class ImportRefusedError(SeriesError):

@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,8 +29,17 @@ if TYPE_CHECKING:
     from mypy_boto3_medical_imaging.type_defs import DICOMImportJobPropertiesTypeDef
     from mypy_boto3_s3 import S3Client
 
-BUSY = frozenset({"ThrottlingException", "ServiceQuotaExceededException", "InternalServerException"})
-BROKEN = frozenset({"ResourceNotFoundException", "AccessDeniedException", "ConflictException"})
+BUSY = frozenset(
+    {
+        "ThrottlingException",
+        "ServiceQuotaExceededException",
+        "InternalServerException",
+        "ConflictException",  # a token whose other parameters a deploy has changed: not the store's fault
+    }
+)
+BROKEN = frozenset({"ResourceNotFoundException", "AccessDeniedException"})
+RESULTS_PATIENCE = timedelta(minutes=15)
+"""How long after its end an import's results may still appear; they lag by seconds."""
 FIRST_POLL_SECONDS = 3
 LONGEST_POLL_SECONDS = 30
 
@@ -121,15 +130,24 @@ def results_of(
     """What an import that is over says of itself; nothing where it failed as a whole or vanished.
 
     Raises:
-        ResultsNotYetWrittenError: it completed, but its manifest is not in S3 yet.
+        ResultsNotYetWrittenError: it completed lately, but its manifest is not in S3 yet.
     """
     job = describe(client, datastore_id, state.import_id) if state.import_id else None
     if job is None:
         return ImportResults()
     results = read_results(s3, job["outputS3Uri"])
     if results is None and job["jobStatus"] == "COMPLETED":
-        raise ResultsNotYetWrittenError(f"import {state.import_id}: no manifest below {job['outputS3Uri']}")
+        if _ended_lately(job):
+            raise ResultsNotYetWrittenError(
+                f"import {state.import_id}: no manifest below {job['outputS3Uri']}"
+            )
+        return ImportResults(lost=True)
     return results or ImportResults()
+
+
+def _ended_lately(job: DICOMImportJobPropertiesTypeDef) -> bool:
+    ended_at = job.get("endedAt")
+    return ended_at is None or datetime.now(timezone.utc) - ended_at < RESULTS_PATIENCE
 
 
 def is_well(client: HealthImagingClient, datastore_id: str) -> bool:

@@ -6,6 +6,9 @@ import os
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from dicom_ingest.contracts import wiring
+from dicom_ingest.db.queue import Pressure
+
 NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "DicomIngest")
 
 
@@ -15,3 +18,11 @@ def count(name: str, value: float = 1, **dimensions: str) -> None:
         metric.add_dimension(name="stack", value=os.environ.get("STACK", "unknown"))
         for dimension, text in dimensions.items():
             metric.add_dimension(name=dimension, value=text)
+
+
+def gauge_queue(pressure: Pressure) -> None:
+    """What the alarms of the queue watch, as counted now."""
+    count(wiring.SERIES_WAITING, pressure.waiting)
+    count(wiring.OLDEST_WAITER_SECONDS, pressure.oldest_waiter_seconds)
+    count(wiring.SLOTS_HELD, pressure.held)
+    count(wiring.GATE_CLOSED, int(pressure.gate_closed))

@@ -17,12 +17,15 @@ class Counts:
     failed: int
     missing: int
     non_primary: int
+    results_lost: bool = False
 
 
 def decide(status: str, message: str | None, counts: Counts) -> tuple[Outcome, str | None]:
     """The outcome and, where a person should look, why. COMPLETED only if scanned = imported = ours."""
     if status == "GONE":
         return Outcome.UNKNOWN, "the import or its data store vanished while it ran"
+    if counts.results_lost:
+        return Outcome.UNKNOWN, "the import completed, but its results were never written"
     if counts.imported == 0:
         return Outcome.FAILED, message or _explain(counts) or "nothing was imported"
     if status == "FAILED" or counts.imported < counts.instances or counts.scanned != counts.instances:

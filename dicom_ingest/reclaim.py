@@ -28,6 +28,17 @@ GRACE_SECONDS = 180
 
 
 @dataclass(frozen=True)
+class Settled:
+    """``left``, ``freed``, ``released`` or ``recorded``; the outcome where this pass decided it."""
+
+    what: str
+    outcome: Outcome | None = None
+
+
+LEFT = Settled("left")
+
+
+@dataclass(frozen=True)
 class Reclaimer:
     """The clients and names that a pass needs."""
 
@@ -37,19 +48,30 @@ class Reclaimer:
     s3: S3Client
     datastore_id: str
     bucket: str
+    grace_seconds: float = GRACE_SECONDS
 
-    def settle(self, leftover: Leftover) -> str:
-        """Do what is certain about one leftover: ``left``, ``freed`` or ``recorded``."""
+    def settle(self, leftover: Leftover) -> Settled:
+        """Do what is certain about one leftover.
+
+        Raises:
+            HealthImagingBusyError, DataStoreGateClosedError, ResultsNotYetWrittenError,
+            DatabaseAwayError, DatabaseConflictError
+        """
         if executions.is_running(self.stepfunctions, leftover.owner_execution):
-            return "left"
+            if leftover.marked:
+                with self.database.transaction() as connection:
+                    leftovers.unmark(connection, leftover)
+            return LEFT
         with self.database.transaction() as connection:
-            aged = leftovers.mark(connection, leftover, GRACE_SECONDS)
+            aged = leftovers.mark(connection, leftover, self.grace_seconds)
+        if leftover.import_over:
+            return self._release(leftover)
+        if leftover.import_id is not None:
+            return self._record(leftover, leftover.import_id)  # its job decides, whatever a Lambda still does
         if not aged:
-            return "left"
-        import_id = leftover.import_id or self._started(leftover)
-        if import_id is None:
-            return self._free(leftover)
-        return self._record(leftover, import_id)
+            return LEFT
+        import_id = self._started(leftover)
+        return self._free(leftover) if import_id is None else self._record(leftover, import_id)
 
     def _started(self, leftover: Leftover) -> str | None:
         """The import that its last StartImport may have started without being able to say so."""
@@ -67,41 +89,52 @@ class Reclaimer:
         found = healthimaging.find_started(self.medical_imaging, self.s3, order)
         if found is not None and leftover.ticket_id is not None:
             with self.database.transaction() as connection:
-                imports.running(connection, leftover.ticket_id, found, "SUBMITTED")
+                imports.running(connection, leftover.ticket_id, order.client_token, found, "SUBMITTED")
         return found
 
-    def _free(self, leftover: Leftover) -> str:
-        """No import was started: end ticket and series, saying so."""
-        words = "its execution ended before an import was started; replay its event to try again"
+    def _release(self, leftover: Leftover) -> Settled:
+        """All is recorded; its execution ended before it gave the slot back."""
         with self.database.transaction() as connection:
             ref, me = self._take_over(connection, leftover)
             if ref is None:
-                return "left"
-            if leftover.outcome is None:
+                return LEFT
+            import_slots.release(connection, ref, me)
+            series_transfers.over(connection, ref, me)
+        return Settled("released")
+
+    def _free(self, leftover: Leftover) -> Settled:
+        """No import was started: end ticket and series, saying so."""
+        words = "its execution ended before an import was started; replay its event to try again"
+        outcome = Outcome.FAILED if leftover.outcome is None else None
+        with self.database.transaction() as connection:
+            ref, me = self._take_over(connection, leftover)
+            if ref is None:
+                return LEFT
+            if outcome is not None:
                 series_transfers.finish(
-                    connection, ref, me, Outcome.FAILED, detail=words, datastore_id=self.datastore_id
+                    connection, ref, me, outcome, detail=words, datastore_id=self.datastore_id
                 )
             if leftover.ticket_id is not None:
                 leftovers.cancel(connection, leftover.ticket_id, words)
             series_transfers.over(connection, ref, me)
-        return "freed"
+        return Settled("freed", outcome)
 
-    def _record(self, leftover: Leftover, import_id: str) -> str:
+    def _record(self, leftover: Leftover, import_id: str) -> Settled:
         """Record an import that ended while nobody watched, and give its slot back."""
         known = ImportState(import_id=import_id, status="SUBMITTED", attempt=leftover.attempt, retried=True)
         state = healthimaging.examine(self.medical_imaging, self.s3, self.datastore_id, known)
         if state.status in ("SUBMITTED", "IN_PROGRESS"):
-            return "left"
+            return LEFT
         results = healthimaging.results_of(self.medical_imaging, self.s3, self.datastore_id, state)
         with self.database.transaction() as connection:
             ref, me = self._take_over(connection, leftover)
             if ref is None or leftover.ticket_id is None:
-                return "left"
+                return LEFT
             ticket = imports.ticket(connection, ref, me, leftover.ticket_id)
-            ingest.record_import(connection, ref, me, ticket, self.datastore_id, state, results)
+            said = ingest.record_import(connection, ref, me, ticket, self.datastore_id, state, results)
             import_slots.release(connection, ref, me)
             series_transfers.over(connection, ref, me)
-        return "recorded"
+        return Settled("recorded", said.name)
 
     def _take_over(self, connection: Connection, leftover: Leftover) -> tuple[SeriesTransferRef | None, str]:
         me = f"reclaim_import_slots/{uuid4()}"

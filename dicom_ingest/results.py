@@ -43,7 +43,10 @@ class InstanceResult:
 
 @dataclass(frozen=True)
 class ImportResults:
-    """Counts as HealthImaging gives them, image sets, and a result per object."""
+    """Counts as HealthImaging gives them, image sets, and a result per object.
+
+    `lost`: the import completed, but its results were never written.
+    """
 
     scanned: int = 0
     imported: int = 0
@@ -51,6 +54,13 @@ class ImportResults:
     server_errors: int = 0
     image_sets: list[ImageSet] = field(default_factory=list)
     instances: list[InstanceResult] = field(default_factory=list)
+    lost: bool = False
+
+    @property
+    def unnamed(self) -> bool:
+        """All that was scanned was imported, but not every object has its line (files may be absent)."""
+        named = sum(line.verdict in (Verdict.IMPORTED, Verdict.WARNED) for line in self.instances)
+        return 0 < self.imported == self.scanned and named < self.imported
 
 
 def read_results(s3: S3Client, output_uri: str) -> ImportResults | None:

@@ -8,7 +8,10 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
+
+from dicom_ingest.errors import AwsAwayError
 
 Request = TypeVar("Request", bound=BaseModel)
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -34,6 +37,11 @@ def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], Lamb
         )
         try:
             reply = function(cast("Request", request_type.model_validate(event)))
+        except (ClientError, BotoCoreError) as error:
+            # What a function can explain it has explained by now. The rest is a role, a key or an outage of
+            # ours: every series would fail alike, so none of them is to blame.
+            logger.exception("AWS refused or did not answer")
+            raise AwsAwayError(str(error)) from error
         except Exception:
             logger.exception("step failed")  # the boundary: logged once, then the state machine's business
             raise

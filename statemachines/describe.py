@@ -66,9 +66,12 @@ def _condition(rule: dict[str, Any]) -> str:
     if "Or" in rule:
         return " or ".join(_condition(part).split(" = ")[-1] for part in rule["Or"])
     if "And" in rule:
-        return _condition(rule["And"][-1]) if "Or" in rule["And"][-1] else "any other outcome"
+        last = rule["And"][-1]
+        return "any other outcome" if "IsNull" in last else _condition(last)
     name = rule["Variable"].removeprefix("$.")
     value = next(value for key, value in rule.items() if key not in ("Variable", "Next"))
+    if "NumericGreaterThan" in rule:
+        return f"{name} > {value}"
     return f"{name} = {json.dumps(value) if isinstance(value, bool) else value}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from dicom_ingest.contracts.events import SeriesCompleteEvent
 from dicom_ingest.contracts.identifiers import TransferId, Uid
@@ -101,10 +101,22 @@ class IndexSeriesReply(Message):
     series_transfer: SeriesTransferRef
     import_needed: bool
     reason: str
+    findings: list[str] = Field(default=[], max_length=20)
+    """What is odd about the series and a person may want to know; nothing of it stops the import."""
     slot: None = None
     import_: None = Field(default=None, serialization_alias="import")
     outcome: OutcomeState | None = None
     error: None = None
+    wait_seconds: int = 0
+    """Above 0: a forced import waits for the owner, then the step is asked again with `event`."""
+    event: dict[str, Any] | None = None
+
+    @model_serializer(mode="wrap")
+    def _only_a_waiting_one_waits(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        state: dict[str, Any] = handler(self)
+        if not self.wait_seconds:
+            del state["wait_seconds"], state["event"]
+        return state
 
 
 class AcquireImportSlotRequest(StepRequest):
@@ -182,6 +194,8 @@ class ReclaimImportSlotsReply(Message):
     freed: int = 0
     recorded: int = 0
     cancelled: int = 0
+    troubled: int = 0
+    """Leftovers that could not be settled this time; the log says why, the next pass tries again."""
     granted: int = 0
 
 

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+import random
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from dicom_ingest.errors import DatabaseAwayError, DatabaseConflictError
+from dicom_ingest.errors import DatabaseAwayError, DatabaseConflictError, IndexRefusedError
 from dicom_ingest.settings import settings
 
 RESUME_SECONDS = 45
 """A paused Aurora answers after 15 to 30 s: wait that long for a connection."""
 
 CONFLICTS = frozenset({"40001", "40P01", "55P03"})  # serialisation failure, deadlock, lock time-out
-AWAY = ("57P", "08", "53", "28P01")  # shut down or starting, connection, too many connections, rotated secret
+AWAY = ("57P", "08", "53", "28")  # shut down or starting, connection, too many connections, rotated secret
+STATEMENT_CANCELLED = "57014"
+SESSION = {
+    # A Lambda's own time-out, or a lost one, must never leave a lock behind it.
+    "statement_timeout": "40s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+CONFLICT_TRIES = 3
+CONFLICT_PAUSE_SECONDS = 0.2
+T = TypeVar("T")
 
 
 def connect(url: str) -> Connection:
     """Open a connection to ``postgresql://user[:password]@host[:port]/name[?options]``.
 
     Options: `host` a folder with the server's unix socket; `auth` iam or secret (then `secret_arn`);
-    `sslmode` verify-full (the default unless local) or disable.
+    `sslmode` verify-full (the default unless local) or disable; `cafile` instead of RDS's roots.
 
     Raises:
         DatabaseAwayError: nobody answers, or the server refuses for now.
@@ -40,6 +52,7 @@ def connect(url: str) -> Connection:
         "database": parts.path.removeprefix("/"),
         "timeout": RESUME_SECONDS,
         "application_name": "dicom-ingest",
+        "startup_params": dict(SESSION),
     }
     folder = options.get("host")
     if folder:
@@ -47,8 +60,9 @@ def connect(url: str) -> Connection:
     else:
         arguments["host"] = parts.hostname or "localhost"
         arguments["port"] = parts.port or 5432
-        if options.get("sslmode", "verify-full") != "disable":
-            arguments["ssl_context"] = _verified_tls()
+        # Never pg8000's default: it verifies nothing and goes on in plain text where the server has no TLS.
+        plain = options.get("sslmode", "verify-full") == "disable"
+        arguments["ssl_context"] = False if plain else verified_tls(options.get("cafile"))
     if options.get("auth") in ("iam", "secret"):
         arguments.update(_credentials(options, arguments))
     with translated_errors():
@@ -56,17 +70,13 @@ def connect(url: str) -> Connection:
             raw = pg8000.native.Connection(**arguments)
         except OSError as error:
             raise DatabaseAwayError(f"{arguments.get('host', folder)}: {error}") from error
-    connection = Connection(raw)
-    # A Lambda's own time-out must never leave a lock behind it.
-    connection.run("SET statement_timeout = '55s'")
-    connection.run("SET lock_timeout = '10s'")
-    return connection
+    return Connection(raw)
 
 
-def _verified_tls() -> ssl.SSLContext:
-    """pg8000's default context verifies nothing; RDS's roots travel with the layer."""
+def verified_tls(cafile: str | None = None) -> ssl.SSLContext:
+    """A context that checks certificate and host name; RDS's roots travel with the layer."""
     bundle = Path(__file__).with_name("global-bundle.pem")
-    return ssl.create_default_context(cafile=str(bundle) if bundle.exists() else None)
+    return ssl.create_default_context(cafile=cafile or (str(bundle) if bundle.exists() else None))
 
 
 def _credentials(options: dict[str, str], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -80,16 +90,19 @@ def _credentials(options: dict[str, str], arguments: dict[str, Any]) -> dict[str
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """pg8000's errors as ours, where trying again helps; others pass."""
+    """pg8000's errors as ours; none keeps the server's words about a value, which may be a patient's name."""
     try:
         yield
     except DatabaseError as error:
-        code = str(error.args[0].get("C", "")) if error.args and isinstance(error.args[0], dict) else ""
+        fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        code = str(fields.get("C", ""))
         if code in CONFLICTS:
-            raise DatabaseConflictError(f"{code}: {error.args[0].get('M')}") from error
-        if code.startswith(AWAY):
-            raise DatabaseAwayError(f"{code}: {error.args[0].get('M')}") from error
-        raise
+            raise DatabaseConflictError(f"{code}: {fields.get('M')}") from error
+        if code.startswith(AWAY) or code == STATEMENT_CANCELLED:
+            raise DatabaseAwayError(f"{code}: {fields.get('M')}") from error
+        place = " ".join(str(fields[letter]) for letter in "tcn" if letter in fields)
+        words = f"SQLSTATE {code or 'unknown'} {place}".rstrip()
+        raise IndexRefusedError(words, server_words=str(fields.get("M", error))) from None
     except InterfaceError as error:
         raise DatabaseAwayError(str(error)) from error
     except (ConnectionError, TimeoutError, ssl.SSLError) as error:
@@ -149,16 +162,32 @@ class Database:
         except BaseException:
             try:
                 connection.run("ROLLBACK")
-            except (DatabaseAwayError, DatabaseError):
+            except (DatabaseAwayError, IndexRefusedError):
                 self.close()  # the server rolls back what it lost sight of
             raise
         connection.run("COMMIT")
+
+    def do(self, work: Callable[[Connection], T]) -> T:
+        """The result of one transaction; done again, twice at most, where another transaction won.
+
+        Raises:
+            DatabaseConflictError: it lost three times; the state machine tries again later.
+        """
+        for left in reversed(range(CONFLICT_TRIES)):
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except DatabaseConflictError:
+                if not left:
+                    raise
+                time.sleep(random.uniform(0, CONFLICT_PAUSE_SECONDS))  # noqa: S311 - jitter, not a secret
+        raise AssertionError("the last try returns or raises")
 
     def _begin(self) -> Connection:
         if self._connection is not None:
             try:
                 self._connection.run("START TRANSACTION")
-            except (DatabaseAwayError, DatabaseError):
+            except (DatabaseAwayError, IndexRefusedError):
                 self.close()
             else:
                 return self._connection

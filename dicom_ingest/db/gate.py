@@ -27,10 +27,16 @@ def open_again(connection: Connection, datastore_id: str) -> bool:
     return row is not None
 
 
-def is_closed(connection: Connection, datastore_id: str) -> bool:
-    """Whether trouble with the data store stops all grants."""
+def needs_probe(connection: Connection, datastore_id: str) -> bool:
+    """Whether it is closed and no execution tries a start of its own, which is the better probe.
+
+    GetDatastore says nothing about the import role: opening on its word alone would close and open for ever.
+    """
     row = connection.one(
-        "SELECT gate = 'CLOSED' AS closed FROM semaphore WHERE datastore_id = :datastore_id",
+        "UPDATE semaphore s SET gate_probed_at = clock_timestamp() "
+        "WHERE datastore_id = :datastore_id AND gate = 'CLOSED' AND NOT EXISTS ("
+        "SELECT FROM ahlijob j WHERE j.datastore_id = s.datastore_id AND j.state IN ('GRANTED', 'STARTING') "
+        "AND j.orphaned_at IS NULL) RETURNING datastore_id",
         datastore_id=datastore_id,
     )
-    return bool(row and row["closed"])
+    return row is not None

@@ -32,6 +32,27 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
 WHERE i.series_transfer_pk = :pk AND i.key = r.key
 """
 
+_UNNAMED = """
+UPDATE instance_transfer SET verdict = 'IMPORTED', datastore_id = :datastore_id, image_set_id = :image_set_id,
+    image_set_version = :version, is_primary = :is_primary, warning_code = NULL, message = NULL,
+    imported_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE series_transfer_pk = :pk AND verdict NOT IN ('IMPORTED', 'WARNED', 'MISSING')
+"""
+
+# The newest earlier import of the study (for SeriesNumber: of the series) that is primary and differs.
+_CONFLICT = """
+SELECT s.image_set_id, e.series_instance_uid, d.names
+FROM series_transfer t
+JOIN series_transfer e ON e.study_instance_uid = t.study_instance_uid AND e.pk <> t.pk
+JOIN ahliimageset s ON s.series_transfer_pk = e.pk AND s.datastore_id = :datastore_id AND s.is_primary
+CROSS JOIN LATERAL (
+    SELECT array_agg(a.key ORDER BY a.key) AS names FROM jsonb_each_text(t.conflict_attributes) a
+    WHERE a.value IS DISTINCT FROM e.conflict_attributes ->> a.key
+      AND (a.key <> 'SeriesNumber' OR e.series_instance_uid = t.series_instance_uid)) d
+WHERE t.pk = :pk AND d.names IS NOT NULL
+ORDER BY (e.series_instance_uid = t.series_instance_uid) DESC, s.pk DESC LIMIT 1
+"""
+
 _COUNTS = """
 SELECT count(*) AS instances,
     count(*) FILTER (WHERE verdict IN ('IMPORTED', 'WARNED')) AS imported,
@@ -64,6 +85,34 @@ def record_verdicts(
     rows = [vars(result) | {"verdict": result.verdict.value} for result in results]
     connection.run(_VERDICTS, pk=series_transfer_pk, datastore_id=datastore_id, rows=json.dumps(rows))
     return counts(connection, series_transfer_pk)
+
+
+def record_unnamed(
+    connection: Connection, series_transfer_pk: int, datastore_id: str, image_sets: list[ImageSet]
+) -> dict[str, Any]:
+    """All was imported, but not every object has its line; the counts of all verdicts afterwards."""
+    only = image_sets[0] if len(image_sets) == 1 else None
+    connection.run(
+        _UNNAMED,
+        pk=series_transfer_pk,
+        datastore_id=datastore_id,
+        image_set_id=only and only.image_set_id,
+        version=only and only.version,
+        is_primary=only and only.is_primary,
+    )
+    return counts(connection, series_transfer_pk)
+
+
+def conflict(connection: Connection, series_transfer_pk: int, datastore_id: str) -> str | None:
+    """Why it is non-primary: the attributes that differ, and from which image set; no values."""
+    row = connection.one(_CONFLICT, pk=series_transfer_pk, datastore_id=datastore_id)
+    if row is None:
+        return None
+    verb = "differs" if len(row["names"]) == 1 else "differ"
+    return (
+        f"{', '.join(row['names'])} {verb} from primary image set {row['image_set_id']} "
+        f"of series {row['series_instance_uid']}"
+    )
 
 
 def record_unchanged(connection: Connection, series_transfer_pk: int, datastore_id: str) -> None:

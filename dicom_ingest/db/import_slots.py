@@ -13,6 +13,7 @@ from typing import Any
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
 from dicom_ingest.contracts.times import whole_second
+from dicom_ingest.db import series_transfers
 from dicom_ingest.db.connection import Connection
 from dicom_ingest.errors import ClaimLostError
 
@@ -62,14 +63,17 @@ def configure(connection: Connection, settings: SemaphoreSettings) -> None:
 
 
 _ACQUIRE = f"""
+WITH mine AS (
+    SELECT pk, transfer_id, series_instance_uid, priority, owner_execution, fence FROM series_transfer
+    WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+      AND owner_execution = :execution AND fence = :fence
+    FOR NO KEY UPDATE)
 INSERT INTO ahlijob AS old (datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority,
     owner_execution, fence, task_token, attempt)
 SELECT CAST(:datastore_id AS text), pk, transfer_id, series_instance_uid, priority, owner_execution, fence,
     :task_token,
-    (SELECT 1 + COALESCE(max(attempt), 0) FROM ahlijob a WHERE a.series_transfer_pk = series_transfer.pk)
-FROM series_transfer
-WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
-  AND owner_execution = :execution AND fence = :fence
+    (SELECT 1 + COALESCE(max(attempt), 0) FROM ahlijob a WHERE a.series_transfer_pk = mine.pk)
+FROM mine
 ON CONFLICT (datastore_id, transfer_id, series_instance_uid)
     WHERE state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
 DO UPDATE SET task_token = excluded.task_token, owner_execution = excluded.owner_execution,
@@ -207,7 +211,8 @@ class Released:
 
 def release(connection: Connection, ref: SeriesTransferRef, execution: str) -> Released:
     """End the execution's ticket; one whose import may still run is only marked ORPHANED. Idempotent."""
-    row = connection.one(_RELEASE, execution=execution, **_ref(ref))
+    mine = series_transfers.lock_mine(connection, ref, execution)
+    row = connection.one(_RELEASE, execution=execution, **_ref(ref)) if mine else None
     if row is None:
         return Released(released=False, orphaned=False)
     orphaned = row["orphaned_at"] is not None

@@ -84,7 +84,7 @@ SELECT j.pk, j.state, j.attempt, j.import_id, j.client_token, t.pk AS series_tra
 FROM series_transfer t JOIN ahlijob j ON j.series_transfer_pk = t.pk
 WHERE t.transfer_id = :transfer_id AND t.series_instance_uid = :series_instance_uid
   AND t.owner_execution = :execution AND t.fence = :fence AND j.pk = :ticket_id
-FOR UPDATE OF j
+FOR NO KEY UPDATE OF t, j
 """
 
 
@@ -108,14 +108,17 @@ def ticket(connection: Connection, ref: SeriesTransferRef, execution: str, ticke
 
 
 _INTEND = """
-UPDATE ahlijob SET state = 'STARTING', starting_at = clock_timestamp(), client_token = :client_token,
-    job_name = :job_name, results_prefix = :results_prefix
+UPDATE ahlijob SET state = 'STARTING', job_name = :job_name, results_prefix = :results_prefix,
+    starting_at = CASE WHEN client_token = :client_token THEN starting_at ELSE clock_timestamp() END,
+    client_token = :client_token
 WHERE pk = :pk AND state IN ('GRANTED', 'STARTING') RETURNING pk
 """
 
 
 def intend(connection: Connection, pk: int, client_token: str, job_name: str, results_prefix: str) -> None:
     """Write the intention down before the call: after a crash the same token finds the same job.
+
+    `starting_at` stays the time of the token's first use: HealthImaging may forget a token that is old.
 
     Raises:
         ClaimLostError: the ticket holds no slot any more.
@@ -127,19 +130,23 @@ def intend(connection: Connection, pk: int, client_token: str, job_name: str, re
         raise ClaimLostError(f"ticket {pk} holds no slot")
 
 
-def running(connection: Connection, pk: int, import_id: str, status: str) -> None:
-    """HealthImaging gave the import its id."""
+def running(connection: Connection, pk: int, client_token: str, import_id: str, status: str) -> None:
+    """HealthImaging gave the import of this token its id; a token of an earlier attempt changes nothing."""
     connection.run(
-        "UPDATE ahlijob SET state = 'RUNNING', running_at = COALESCE(running_at, clock_timestamp()), "
-        "import_id = :import_id, import_status = :status WHERE pk = :pk AND state IN ('STARTING', 'RUNNING')",
+        "UPDATE series_transfer t SET state = 'IMPORTING' FROM ahlijob j "
+        "WHERE j.pk = :pk AND j.client_token = :client_token AND t.pk = j.series_transfer_pk "
+        "AND j.state IN ('STARTING', 'RUNNING') AND t.state <> 'OVER'",
         pk=pk,
-        import_id=import_id,
-        status=status,
+        client_token=client_token,
     )
     connection.run(
-        "UPDATE series_transfer SET state = 'IMPORTING' "
-        "WHERE pk = (SELECT series_transfer_pk FROM ahlijob WHERE pk = :pk) AND state <> 'OVER'",
+        "UPDATE ahlijob SET state = 'RUNNING', running_at = COALESCE(running_at, clock_timestamp()), "
+        "import_id = :import_id, import_status = :status "
+        "WHERE pk = :pk AND client_token = :client_token AND state IN ('STARTING', 'RUNNING')",
         pk=pk,
+        client_token=client_token,
+        import_id=import_id,
+        status=status,
     )
 
 
@@ -147,7 +154,7 @@ def next_attempt(connection: Connection, pk: int, status: str, message: str | No
     """The attempt's import is known to be over and earns another; its number."""
     row = connection.one(
         "UPDATE ahlijob SET state = 'STARTING', attempt = attempt + 1, import_id = NULL, "
-        "import_status = NULL, client_token = NULL, "
+        "import_status = NULL, client_token = NULL, starting_at = NULL, running_at = NULL, "
         "earlier_imports = earlier_imports || jsonb_build_object('attempt', attempt, "
         "'import_id', import_id, 'status', CAST(:status AS text), 'message', CAST(:message AS text)) "
         "WHERE pk = :pk AND state = 'RUNNING' RETURNING attempt",

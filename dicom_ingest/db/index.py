@@ -11,6 +11,7 @@ from dicom_ingest.contracts.attributes import INSTANCE, PATIENT, SERIES, STUDY, 
 from dicom_ingest.contracts.manifest import Manifest, ManifestInstance
 from dicom_ingest.contracts.outcomes import Verdict
 from dicom_ingest.contracts.times import rfc3339
+from dicom_ingest.db import findings
 from dicom_ingest.db.connection import Connection
 from dicom_ingest.dicom import Dataset, columns, text_value
 from dicom_ingest.errors import ClaimLostError
@@ -52,6 +53,7 @@ class Indexed:
     instances: int
     present: int
     extra: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
 
 
 def index(
@@ -78,6 +80,7 @@ def index(
     announced = {instance.key for instance in manifest.instances}
     extra = sorted(set(objects.sizes) - announced)
     present = sum(version["verdict"] == Verdict.PENDING.value for version in versions)
+    odd = findings.findings(connection, manifest, extra)
     execution, fence = owner or (None, None)
     updated = connection.one(
         _INDEXED,
@@ -86,12 +89,14 @@ def index(
         after=[str(transfer) for transfer in manifest.transfer.after],
         found=len(objects.sizes),
         extra=json.dumps(extra[:100]),
+        conflict_attributes=json.dumps(findings.conflict_attributes(manifest)),
+        findings=odd,
         execution=execution,
         fence=fence,
     )
     if updated is None:
         raise ClaimLostError(f"series transfer {manifest.transfer.transfer_id}")
-    return Indexed(series_pk, len(versions), present, extra)
+    return Indexed(series_pk, len(versions), present, extra, odd)
 
 
 def _levels(connection: Connection, manifest: Manifest) -> int:
@@ -286,6 +291,7 @@ WHERE pk = (SELECT study_pk FROM counted)
 _INDEXED = """
 UPDATE series_transfer SET series_pk = :series_pk, indexed_at = clock_timestamp(),
     after = CAST(:after AS uuid[]), objects_found = :found, objects_extra = CAST(:extra AS jsonb),
+    conflict_attributes = CAST(:conflict_attributes AS jsonb), findings = CAST(:findings AS text[]),
     state = CASE WHEN CAST(:execution AS text) IS NULL THEN state ELSE 'INDEXED' END
 WHERE pk = :pk AND (CAST(:execution AS text) IS NULL
     OR (owner_execution = :execution AND fence = CAST(:fence AS bigint)))

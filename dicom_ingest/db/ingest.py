@@ -40,14 +40,17 @@ def import_need(
             connection, ref, execution, None, Outcome.INDEXED, "importing is switched off", indexed
         )
     if series_transfers.has_live_ticket(connection, claim.pk, datastore_id):
+        series_transfers.under_way(connection, ref, execution)
         return Need("an import of it is under way already")
     if indexed.present == 0:
         words = "none of its instances is in S3"
         return _settled(connection, ref, execution, datastore_id, Outcome.FAILED, words, indexed)
     if force is not None and series_transfers.force(connection, claim.pk, force, execution):
+        series_transfers.under_way(connection, ref, execution)
         return Need(f"forced by replay {force}")
     outcome = imports.held(connection, claim.pk, datastore_id).outcome
     if outcome is None:
+        series_transfers.under_way(connection, ref, execution)
         return Need("not in the data store yet")
     if outcome is Outcome.DUPLICATE:
         image_sets.record_unchanged(connection, claim.pk, datastore_id)
@@ -95,6 +98,8 @@ def record_import(
     if results.image_sets:
         image_sets.record_image_sets(connection, pk, ticket.pk, datastore_id, results.image_sets)
     counted = image_sets.record_verdicts(connection, pk, datastore_id, results.instances)
+    if results.unnamed and results.scanned == counted["instances"] - counted["missing"]:
+        counted = image_sets.record_unnamed(connection, pk, datastore_id, results.image_sets)
     outcome, detail = decide(
         state.status,
         state.message,
@@ -105,8 +110,12 @@ def record_import(
             failed=counted["failed"],
             missing=counted["missing"],
             non_primary=counted["non_primary"],
+            results_lost=results.lost,
         ),
     )
+    if counted["non_primary"]:
+        why = image_sets.conflict(connection, pk, datastore_id)
+        detail = "; ".join(words for words in (detail, why) if words) or None
     numbers = {"scanned": results.scanned} | {n: counted[n] for n in ("imported", "failed", "warned")}
     series_transfers.finish(
         connection, ref, execution, outcome, detail=detail, datastore_id=datastore_id, counts=numbers

@@ -29,20 +29,27 @@ class Leftover:
     client_token: str | None
     job_name: str | None
     results_prefix: str | None
+    import_over: bool
+    """Its import (if one was needed) has ended and is recorded; only the release is lacking."""
+    marked: bool
 
+
+PAGE = 200
 
 # Waiting tickets are not asked about: there may be 20,000, and the grant step finds the dead ones.
 _FIND = """
 SELECT t.pk AS series_transfer_pk, t.transfer_id::text, t.series_instance_uid, t.correlation_id,
     t.owner_execution, t.fence, t.prefix, t.outcome, j.pk AS ticket_id, j.state,
-    COALESCE(j.attempt, 1) AS attempt, j.import_id, j.client_token, j.job_name, j.results_prefix
+    COALESCE(j.attempt, 1) AS attempt, j.import_id, j.client_token, j.job_name, j.results_prefix,
+    j.import_over_at IS NOT NULL AS import_over, j.orphaned_at IS NOT NULL AS marked
 FROM series_transfer t
 LEFT JOIN ahlijob j ON j.series_transfer_pk = t.pk AND j.datastore_id = :datastore_id
     AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
 WHERE t.state <> 'OVER' AND t.owner_execution IS NOT NULL AND j.state IS DISTINCT FROM 'WAITING'
   AND GREATEST(t.claimed_at, t.indexed_at, j.granted_at, j.starting_at, j.running_at)
       < clock_timestamp() - make_interval(secs => :quiet)
-ORDER BY t.pk LIMIT 200
+  AND t.pk > :after
+ORDER BY t.pk LIMIT :page
 """
 
 _UNDELIVERED = """
@@ -53,9 +60,9 @@ ORDER BY pk
 """
 
 
-def find(connection: Connection, datastore_id: str, quiet_seconds: float) -> list[Leftover]:
-    """What has not moved for this long."""
-    rows = connection.run(_FIND, datastore_id=datastore_id, quiet=quiet_seconds)
+def find(connection: Connection, datastore_id: str, quiet_seconds: float, after: int = 0) -> list[Leftover]:
+    """What has not moved for this long: one page, those with a pk above `after`."""
+    rows = connection.run(_FIND, datastore_id=datastore_id, quiet=quiet_seconds, after=after, page=PAGE)
     return [Leftover(**row | {"state": row["state"] and TicketState(row["state"])}) for row in rows]
 
 
@@ -78,6 +85,16 @@ def mark(connection: Connection, leftover: Leftover, grace_seconds: float) -> bo
         grace=grace_seconds,
     )
     return bool(row and row["aged"])
+
+
+def unmark(connection: Connection, leftover: Leftover) -> None:
+    """Its execution runs after all: it was redriven."""
+    connection.run(
+        "UPDATE ahlijob SET orphaned_at = NULL WHERE pk = :pk AND fence = :fence "
+        "AND state IN ('GRANTED', 'STARTING', 'RUNNING')",
+        pk=leftover.ticket_id,
+        fence=leftover.fence,
+    )
 
 
 def take_over(connection: Connection, leftover: Leftover, execution: str) -> SeriesTransferRef | None:

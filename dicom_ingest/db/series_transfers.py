@@ -29,10 +29,11 @@ ON CONFLICT (transfer_id, series_instance_uid) DO NOTHING
 
 _LOOK = """
 SELECT pk, owner_execution, fence, state, outcome, datastore_id, manifest_sha256, study_instance_uid,
-       claimed_at > clock_timestamp() - make_interval(secs => :ask_after) AS touched_lately
+       claimed_at > clock_timestamp() - make_interval(secs => :ask_after) AS touched_lately,
+       CAST(COALESCE(EXTRACT(epoch FROM clock_timestamp() - claimed_at), 0) AS integer) AS age_seconds
 FROM series_transfer
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
-FOR UPDATE
+FOR NO KEY UPDATE
 """
 
 _CLAIM = """
@@ -65,6 +66,22 @@ WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
 """
 
+# The order of locks is everywhere: series transfer, ticket, semaphore. Two of them never wait for each other.
+_LOCK_MINE = """
+SELECT pk FROM series_transfer
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
+FOR NO KEY UPDATE
+"""
+
+# What an earlier try left is no longer true once another one is under way.
+_UNDER_WAY = """
+UPDATE series_transfer
+SET outcome = NULL, outcome_detail = NULL, scanned = 0, imported = 0, failed = 0, warned = 0, over_at = NULL
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
+"""
+
 _OVER = """
 UPDATE series_transfer SET state = 'OVER', over_at = clock_timestamp()
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
@@ -82,6 +99,7 @@ class Claim:
     fence: int
     touched_lately: bool
     outcome: Outcome | None
+    age_seconds: int = 0
 
 
 def register(connection: Connection, event: SeriesComplete, announced_at: str) -> None:
@@ -110,11 +128,22 @@ def claim(
     owner = row["owner_execution"]
     outcome = Outcome(row["outcome"]) if row["outcome"] else None
     if owner not in (None, execution, owner_gone) and row["state"] != "OVER":
-        return Claim(row["pk"], owner, row["fence"], bool(row["touched_lately"]), outcome)
+        lately = bool(row["touched_lately"])
+        return Claim(row["pk"], owner, row["fence"], lately, outcome, row["age_seconds"])
     claimed = connection.one(_CLAIM, pk=row["pk"], execution=execution)
     fence = claimed["fence"] if claimed else 0
     connection.run(_INHERIT, pk=row["pk"], execution=execution, fence=fence)
     return Claim(row["pk"], execution, fence, touched_lately=True, outcome=outcome)
+
+
+def lock_mine(connection: Connection, ref: SeriesTransferRef, execution: str) -> bool:
+    """Lock the claim until the transaction ends; False where another execution owns it by now."""
+    return connection.one(_LOCK_MINE, **_mine(ref, execution)) is not None
+
+
+def under_way(connection: Connection, ref: SeriesTransferRef, execution: str) -> None:
+    """Forget the outcome of an earlier try: this one will write its own."""
+    connection.run(_UNDER_WAY, **_mine(ref, execution))
 
 
 def finish(

@@ -6,7 +6,8 @@ from dicom_ingest import clients
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import AcquireImportSlotReply, AcquireImportSlotRequest
 from dicom_ingest.db import import_slots
-from dicom_ingest.db.connection import database
+from dicom_ingest.db.connection import Connection, database
+from dicom_ingest.db.import_slots import Ticket
 from dicom_ingest.delivery import answer_at_once, deliver
 from dicom_ingest.settings import settings
 from dicom_ingest.step import step
@@ -16,14 +17,17 @@ def acquire_import_slot(request: AcquireImportSlotRequest) -> AcquireImportSlotR
     """Queue for a slot and run the grant step; who holds one already is answered at once.
 
     Raises:
-        ClaimLostError, DatabaseAwayError, DatabaseConflictError
+        ClaimLostError, DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     datastore_id = settings().datastore_id or ""
-    with database().transaction() as connection:
+
+    def queue_and_grant(connection: Connection) -> tuple[Ticket, list[Ticket]]:
         ticket = import_slots.acquire(
             connection, request.series_transfer, request.execution_arn, datastore_id, request.task_token
         )
-        granted = import_slots.grant(connection, datastore_id)
+        return ticket, import_slots.grant(connection, datastore_id)
+
+    ticket, granted = database().do(queue_and_grant)
     if ticket.state is not TicketState.WAITING:
         answer_at_once(database(), clients.stepfunctions(), ticket)
     deliver(database(), clients.stepfunctions(), datastore_id, granted)

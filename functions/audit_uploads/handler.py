@@ -14,7 +14,7 @@ def audit_uploads(request: AuditUploadsRequest) -> AuditUploadsReply:
     """Manifests without a row, and objects older than a day without a manifest.
 
     Raises:
-        DatabaseAwayError, DatabaseConflictError
+        DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     reply = audit.compare(database(), clients.s3(), settings().bucket, settings().stack, request.days)
     count("AuditFindings", len(reply.findings))

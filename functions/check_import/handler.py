@@ -13,7 +13,7 @@ def check_import(request: CheckImportRequest) -> ImportState:
     """The import as it stands now.
 
     Raises:
-        HealthImagingBusyError, DataStoreGateClosedError
+        HealthImagingBusyError, DataStoreGateClosedError, AwsAwayError
     """
     known = request.import_
     if known.status == "NOT_NEEDED":

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from dicom_ingest import clients, executions
-from dicom_ingest.contracts.events import SeriesComplete
+from dicom_ingest.contracts.events import SeriesComplete, SeriesCompleteEvent
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import IndexSeriesReply, IndexSeriesRequest, OutcomeState, SeriesTransferRef
 from dicom_ingest.contracts.times import rfc3339
-from dicom_ingest.db import index, ingest, series_transfers
-from dicom_ingest.db.connection import database
+from dicom_ingest.db import import_slots, index, ingest, series_transfers
+from dicom_ingest.db.connection import Connection, database
+from dicom_ingest.db.index import Indexed
+from dicom_ingest.db.ingest import Need
 from dicom_ingest.db.series_transfers import Claim
+from dicom_ingest.delivery import deliver
+from dicom_ingest.metrics import count
 from dicom_ingest.settings import settings
 from dicom_ingest.step import step
 from dicom_ingest.uploads import check_event, list_objects, read_manifest
 
 REINDEX = "reindex-"
 FORCE = "force-"
+SHORTEST_WAIT_SECONDS = 5
+LONGEST_WAIT_SECONDS = 600
 
 
 def index_series(request: IndexSeriesRequest) -> IndexSeriesReply:
     """Index the series transfer that the event announces.
 
     Raises:
-        EventRejectedError, ManifestRejectedError, ClaimLostError, DatabaseAwayError, DatabaseConflictError
+        EventRejectedError, ManifestRejectedError, ClaimLostError, IndexRefusedError,
+        DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     event, replay_name = request.event.detail, request.event.replay_name or ""
     check_event(event, settings().stack, settings().bucket)
@@ -31,49 +38,83 @@ def index_series(request: IndexSeriesRequest) -> IndexSeriesReply:
     if replay_name.startswith(REINDEX):
         return _reindexed(event)
     claim = _claim(event, request.execution_arn)
-    ref = _reference(event, claim.fence)
     if claim.owner != request.execution_arn:
-        outcome = OutcomeState(name=Outcome.IN_PROGRESS_ELSEWHERE, detail=f"owned by {claim.owner}")
-        return IndexSeriesReply(
-            series_transfer=ref, import_needed=False, reason="another execution owns it", outcome=outcome
-        )
-    manifest = read_manifest(clients.s3(), event)
-    objects = list_objects(clients.s3(), event.bucket, event.prefix)
-    force = replay_name if replay_name.startswith(FORCE) else None
-    with database().transaction() as connection:
-        owner = (request.execution_arn, claim.fence)
-        indexed = index.index(connection, claim.pk, manifest, objects, owner)
-        need = ingest.import_need(
-            connection, claim, ref, request.execution_arn, settings().datastore_id, indexed, force
-        )
-    return IndexSeriesReply(
-        series_transfer=ref, import_needed=need.outcome is None, reason=need.reason, outcome=need.outcome
-    )
+        return _owned_elsewhere(request.event, claim, forced=replay_name.startswith(FORCE))
+    return _indexed(request, claim, replay_name if replay_name.startswith(FORCE) else None)
 
 
 def _claim(event: SeriesComplete, execution: str) -> Claim:
     """Claim it; from an owner who is gone for certain, take it over."""
-    with database().transaction() as connection:
-        claim = series_transfers.claim(connection, event, execution)
+    claim = database().do(lambda connection: series_transfers.claim(connection, event, execution))
     if claim.owner == execution or claim.touched_lately:
         return claim
     if executions.is_running(clients.stepfunctions(), claim.owner):
         return claim
-    with database().transaction() as connection:
-        return series_transfers.claim(connection, event, execution, owner_gone=claim.owner)
+    return database().do(
+        lambda connection: series_transfers.claim(connection, event, execution, owner_gone=claim.owner)
+    )
+
+
+def _owned_elsewhere(event: SeriesCompleteEvent, claim: Claim, *, forced: bool) -> IndexSeriesReply:
+    """Leave it to its owner; a forced import waits until that one has ended, about as long again."""
+    ref, reason = _reference(event.detail, claim.fence), f"owned by {claim.owner}"
+    if forced:
+        seconds = min(max(claim.age_seconds, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+        again = event.model_dump(mode="json", by_alias=True)
+        return IndexSeriesReply(
+            series_transfer=ref, import_needed=False, reason=reason, wait_seconds=seconds, event=again
+        )
+    outcome = OutcomeState(name=Outcome.IN_PROGRESS_ELSEWHERE, detail=reason)
+    return IndexSeriesReply(
+        series_transfer=ref, import_needed=False, reason="another execution owns it", outcome=outcome
+    )
+
+
+def _indexed(request: IndexSeriesRequest, claim: Claim, force: str | None) -> IndexSeriesReply:
+    event, execution = request.event.detail, request.execution_arn
+    ref, datastore_id = _reference(event, claim.fence), settings().datastore_id
+    manifest = read_manifest(clients.s3(), event)
+    objects = list_objects(clients.s3(), event.bucket, event.prefix)
+
+    def write(connection: Connection) -> tuple[Indexed, Need]:
+        indexed = index.index(connection, claim.pk, manifest, objects, (execution, claim.fence))
+        return indexed, ingest.import_need(connection, claim, ref, execution, datastore_id, indexed, force)
+
+    indexed, need = database().do(write)
+    if need.outcome is not None:
+        count("SeriesOver", outcome=need.outcome.name.value)
+        _wake(datastore_id)
+    return IndexSeriesReply(
+        series_transfer=ref,
+        import_needed=need.outcome is None,
+        reason=need.reason,
+        findings=indexed.findings,
+        outcome=need.outcome,
+    )
+
+
+def _wake(datastore_id: str | None) -> None:
+    """A later transfer of the same instances may have waited for the end of this one."""
+    if datastore_id is not None:
+        granted = database().do(lambda connection: import_slots.grant(connection, datastore_id))
+        deliver(database(), clients.stepfunctions(), datastore_id, granted)
 
 
 def _reindexed(event: SeriesComplete) -> IndexSeriesReply:
     """Write the index again and leave everything else alone: no claim, no import."""
     manifest = read_manifest(clients.s3(), event)
     objects = list_objects(clients.s3(), event.bucket, event.prefix)
-    with database().transaction() as connection:
+
+    def write(connection: Connection) -> Indexed:
         pk = series_transfers.find(connection, event.transfer_id, event.series_instance_uid)
-        indexed = index.index(connection, pk, manifest, objects, None)
+        return index.index(connection, pk, manifest, objects, None)
+
+    indexed = database().do(write)
     return IndexSeriesReply(
         series_transfer=_reference(event, 0),
         import_needed=False,
         reason="a reindex replay",
+        findings=indexed.findings,
         outcome=OutcomeState(name=Outcome.INDEXED, instances=indexed.instances),
     )
 

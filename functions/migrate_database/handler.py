@@ -12,7 +12,7 @@ def migrate_database(request: MigrateDatabaseRequest) -> MigrateDatabaseReply:
     """Apply missing migrations, set users and semaphore as configured; deleting a stack changes nothing.
 
     Raises:
-        DatabaseAwayError, DatabaseConflictError
+        DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     if request.RequestType == "Delete":
         return MigrateDatabaseReply(applied=[], version="")

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 from dicom_ingest import clients, executions, healthimaging
 from dicom_ingest.contracts.steps import ReclaimImportSlotsReply, ReclaimImportSlotsRequest
-from dicom_ingest.db import gate, import_slots, leftovers
+from dicom_ingest.db import gate, import_slots, leftovers, queue
 from dicom_ingest.db.connection import database
+from dicom_ingest.db.leftovers import Leftover
 from dicom_ingest.delivery import deliver
-from dicom_ingest.metrics import count
-from dicom_ingest.reclaim import Reclaimer
+from dicom_ingest.errors import HealthImagingBusyError, IngestError
+from dicom_ingest.metrics import count, gauge_queue
+from dicom_ingest.reclaim import LEFT, Reclaimer, Settled
 from dicom_ingest.settings import settings
-from dicom_ingest.step import step
+from dicom_ingest.step import logger, step
 
 QUIET_SECONDS = 60
 FULL_PASS_SECONDS = 6 * 3600
+PASS_SECONDS = 200
+"""A pass stops looking for more after this long: the function has 300 s, and the next pass goes on."""
 
 
 class Watch:
@@ -40,38 +45,36 @@ def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlo
     """One pass: deliver what was never delivered, settle leftovers, probe a closed gate, grant.
 
     Raises:
-        DatabaseAwayError, DatabaseConflictError, HealthImagingBusyError, DataStoreGateClosedError
+        DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     datastore_id = settings().datastore_id
     if datastore_id is None or not watch.must_look(told=bool(request.Records)):
         return ReclaimImportSlotsReply(opened_database=False)
     with database().transaction() as connection:
         waiting = leftovers.undelivered(connection, datastore_id)
-        found = leftovers.find(connection, datastore_id, QUIET_SECONDS)
-        closed = gate.is_closed(connection, datastore_id)
     redelivered = deliver(database(), clients.stepfunctions(), datastore_id, waiting)
-    if closed and healthimaging.is_well(clients.medical_imaging(), datastore_id):
-        with database().transaction() as connection:
-            gate.open_again(connection, datastore_id)
-    settled = Counter(_reclaimer(datastore_id).settle(leftover) for leftover in found)
+    settled = _settle_all(datastore_id)
+    _probe(datastore_id)
     with database().transaction() as connection:
         granted = import_slots.grant(connection, datastore_id)
     granted = deliver(database(), clients.stepfunctions(), datastore_id, granted)
     with database().transaction() as connection:
         watch.found_live = leftovers.anything_live(connection)
+        gauge_queue(queue.pressure(connection, datastore_id))
     watch.looked_at = time.monotonic()
-    count("SlotsReclaimed", settled["freed"] + settled["recorded"])
+    count("SlotsReclaimed", settled["freed"] + settled["released"] + settled["recorded"])
     return ReclaimImportSlotsReply(
         opened_database=True,
         delivered=len(redelivered),
-        freed=settled["freed"],
+        freed=settled["freed"] + settled["released"],
         recorded=settled["recorded"],
+        troubled=settled["troubled"],
         granted=len(granted),
     )
 
 
-def _reclaimer(datastore_id: str) -> Reclaimer:
-    return Reclaimer(
+def _settle_all(datastore_id: str) -> Counter[str]:
+    reclaimer = Reclaimer(
         database=database(),
         stepfunctions=clients.stepfunctions(),
         medical_imaging=clients.medical_imaging(),
@@ -79,6 +82,54 @@ def _reclaimer(datastore_id: str) -> Reclaimer:
         datastore_id=datastore_id,
         bucket=settings().bucket,
     )
+    done: Counter[str] = Counter()
+    for leftover in _leftovers(datastore_id):
+        settled = _settle(reclaimer, leftover)
+        done[settled.what] += 1
+        if settled.outcome is not None:
+            count("SeriesOver", outcome=settled.outcome.value)
+    return done
+
+
+def _settle(reclaimer: Reclaimer, leftover: Leftover) -> Settled:
+    """One that cannot be settled now must not stop the others."""
+    try:
+        settled = reclaimer.settle(leftover)
+    except IngestError as error:
+        logger.warning(
+            "leftover not settled", transfer_id=leftover.transfer_id, error=f"{type(error).__name__}: {error}"
+        )
+        return Settled("troubled")
+    if settled is not LEFT:
+        logger.info("leftover settled", transfer_id=leftover.transfer_id, what=settled.what)
+    return settled
+
+
+def _leftovers(datastore_id: str) -> Iterator[Leftover]:
+    """All of them, page by page, while there is time."""
+    after, deadline = 0, time.monotonic() + PASS_SECONDS
+    while time.monotonic() < deadline:
+        with database().transaction() as connection:
+            page = leftovers.find(connection, datastore_id, QUIET_SECONDS, after)
+        if not page:
+            return
+        yield from page
+        after = page[-1].series_transfer_pk
+
+
+def _probe(datastore_id: str) -> None:
+    """Open a closed gate when the data store is well, unless executions that hold slots try starts anyway."""
+    with database().transaction() as connection:
+        if not gate.needs_probe(connection, datastore_id):
+            return
+    try:
+        well = healthimaging.is_well(clients.medical_imaging(), datastore_id)
+    except HealthImagingBusyError as error:
+        logger.warning("gate not probed", error=str(error))
+        return
+    if well:
+        with database().transaction() as connection:
+            gate.open_again(connection, datastore_id)
 
 
 handler = step(reclaim_import_slots)

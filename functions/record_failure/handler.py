@@ -25,7 +25,7 @@ def record_failure(request: RecordFailureRequest) -> RecordFailureReply:
     """Set the outcome FAILED with the error's name and words; a lost claim is nobody's failure.
 
     Raises:
-        DatabaseAwayError, DatabaseConflictError
+        DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     error = StepError.model_validate(request.state["error"])
     error = error.model_copy(update={"Cause": error.Cause[:CAUSE_CHARACTERS]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dicom_ingest import clients
 from dicom_ingest.contracts.steps import ImportState, OutcomeState, RecordImageSetsRequest
 from dicom_ingest.db import imports, ingest
-from dicom_ingest.db.connection import database
+from dicom_ingest.db.connection import Connection, database
 from dicom_ingest.healthimaging import results_of
 from dicom_ingest.metrics import count
 from dicom_ingest.settings import settings
@@ -17,7 +17,7 @@ def record_image_sets(request: RecordImageSetsRequest) -> OutcomeState:
 
     Raises:
         ClaimLostError, ResultsNotYetWrittenError, HealthImagingBusyError, DataStoreGateClosedError,
-        DatabaseAwayError, DatabaseConflictError
+        DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     outcome = _record(request, request.import_)
     count("SeriesOver", outcome=outcome.name.value)
@@ -32,11 +32,14 @@ def _record(request: RecordImageSetsRequest, state: ImportState) -> OutcomeState
     )
     needed = state.status != "NOT_NEEDED"
     results = results_of(clients.medical_imaging(), clients.s3(), datastore_id, state) if needed else None
-    with database().transaction() as connection:
+
+    def write(connection: Connection) -> OutcomeState:
         ticket = imports.ticket(connection, ref, execution, request.slot.ticket_id)
         if results is None:
             return ingest.record_not_needed(connection, ref, execution, ticket, datastore_id)
         return ingest.record_import(connection, ref, execution, ticket, datastore_id, state, results)
+
+    return database().do(write)
 
 
 handler = step(record_image_sets)

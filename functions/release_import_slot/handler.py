@@ -5,8 +5,8 @@ from __future__ import annotations
 from dicom_ingest import clients
 from dicom_ingest.contracts.steps import ReleaseImportSlotReply, ReleaseImportSlotRequest
 from dicom_ingest.db import import_slots, series_transfers
-from dicom_ingest.db.connection import database
-from dicom_ingest.db.import_slots import Released
+from dicom_ingest.db.connection import Connection, database
+from dicom_ingest.db.import_slots import Released, Ticket
 from dicom_ingest.delivery import deliver
 from dicom_ingest.settings import settings
 from dicom_ingest.step import step
@@ -16,17 +16,20 @@ def release_import_slot(request: ReleaseImportSlotRequest) -> ReleaseImportSlotR
     """End the ticket, free the claim, run the grant step. Idempotent; without a ticket it only grants.
 
     Raises:
-        DatabaseAwayError, DatabaseConflictError
+        DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     datastore_id = settings().datastore_id or ""
-    released = Released(released=False, orphaned=False)
     ref = request.state.series_transfer
-    with database().transaction() as connection:
+
+    def end_and_grant(connection: Connection) -> tuple[Released, list[Ticket]]:
+        released = Released(released=False, orphaned=False)
         if ref is not None:
             released = import_slots.release(connection, ref, request.execution_arn)
             if not released.orphaned:
                 series_transfers.over(connection, ref, request.execution_arn)
-        granted = import_slots.grant(connection, datastore_id)
+        return released, import_slots.grant(connection, datastore_id)
+
+    released, granted = database().do(end_and_grant)
     delivered = deliver(database(), clients.stepfunctions(), datastore_id, granted)
     return ReleaseImportSlotReply(
         released=released.released, orphaned=released.orphaned, granted=len(delivered)

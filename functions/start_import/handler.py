@@ -26,7 +26,7 @@ def start_import(request: StartImportRequest) -> ImportState:
 
     Raises:
         ClaimLostError, HealthImagingBusyError, DataStoreGateClosedError, ImportRefusedError,
-        DatabaseAwayError, DatabaseConflictError
+        DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     ticket = _ticket(request)
     if ticket.state is TicketState.RUNNING and ticket.import_id:
@@ -57,6 +57,8 @@ def _start(request: StartImportRequest, ticket: imports.Ticket) -> ImportState:
     order = _order(request, ticket)
     client = clients.medical_imaging()
     with database().transaction() as connection:
+        # Looked up and locked again: who lost the claim since must not start anything.
+        imports.ticket(connection, request.series_transfer, request.execution_arn, ticket.pk)
         imports.intend(connection, ticket.pk, order.client_token, order.job_name, order.results_prefix)
     try:
         found = None if ticket.intended_lately else find_started(client, clients.s3(), order)
@@ -66,7 +68,7 @@ def _start(request: StartImportRequest, ticket: imports.Ticket) -> ImportState:
             gate.close(connection, order.datastore_id, str(error))
         raise
     with database().transaction() as connection:
-        imports.running(connection, ticket.pk, import_id, "SUBMITTED")
+        imports.running(connection, ticket.pk, order.client_token, import_id, "SUBMITTED")
         gate.open_again(connection, order.datastore_id)  # it takes imports, so it is well
     return ImportState(
         import_id=import_id,

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from dicom_ingest import errors
 from dicom_ingest.contracts.functions import FUNCTIONS, WORKFLOW_FUNCTIONS
 from dicom_ingest.contracts.outcomes import FAILURES, Outcome
-from dicom_ingest.contracts.steps import OutcomeState, Slot, WorkflowState
+from dicom_ingest.contracts.steps import IndexSeriesReply, OutcomeState, Slot, WorkflowState
 from statemachines.describe import README, definition, render
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,8 @@ def test_a_task_keeps_what_its_function_answers(state: str) -> None:
 
 
 def test_paths_of_the_state_are_fields_of_its_messages() -> None:
-    fields = {field.alias or name: field for name, field in WorkflowState.model_fields.items()}
+    fields = {field.alias or name for name, field in WorkflowState.model_fields.items()}
+    fields |= set(IndexSeriesReply.model_fields)
     inner = {"series_transfer": None, "slot": Slot, "outcome": OutcomeState}
     for path in re.findall(r"\$\.([a-z_.]+)", str(STATES)):
         head, _, tail = path.partition(".")
