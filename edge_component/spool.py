@@ -163,7 +163,7 @@ class Spool:
         note = self.quarantine / f"{path.stem}{REASON}"
         with suppress(OSError):  # a full disk has no room for a note: what was not acknowledged may go
             note.write_text(json.dumps({"reason": reason, **facts}, sort_keys=True), encoding="utf-8")
-            self.files.rename(path, self.quarantine / path.name)
+            self.files.rename(path, self.quarantine / f"{path.stem}{INSTANCE}")
             return
         self.files.remove(path)
 

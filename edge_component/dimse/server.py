@@ -65,6 +65,8 @@ class EdgeRequestHandler(RequestHandler):  # type: ignore[misc]  # pynetdicom ha
         # pynetdicom finds its associations by this name.
         assoc.name = f"AcceptorThread@{datetime.now(timezone.utc):%Y%m%d%H%M%S}"
         assoc.dul = EdgeUpperLayer(assoc)
+        # Setting them arms the timers of the upper layer, which is new.
+        assoc.acse_timeout, assoc.network_timeout = self.ae.acse_timeout, self.ae.network_timeout
         assoc.dimse = EdgeDimse(assoc, self.server.connections.begin_store(assoc))
         assoc.set_socket(EdgeSocket(assoc, self.request, self.ae.maximum_pdu_size))
         assoc.acceptor.maximum_length = self.ae.maximum_pdu_size

@@ -1,0 +1,233 @@
+"""What a C-STORE is answered, and what is on the disk when it is."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+
+from edge_component.journal.database import JournalError
+from edge_component.journal.intake import AssociationRow, InstanceRow
+from edge_component.part10 import part10_head
+from edge_component.spool import Spool
+from edge_component.statuses import Status
+from edge_component.store import Reception, Store, StoreCommand
+from tests.support.edge_dicom import encoded, instance
+from tests.support.edge_disk import PowerCut, RecordingFiles
+
+SENDER = AssociationRow("a1", "SENDER", "EDGE", "127.0.0.1", 0.0)
+EXPLICIT = "1.2.840.10008.1.2.1"
+
+
+class Journal:
+    """Rows that are on the disk."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.rows: list[InstanceRow] = []
+        self.failures = 0
+        self._broken = broken
+
+    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+        assert sender is SENDER
+        if self._broken:
+            raise JournalError("disk I/O error")
+        self.rows.append(row)
+
+    def refused(self) -> None:
+        self.failures += 1
+
+
+class Room:
+    def __init__(self, reason: str | None = None) -> None:
+        self.reason = reason
+
+    def refusal(self) -> str | None:
+        return self.reason
+
+
+def store_at(
+    root: Path, journal: Journal, files: RecordingFiles | None = None, reason: str | None = None
+) -> Store:
+    spool = Spool(root, files)
+    for folder in (spool.instances, spool.quarantine, spool.aside):
+        folder.mkdir(parents=True, exist_ok=True)
+    return Store(spool, journal, Room(reason), clock=lambda: 1.0)
+
+
+def command_of(ds: Dataset, **changes: str) -> StoreCommand:
+    given = {
+        "sop_class_uid": str(ds.SOPClassUID),
+        "sop_instance_uid": str(ds.SOPInstanceUID),
+        "transfer_syntax_uid": EXPLICIT,
+        **changes,
+    }
+    return StoreCommand(**given)
+
+
+def receive(reception: Reception, data: bytes, piece: int = 500) -> Status:
+    for start in range(0, len(data), piece):
+        reception.write(data[start : start + piece])
+    return reception.finish()
+
+
+def quarantined(store: Store) -> list[str]:
+    return [path.read_text() for path in store.spool.quarantine.glob("*.json")]
+
+
+def test_success_means_file_and_row(tmp_path: Path) -> None:
+    journal, ds = Journal(), instance()
+    store = store_at(tmp_path, journal)
+    data = encoded(ds)
+    assert receive(store.begin(SENDER, command_of(ds)), data).code == 0x0000
+    [row] = journal.rows
+    stored = store.spool.path(row.file).read_bytes()
+    head = part10_head(str(ds.SOPClassUID), str(ds.SOPInstanceUID), EXPLICIT)
+    assert stored == head + data
+    assert row.bytes == len(stored)
+    assert row.file_sha256 == hashlib.sha256(stored).hexdigest()
+    assert row.dataset_sha256 == hashlib.sha256(EXPLICIT.encode() + b"\0" + data).hexdigest()
+
+
+def test_a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """Only what was synced survives; a row without its file, or an answer without both, must not exist."""
+    ds = instance()
+    data = encoded(ds)
+    whole = RecordingFiles()
+    assert receive(store_at(tmp_path, Journal(), whole).begin(SENDER, command_of(ds)), data).stored
+    assert whole.operations[-3:] == ["sync", "rename", "sync_folder"]
+    for cut_at in range(len(whole.operations) + 1):
+        disk, journal = RecordingFiles(cut_at), Journal()
+        acknowledged = False
+        with suppress(PowerCut):
+            store = store_at(tmp_path, journal, disk)
+            acknowledged = receive(store.begin(SENDER, command_of(ds)), data).stored
+        survived = disk.after_power_cut()
+        assert acknowledged == (cut_at == len(whole.operations))
+        assert bool(journal.rows) == acknowledged
+        for row in journal.rows:
+            assert hashlib.sha256(survived[row.file]).hexdigest() == row.file_sha256
+        # What a start may adopt is whole, never half an object under a final name.
+        assert all(body.endswith(data) for name, body in survived.items() if name.endswith(".dcm"))
+
+
+def test_a_full_disk_is_out_of_resources_at_any_operation_and_leaves_nothing(tmp_path: Path) -> None:
+    ds = instance()
+    whole = RecordingFiles()
+    receive(store_at(tmp_path, Journal(), whole).begin(SENDER, command_of(ds)), encoded(ds))
+    for full_at in range(whole.operations.index("sync") + 1):
+        disk, journal = RecordingFiles(full_at=full_at), Journal()
+        store = store_at(tmp_path, journal, disk)
+        status = receive(store.begin(SENDER, command_of(ds)), encoded(ds))
+        assert (status.code, journal.rows, journal.failures) == (0xA700, [], 1)
+        assert list(disk.names(store.spool.instances)) == []
+
+
+def test_above_the_watermark_nothing_is_written(tmp_path: Path) -> None:
+    ds, disk = instance(), RecordingFiles()
+    store = store_at(tmp_path, Journal(), disk, reason="the spool is above its watermark")
+    status = receive(store.begin(SENDER, command_of(ds)), encoded(ds))
+    assert (status.code, status.short_comment) == (0xA700, "the spool is above its watermark")
+    assert disk.operations == []
+
+
+def test_without_a_row_there_is_no_success(tmp_path: Path) -> None:
+    """E5: a failed journal insert was swallowed and Success sent."""
+    ds = instance()
+    store = store_at(tmp_path, Journal(broken=True))
+    assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).code == 0x0110
+    assert list(store.spool.instance_files()) == []
+    assert len(quarantined(store)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "comment"),
+    [
+        ({"sop_instance_uid": "1.2.3"}, 0xA900, "SOP Instance UID differs"),
+        ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.4"}, 0xA900, "SOP Class UID differs"),
+        ({"sop_instance_uid": ""}, 0xC000, "Affected SOP Instance UID"),
+        ({"sop_instance_uid": "../../../x"}, 0xC000, "Affected SOP Instance UID"),
+        ({"sop_instance_uid": "1" * 65}, 0xC000, "Affected SOP Instance UID"),
+        ({"sop_class_uid": "CT"}, 0xC000, "Affected SOP Class UID"),
+    ],
+)
+def test_a_command_that_does_not_fit_is_refused_with_its_reason(
+    tmp_path: Path, changes: dict[str, str], code: int, comment: str
+) -> None:
+    ds, journal = instance(), Journal()
+    store = store_at(tmp_path, journal)
+    status = receive(store.begin(SENDER, command_of(ds, **changes)), encoded(ds))
+    assert (status.code, journal.failures) == (code, 1)
+    assert comment in status.comment
+    assert len(status.short_comment) <= 64
+    assert comment in quarantined(store)[0]
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
+@pytest.mark.parametrize("value", [None, "", "../../../x", "1.2/../3", "1" * 65, "1.2.a", "\\"])
+def test_a_missing_or_unsafe_uid_is_refused_and_quarantined(
+    tmp_path: Path, keyword: str, value: str | None
+) -> None:
+    """E8: a StudyInstanceUID wrote outside the spool."""
+    ds = instance()
+    command = command_of(ds)
+    data = encoded(ds)
+    original = str(ds[keyword].value).encode()
+    original += b"\0" * (len(original) % 2)
+    element = ds[keyword].tag
+    head = element.group.to_bytes(2, "little") + element.element.to_bytes(2, "little") + b"UI"
+    old = head + len(original).to_bytes(2, "little") + original
+    new = b""
+    if value is not None:
+        raw = value.encode() + b"\0" * (len(value) % 2)
+        new = head + len(raw).to_bytes(2, "little") + raw
+    assert data.count(old) == 1
+    store = store_at(tmp_path / "spool", Journal())
+    status = receive(store.begin(SENDER, command), data.replace(old, new))
+    assert status.code == 0xC000
+    assert keyword in status.comment
+    assert len(quarantined(store)) == 1
+    outside = [path for path in tmp_path.rglob("*") if path.is_file() and "quarantine" not in path.parts]
+    assert outside == []
+
+
+@pytest.mark.parametrize("uid", ["1.02.3", "1..3", "1.2.3\0", "0.0", "1.2.3."])
+def test_uids_that_the_standard_forbids_and_senders_send_are_stored(tmp_path: Path, uid: str) -> None:
+    ds, journal = instance(study=uid, series=uid), Journal()
+    store = store_at(tmp_path, journal)
+    assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored
+    assert journal.rows[0].study_instance_uid == uid.rstrip("\0")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "data", [b"", b"\0" * 4096, bytes(range(256)) * 64, b"not a data set at all", b"\xff" * 999]
+)
+def test_what_cannot_be_parsed_is_refused_and_quarantined(tmp_path: Path, data: bytes) -> None:
+    store = store_at(tmp_path, Journal())
+    assert receive(store.begin(SENDER, command_of(instance())), data).code == 0xC000
+    assert len(quarantined(store)) == 1
+
+
+def test_a_cut_off_reception_leaves_others_of_the_same_instance_alone(tmp_path: Path) -> None:
+    """A vanished sender's clean-up by name removed what another association had stored (DCMTK)."""
+    ds, journal = instance(), Journal()
+    store = store_at(tmp_path, journal)
+    cut = store.begin(SENDER, command_of(ds))
+    cut.write(encoded(ds)[:100])
+    whole = store.begin(SENDER, command_of(ds))
+    assert receive(whole, encoded(ds)).stored
+    cut.abandon()
+    assert [path.name for path in store.spool.instances.iterdir()] == [journal.rows[0].file]
+
+
+def test_the_same_instance_makes_the_same_file_whoever_sends_it(tmp_path: Path) -> None:
+    ds, journal = instance(), Journal()
+    store = store_at(tmp_path, journal)
+    for _ in range(2):
+        assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored
+    first, second = journal.rows
+    assert first.file != second.file
+    assert first.file_sha256 == second.file_sha256
