@@ -7,6 +7,13 @@ from collections.abc import Iterable
 from .core import Core
 
 
+def sweep(core: Core) -> None:
+    """Removes files that a process left when it was killed before it recorded them."""
+    for path in core.store.frames.iterdir():
+        if core.store.one("SELECT 1 FROM frame WHERE blob = ? LIMIT 1", path.name) is None:
+            path.unlink()
+
+
 def drop_unused(core: Core, blobs: Iterable[str]) -> None:
     """Removes those of the blobs that neither an instance nor a running import refers to."""
     for blob in blobs:

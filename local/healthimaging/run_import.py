@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .blobs import sweep
 from .core import Core
 from .faults import JobFault
 from .jobs import announce, require
@@ -23,6 +24,7 @@ def launch(core: Core, job_id: str) -> None:
 
 def resume(core: Core) -> None:
     """Takes up what an earlier process did not end; half-read input is read again."""
+    sweep(core)
     for row in core.store.all("SELECT id, organised FROM job WHERE ended_at IS NULL"):
         if not row["organised"]:
             forget_staged(core, row["id"])
@@ -65,6 +67,7 @@ def _import(core: Core, job: Row, began: float, fault: JobFault | None) -> None:
         raise JobFailed(fault.message)
     core.s3.head_bucket(Bucket=S3Location.parse(job["output_uri"]).bucket)
     with core.work:
+        core.background.check()  # the turn may come while the emulator closes
         files = scan(core, job, fault.message if fault and effect == "refuse_all" else None)
     core.background.wait_until(began + _duration(core, files))
     while True:

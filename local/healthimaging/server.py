@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import uuid
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
@@ -98,7 +99,8 @@ class _ClosingServer(ThreadedWSGIServer):
         """Ends what waits for a client's next request."""
         with self._guard:
             for connection in self._open:
-                connection.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # the client may have left already
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 class Server:

@@ -87,6 +87,19 @@ def test_an_import_that_was_read_but_not_ended_is_not_doubled(restarts: Restarts
     restarts.stop()
 
 
+def test_frames_that_a_killed_process_left_are_swept(restarts: Restarts) -> None:
+    stand = restarts.start()
+    stand.put("a/1.dcm", instance())
+    stand.run("a/")
+    frames = stand.emulator.folder / "frames"
+    kept = set(frames.iterdir())
+    restarts.stop()
+    (frames / ("0" * 32)).write_bytes(b"half a frame")
+    restarts.start()
+    assert set(frames.iterdir()) == kept
+    restarts.stop()
+
+
 def test_a_late_manifest_is_written_after_a_restart(restarts: Restarts) -> None:
     stand = restarts.start()
     stand.put("a/1.dcm", instance())
