@@ -84,6 +84,7 @@ def serve(listener: socket.socket, logs: Path) -> None:
     from werkzeug.serving import make_server
 
     from local.lambda_service import LambdaMiddleware, LambdaService
+    from local.moto_races import RetriedTaskTokens
 
     class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc, unused-ignore]
         """No line per request."""
@@ -96,7 +97,7 @@ def serve(listener: socket.socket, logs: Path) -> None:
     server = make_server(
         host,
         port,
-        LambdaMiddleware(application, functions),
+        LambdaMiddleware(RetriedTaskTokens(application), functions),
         threaded=True,
         request_handler=QuietRequestHandler,
         fd=listener.fileno(),
