@@ -6,15 +6,19 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import ProxyHandler, Request, build_opener
 
 from dicom_ingest.contracts.manifest import encode_manifest
 from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db import import_slots
 from dicom_ingest.db.connection import Database
+from local.clients import Clients
 from local.runtime import Runtime
 from tests.support.series import Announced
+
+if TYPE_CHECKING:
+    from mypy_boto3_medical_imaging import HealthImagingClient
 
 DEADLINE_SECONDS = 90
 Found = TypeVar("Found")
@@ -28,10 +32,12 @@ class Pipeline:
         self.clients = runtime.clients
         self.state = runtime.state
         self.database = Database(runtime.state.database_url)
+        self._healthimaging = Clients(runtime.state.aws_url, runtime.state.healthimaging_url)
 
     def close(self) -> None:
         """Close the test's own database connection."""
         self.database.close()
+        self._healthimaging.close()
 
     def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
         """Rows of the index."""
@@ -146,6 +152,10 @@ class Pipeline:
             f"{self.state.healthimaging_url}/_control/{route}", method=method, data=json.dumps(body).encode()
         )
         build_opener(ProxyHandler({})).open(request, timeout=30).close()
+
+    def healthimaging(self) -> HealthImagingClient:
+        """A client of the emulator, as a viewer would have."""
+        return self._healthimaging.medical_imaging
 
     def replay(self, name: str, since: datetime) -> None:
         """Replay the archive from this moment on."""
