@@ -1,0 +1,52 @@
+"""Run benchmarks and keep their figures: ``python -m benchmarks [NAME …]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks import stages
+
+RESULTS = Path(__file__).with_name("results")
+BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {"stages": stages.run}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the named ones, or all."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    names = parser.parse_args(argv).names or list(BENCHMARKS)
+    if unknown := sorted(set(names) - set(BENCHMARKS)):
+        parser.error(f"{', '.join(unknown)}: no such benchmark; there are {', '.join(BENCHMARKS)}")
+    for name in names:
+        figures = BENCHMARKS[name]()
+        RESULTS.mkdir(exist_ok=True)
+        record = {
+            "benchmark": name,
+            "command": f"python -m benchmarks {name}",
+            "machine": machine(),
+            **figures,
+        }
+        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
