@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -76,6 +77,9 @@ def _associate(files: Sequence[InstanceFile], host: str, port: int) -> Associati
     if not association.is_established:
         reason = "rejected the association" if association.is_rejected else "does not answer"
         raise SendError(f"{CALLED_AE} at {host}:{port} {reason}")
+    # pynetdicom sends a command and its data set apart; without this each instance waits 40 ms for an
+    # acknowledgement (Nagle's algorithm against delayed ACK).
+    association.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return association
 
 
