@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON := $(PYTHON)
-ROOMS := dicom_ingest functions edge_component local dcmdata benchmarks
+ROOMS := dicom_ingest functions statemachines edge_component local dcmdata benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up local test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
@@ -31,7 +31,7 @@ test: check ## everything CI runs
 check: dev-env ## format, lint, types and import rules
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
-	@.venv/bin/lint-imports --no-timing
+	@.venv/bin/lint-imports --no-logo
 	@$(RUN) -m mypy $(wildcard $(addsuffix /,$(ROOMS))) tests
 	@$(MAKE) --no-print-directory typecheck-cdk
 
