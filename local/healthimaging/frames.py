@@ -71,24 +71,31 @@ def extract(part10: Part10, encoder: Encoder, folder: Path, *, decoded_size: boo
     if part10.transfer_syntax not in SUPPORTED:
         found.warnings.append(warning_codes.UNSUPPORTED_TRANSFER_SYNTAX)
         return found
-    blob = uuid.uuid4().hex
-    path = folder / blob
-    try:
-        with path.open("wb") as file:
-            for encoded in _encoded_frames(part10, encoder):
-                found.retained = encoded.retained
-                found.frames.append(_store(file, encoded, part10, decoded_size))
-    except UNDECODABLE:
-        found.frames.clear()
-        found.warnings.append(warning_codes.TRANSCODING_EXCEPTION)
-    if not found.frames:
-        path.unlink()
-        return found
-    found.blob = blob
+    found.blob = uuid.uuid4().hex
+    with (folder / found.blob).open("wb") as file:
+        for encoded in _readable(_encoded_frames(part10, encoder), found):
+            found.frames.append(_store(file, encoded, part10, decoded_size))
+            found.retained = encoded.retained
+    if found.warnings or not found.frames:
+        (folder / found.blob).unlink()
+        return Extracted(warnings=found.warnings or [warning_codes.FRAMES_EXTRACTION_FAILURE])
     found.transfer_syntax = found.frames[0].transfer_syntax
     if part10.transfer_syntax not in VIDEO and len(found.frames) != _declared_frames(part10):
         found.warnings.append(warning_codes.FRAME_NUMBER_MISMATCH)
     return found
+
+
+def _readable(frames: Iterator[_Encoded], found: Extracted) -> Iterator[_Encoded]:
+    """The frames up to one that cannot be decoded, which becomes a warning."""
+    while True:
+        try:
+            encoded = next(frames)
+        except StopIteration:
+            return
+        except UNDECODABLE:
+            found.warnings.append(warning_codes.TRANSCODING_EXCEPTION)
+            return
+        yield encoded
 
 
 def _declared_frames(part10: Part10) -> int:

@@ -32,21 +32,20 @@ class Target:
     is_primary: bool
 
 
-def organise(core: Core, job: Row) -> list[Target]:
+def organise(core: Core, job: Row) -> None:
     """Merges a job's staged instances; raises Locked, and JobFailed beyond the metadata quota."""
-    targets: dict[str, Target] = {}
+    targets: list[Target] = []
     with core.store.transaction() as db:
         for group in _groups(db, job["id"]):
             if group["size"] > core.settings.limits.metadata_bytes_per_import:
                 raise JobFailed("IMAGE_SET_METADATA_SIZE_LIMIT_EXCEEDED")
             target = _target(core, db, job["datastore_id"], group)
             _fill(core, db, job, group, target)
-            targets[target.image_set_id] = target
+            targets.append(target)
         db.execute("UPDATE job SET organised = 1 WHERE id = ?", (job["id"],))
-    for target in targets.values():
+    for target in targets:
         merged = core.settings.behaviour.merge_event
         announce(core, target.image_set_id, "Image Set Created" if target.version == 1 else merged)
-    return list(targets.values())
 
 
 def _groups(db: sqlite3.Connection, job_id: str) -> list[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -118,35 +119,52 @@ def _refuse_on_demand(core: Core, part10: p10.Part10) -> None:
 
 
 def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Extracted) -> None:
-    rendered = part10.rendered
-    instance: dict[str, Any] = {"DICOM": rendered.instance, "DICOMVRs": rendered.vrs}
-    if core.settings.behaviour.pixel_data_key == "null" and part10.has_pixel_data:
-        rendered.instance["PixelData"] = None
-    if extracted.transfer_syntax:
-        instance["StoredTransferSyntaxUID"] = extracted.transfer_syntax
-        instance["ChecksumType"] = "COMPRESSED" if extracted.retained else "DECOMPRESSED"
-    document = pack(instance | {"ImageFrames": [frame.described for frame in extracted.frames]})
-    levels = {name: rendered.levels[name] for name in ("Patient", "Study", "Series")}
+    levels = {name: part10.rendered.levels[name] for name in ("Patient", "Study", "Series")}
     identity = Identity.of(levels)
+    document = pack(_document(core, part10, extracted))
     warnings = [warning_codes.render(w) for w in [*_uid_warnings(part10), *extracted.warnings]]
+    values = {
+        "job_id": job_id,
+        "key": key,
+        "study_uid": identity.study_uid,
+        "series_uid": identity.series_uid,
+        "sop_uid": part10.attribute("SOPInstanceUID"),
+        "study_identity": identity.study,
+        "series_identity": identity.series,
+        "levels": pack(levels),
+        "document": document,
+        "document_size": len(unpack_text(document)),
+        "blob": extracted.blob,
+        "warnings": json.dumps(warnings),
+    }
     with core.store.transaction() as db:
-        db.executemany(
-            "INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (f.id, extracted.blob, n, f.offset, f.length, f.transfer_syntax)
-                for n, f in enumerate(extracted.frames)
-            ],
-        )
+        _store_frames(db, extracted)
         db.execute(
             "INSERT INTO staged (job_id, key, study_uid, series_uid, sop_uid, study_identity,"
-            " series_identity, levels, document, document_size, blob, warnings)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                job_id, key, identity.study_uid, identity.series_uid, part10.attribute("SOPInstanceUID"),
-                identity.study, identity.series, pack(levels), document, len(unpack_text(document)),
-                extracted.blob,                json.dumps(warnings),
-            ),
-        )  # fmt: skip
+            " series_identity, levels, document, document_size, blob, warnings) VALUES (:job_id, :key,"
+            " :study_uid, :series_uid, :sop_uid, :study_identity, :series_identity, :levels, :document,"
+            " :document_size, :blob, :warnings)",
+            values,
+        )
+
+
+def _store_frames(db: sqlite3.Connection, extracted: Extracted) -> None:
+    rows = [
+        (frame.id, extracted.blob, position, frame.offset, frame.length, frame.transfer_syntax)
+        for position, frame in enumerate(extracted.frames)
+    ]
+    db.executemany("INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _document(core: Core, part10: p10.Part10, extracted: Extracted) -> dict[str, Any]:
+    """The instance's part of the image set metadata."""
+    document: dict[str, Any] = {"DICOM": part10.rendered.instance, "DICOMVRs": part10.rendered.vrs}
+    if core.settings.behaviour.pixel_data_key == "null" and part10.has_pixel_data:
+        document["DICOM"]["PixelData"] = None
+    if extracted.transfer_syntax:
+        document["StoredTransferSyntaxUID"] = extracted.transfer_syntax
+        document["ChecksumType"] = "COMPRESSED" if extracted.retained else "DECOMPRESSED"
+    return document | {"ImageFrames": [frame.described for frame in extracted.frames]}
 
 
 def _uid_warnings(part10: p10.Part10) -> list[warning_codes.Reason]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
 
 from botocore.exceptions import ClientError
@@ -24,43 +25,45 @@ def start_dicom_import_job(core: Core, request: Request) -> Answer:
     with core.store.transaction() as db:
         if (earlier := earlier_answer(core, db, token)) is not None:
             return earlier
-        running = db.execute(
-            "SELECT count(*) FROM job WHERE datastore_id = ? AND ended_at IS NULL", (datastore_id,)
-        ).fetchone()[0]
-        limit = core.settings.limits.concurrent_import_jobs
-        if running >= limit:
-            raise errors.quota_exceeded(
-                f"The quota of {limit} concurrent import jobs per data store is used up"
-            )
-        job_id = uuid.uuid4().hex
-        now = core.clock.now()
-        folder = S3Location.parse(request["outputS3Uri"]).folder(f"{datastore_id}-DicomImport-{job_id}")
-        configuration = request.get("importConfiguration")
-        db.execute(
-            "INSERT INTO job (id, datastore_id, name, status, role_arn, input_uri, output_uri,"
-            " sent_output_uri, configuration, submitted_at) VALUES (?, ?, ?, 'SUBMITTED', ?, ?, ?, ?, ?, ?)",
-            (
-                job_id,
-                datastore_id,
-                request.get("jobName", job_id),
-                request["dataAccessRoleArn"],
-                request["inputS3Uri"],
-                str(folder),
-                request["outputS3Uri"],
-                json.dumps(configuration) if configuration else None,
-                now,
-            ),
-        )
-        answer: Answer = {
-            "datastoreId": datastore_id,
-            "jobId": job_id,
-            "jobStatus": "SUBMITTED",
-            "submittedAt": now,
-        }
+        _check_quota(core, db, datastore_id)
+        answer = _insert(db, datastore_id, request, core.clock.now())
         remember(core, db, token, answer)
-    announce(core, job_id, "Import Job Submitted")
-    launch(core, job_id)
+    announce(core, answer["jobId"], "Import Job Submitted")
+    launch(core, answer["jobId"])
     return answer
+
+
+def _check_quota(core: Core, db: sqlite3.Connection, datastore_id: str) -> None:
+    running = db.execute(
+        "SELECT count(*) FROM job WHERE datastore_id = ? AND ended_at IS NULL", (datastore_id,)
+    ).fetchone()[0]
+    limit = core.settings.limits.concurrent_import_jobs
+    if running >= limit:
+        raise errors.quota_exceeded(f"The quota of {limit} concurrent import jobs per data store is used up")
+
+
+def _insert(db: sqlite3.Connection, datastore_id: str, request: Request, now: float) -> Answer:
+    job_id = uuid.uuid4().hex
+    folder = S3Location.parse(request["outputS3Uri"]).folder(f"{datastore_id}-DicomImport-{job_id}")
+    configuration = request.get("importConfiguration")
+    values = {
+        "id": job_id,
+        "datastore_id": datastore_id,
+        "name": request.get("jobName", job_id),
+        "role_arn": request["dataAccessRoleArn"],
+        "input_uri": request["inputS3Uri"],
+        "output_uri": str(folder),
+        "sent_output_uri": request["outputS3Uri"],
+        "configuration": json.dumps(configuration) if configuration else None,
+        "submitted_at": now,
+    }
+    db.execute(
+        "INSERT INTO job (id, datastore_id, name, status, role_arn, input_uri, output_uri, sent_output_uri,"
+        " configuration, submitted_at) VALUES (:id, :datastore_id, :name, 'SUBMITTED', :role_arn,"
+        " :input_uri, :output_uri, :sent_output_uri, :configuration, :submitted_at)",
+        values,
+    )
+    return {"datastoreId": datastore_id, "jobId": job_id, "jobStatus": "SUBMITTED", "submittedAt": now}
 
 
 def _check_buckets(core: Core, request: Request) -> None:
