@@ -26,9 +26,13 @@ def settings(stack: str, thing: str, region: str) -> dict[str, str]:
 def install_script(stack: str, thing: str, region: str, *, own_volume: bool = False) -> str:
     """The whole script for one device; it holds no secret. `own_volume`: the spool has its own disk."""
     lines = [f"export {name}={_quoted(value)}" for name, value in settings(stack, thing, region).items()]
-    parts = ["spool_volume.sh", "install.sh"] if own_volume else ["install.sh"]
-    bodies = [(_HERE / part).read_text(encoding="utf-8") for part in parts]
+    bodies = [script(part) for part in (["spool_volume", "install"] if own_volume else ["install"])]
     return "\n".join(["#!/bin/bash", *lines, *bodies])
+
+
+def script(name: str) -> str:
+    """A shell script of this folder."""
+    return (_HERE / f"{name}.sh").read_text(encoding="utf-8")
 
 
 def _quoted(value: str) -> str:

@@ -7,15 +7,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.infrastructure.template import Template
 from tests.infrastructure.variants import VARIANTS
 
+BORROWED = {
+    "AWS_ACCESS_KEY_ID": "ASIABORROWED",
+    "AWS_SECRET_ACCESS_KEY": "borrowed-secret-key",
+    "AWS_SESSION_TOKEN": "borrowed-session-token",
+}
+"""Credentials for an hour."""
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -54,3 +64,19 @@ def template(synthesised: Path) -> Callable[[str], Template]:
 def default(template: Callable[[str], Template]) -> Template:
     """The template of the untouched configuration."""
     return template("default")
+
+
+@pytest.fixture
+def aws_iot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty AWS IoT and its client; whatever the test starts finds it through its environment."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+    urllib.request.urlopen(reset).close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for name, value in BORROWED.items():
+        monkeypatch.setenv(name, value)
+    yield boto3.Session().client("iot")
+    server.stop()

@@ -6,19 +6,16 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import yaml
-from moto.server import ThreadedMotoServer
 
 from cdk.device import NUCLEUS_VERSION, install_script
 from cdk.install_edge import UnknownEdgeError, main, script_for
 from dicom_ingest.contracts.config import parse_config
+from tests.infrastructure.conftest import BORROWED
 
 REPLACED = {
     "apt-get": "",
@@ -33,27 +30,12 @@ STACK, THING = "dicom-ingest", "dicom-ingest-edge1"
 
 
 @pytest.fixture
-def iot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def iot(aws_iot: Any) -> Any:
     """AWS IoT with what the stack makes for the edge: thing, group and policy."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset).close()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "ASIABORROWED",
-        "AWS_SECRET_ACCESS_KEY": "borrowed-secret-key",
-        "AWS_SESSION_TOKEN": "borrowed-session-token",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.Session().client("iot")
-    client.create_thing(thingName=THING)
-    client.create_thing_group(thingGroupName=f"{STACK}-IEP-devices")
-    client.create_policy(policyName=f"{THING}-GG-Policy", policyDocument="{}")
-    yield client
-    server.stop()
+    aws_iot.create_thing(thingName=THING)
+    aws_iot.create_thing_group(thingGroupName=f"{STACK}-IEP-devices")
+    aws_iot.create_policy(policyName=f"{THING}-GG-Policy", policyDocument="{}")
+    return aws_iot
 
 
 @pytest.fixture
@@ -119,7 +101,7 @@ def test_c19_no_credential_touches_a_file(tmp_path: Path, root: Path) -> None:
     assert done.returncode == 0, done.stderr
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > len(REPLACED)
-    for secret in ("ASIABORROWED", "borrowed-secret-key", "borrowed-session-token"):
+    for secret in BORROWED.values():
         assert [path for path in files if secret.encode() in path.read_bytes()] == []
         assert secret not in done.stdout + done.stderr
 

@@ -1,0 +1,118 @@
+"""Edges: things, aliases, the installer's role, and the instance of an EC2 edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cdk.device import settings
+from tests.infrastructure.template import Template
+
+
+@pytest.fixture
+def edges(template: Callable[[str], Template]) -> Template:
+    """Two devices and one EC2 edge."""
+    return template("edges")
+
+
+def test_names_are_those_that_operators_know(default: Template) -> None:
+    assert default.properties("AWS::IoT::ThingGroup")["ThingGroupName"] == "dicom-ingest-IEP-devices"
+    assert default.properties("AWS::IoT::Thing")["ThingName"] == "dicom-ingest-edge1"
+    alias = default.properties("AWS::IoT::RoleAlias")
+    assert alias["RoleAlias"] == "dicom-ingest-edge1-GG-Role-Alias"
+    roles = default.resources("AWS::IAM::Role")
+    assert roles["edge/edge1/role"]["Properties"]["RoleName"] == "dicom-ingest-edge1-GG-Role"
+    assert roles["edge/installer-role"]["Properties"]["RoleName"] == "dicom-ingest-GGInstallerRole"
+    assert default.outputs()["EdgeThingGroup"] == "dicom-ingest-IEP-devices"
+
+
+def test_the_device_is_told_the_names_that_the_stack_gives(default: Template) -> None:
+    told = settings("dicom-ingest", "dicom-ingest-edge1", "eu-west-1")
+    assert told["GROUP"] == default.properties("AWS::IoT::ThingGroup")["ThingGroupName"]
+    assert told["POLICY"] == default.properties("AWS::IoT::Policy")["PolicyName"]
+    assert told["ROLE_ALIAS"] == default.properties("AWS::IoT::RoleAlias")["RoleAlias"]
+
+
+def test_a_role_can_be_had_through_its_own_alias_only(edges: Template) -> None:
+    role = edges.properties("AWS::IAM::Role", "edge/edge1/role")
+    (trust,) = edges.statements(role["AssumeRolePolicyDocument"])
+    assert trust.principals == ("credentials.iot.amazonaws.com",)
+    assert trust.conditions["StringEquals"] == {"aws:SourceAccount": "<AccountId>"}
+    assert trust.conditions["ArnEquals"]["aws:SourceArn"].endswith(":rolealias/clinic-edge1-GG-Role-Alias")
+
+
+def test_the_installer_can_register_devices_of_this_stack_and_nothing_else(edges: Template) -> None:
+    granted = edges.granted("edge/installer-role")
+    assert {action.partition(":")[0] for s in granted for action in s.actions} == {"iot"}
+    named = {resource for s in granted for resource in s.resources if not resource.endswith("*")}
+    account = "arn:<Partition>:iot:<Region>:<AccountId>"
+    expected = {
+        f"{account}:{place}"
+        for edge in ("edge1", "edge10", "cloud")
+        for place in (f"thing/clinic-{edge}", f"policy/clinic-{edge}-GG-Policy")
+    }
+    assert named == {*expected, "<edge/devices.Arn>"}
+    role = edges.properties("AWS::IAM::Role", "edge/installer-role")
+    assert role["MaxSessionDuration"] == 3600
+
+
+def test_only_an_ec2_edge_makes_an_instance_and_a_way_out(edges: Template, default: Template) -> None:
+    assert len(edges.resources("AWS::EC2::Instance")) == 1
+    assert len(edges.resources("AWS::EC2::NatGateway")) == 1
+    assert not default.resources("AWS::EC2::Instance")
+
+
+def test_an_ec2_edge_is_open_to_the_configured_networks_for_dicom_only(edges: Template) -> None:
+    group = edges.properties("AWS::EC2::SecurityGroup", "edge/cloud-instance/dicom")
+    opened = {(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupIngress"]}
+    assert opened == {
+        (network, port, port) for network in ("10.20.0.0/16", "192.168.7.0/24") for port in (11112, 2762)
+    }
+
+
+def test_an_ec2_edge_has_no_public_address_and_encrypted_disks_that_outlive_it(edges: Template) -> None:
+    instance = _instance(edges)
+    assert not instance.get("NetworkInterfaces")
+    assert edges.text(instance["SubnetId"]) == "<data/network/vpc/edgeSubnet1/Subnet>"
+    disks = {disk["DeviceName"]: disk["Ebs"] for disk in instance["BlockDeviceMappings"]}
+    assert all(disk["Encrypted"] is True for disk in disks.values())
+    assert disks["/dev/sdf"]["DeleteOnTermination"] is False
+    assert instance["DisableApiTermination"] is True
+    subnets = edges.resources("AWS::EC2::Subnet").values()
+    assert not [s for s in subnets if s["Properties"]["MapPublicIpOnLaunch"]]
+
+
+def test_an_ec2_edge_answers_the_metadata_service_version_2_only(edges: Template) -> None:
+    template = edges.properties("AWS::EC2::LaunchTemplate")
+    assert template["LaunchTemplateData"]["MetadataOptions"] == {"HttpTokens": "required"}
+
+
+def test_an_ec2_edge_installs_itself_through_systems_manager(edges: Template) -> None:
+    association = edges.properties("AWS::SSM::Association")
+    assert association["Name"] == "AWS-RunShellScript"
+    (target,) = association["Targets"]
+    assert [edges.text(value) for value in target["Values"]] == ["<edge/cloud-instance/instance>"]
+    (script,) = (edges.text(command) for command in association["Parameters"]["commands"])
+    assert script.startswith("#!/bin/bash\nexport THING=clinic-cloud\n")
+    assert "export AWS_REGION=<Region>\n" in script
+    assert script.index("mount /greengrass") < script.index("Greengrass.jar")
+
+
+def test_an_ec2_edge_may_register_itself_only(edges: Template) -> None:
+    granted = edges.granted("edge/cloud-instance/role")
+    things = {r.rpartition("/")[2] for s in granted for r in s.resources if ":thing/" in r}
+    assert things == {"clinic-cloud"}
+
+
+def test_an_update_of_ubuntus_image_does_not_replace_the_instance(edges: Template) -> None:
+    assert (
+        edges.text(_instance(edges)["ImageId"])
+        == "<edge/cloud-instance/instance/image/Resource/Default.Parameter.Value>"
+    )
+    assert "Parameters" not in edges.body or "ImageId" not in str(edges.body["Parameters"])
+
+
+def _instance(edges: Template) -> Any:
+    return edges.properties("AWS::EC2::Instance")
