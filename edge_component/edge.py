@@ -14,20 +14,24 @@ from edge_component.admission import CONGESTED
 from edge_component.adoption import adopt, end_epochs
 from edge_component.associations import Associations
 from edge_component.clock import moment
+from edge_component.commitment_reports import CommitmentReports
 from edge_component.health import HealthServer, prometheus
 from edge_component.journal.database import open_journal
 from edge_component.journal.intake import Intake
 from edge_component.locks import ProcessLock
+from edge_component.loops import Loop
 from edge_component.receiver import Receiver
 from edge_component.settings import Settings
 from edge_component.spool import Spool
 from edge_component.status import JournalNumbers
 from edge_component.store import Store
 from edge_component.supervisor import WorkerProcess
+from edge_component.tls import server_context
 from edge_component.watermark import Watermark
 
 LOCK = "edge.lock"
 MEASURE_SECONDS = 1.0
+REPORT_SECONDS = 0.5
 
 
 class Edge:
@@ -50,6 +54,9 @@ class Edge:
         )
         self._worker = WorkerProcess(settings)
         self._health = HealthServer(settings.health_port, self.problems, self.metrics, self.status)
+        self._failed = threading.Event()
+        reports = CommitmentReports(open_journal(self._spool.journal), settings, self._receiver)
+        self._reports = Loop("commitment", reports.run_once, REPORT_SECONDS, self._failed)
         self._stop = threading.Event()
         self._measuring = threading.Thread(target=self._measure, name="watermark", daemon=True)
 
@@ -64,10 +71,11 @@ class Edge:
         """Begin to receive; the ready file appears, whole, when the ports are open."""
         self._watermark.measure()
         self._worker.start()
-        self._receiver.listen()
+        self._receiver.listen(server_context(self.settings))
         self._health.start()
         self._measuring.start()
-        ports = {"dicom_port": self._receiver.ports[0], "health_port": self._health.port, "pid": os.getpid()}
+        self._reports.start()
+        ports = {**self._receiver.ports, "health_port": self._health.port, "pid": os.getpid()}
         logs.info("edge started", edge=self.settings.edge, version=VERSION, **ports)
         if ready_file is not None:
             write_atomically(ready_file, json.dumps(ports))
@@ -82,6 +90,8 @@ class Edge:
             logs.warning("associations aborted at the end of draining", associations=self._associations.open)
             self._receiver.abort()
         self._stop.set()
+        self._reports.stop()
+        self._reports.join(self.settings.association_timeout)
         self._measuring.join()
         self._worker.stop(self.settings.drain_seconds)
         self._health.close()
@@ -96,6 +106,8 @@ class Edge:
             reasons.append("the DICOM port is not being listened on")
         if not self._intake.alive:
             reasons.append("the journal's writer is dead: nothing can be acknowledged")
+        if self._failed.is_set():
+            reasons.append("storage commitment reports are not being sent")
         if self._worker.pid is None:
             reasons.append("the worker is not running: nothing is uploaded")
         if self._watermark.level == "refuse":

@@ -14,10 +14,18 @@ from pynetdicom.sop_class import Verification
 from edge_component import logs
 from edge_component.admission import DRAINING, Applicant, Rejection
 from edge_component.associations import Associations
+from edge_component.commitment import (
+    PROCESSING_FAILURE,
+    SOP_CLASS,
+    SOP_INSTANCE,
+    CommitmentRequestError,
+    parse_request,
+)
 from edge_component.dimse.messages import BeginStore, StoreRequest
 from edge_component.dimse.negotiation import preferred_transfer_syntax
 from edge_component.dimse.server import EdgeServer
 from edge_component.dimse.upper_layer import EdgeUpperLayer
+from edge_component.journal.database import JournalError
 from edge_component.journal.intake import AssociationRow
 from edge_component.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.settings import Settings
@@ -36,7 +44,7 @@ class Receiver:
         self._store = store
         self._associations = associations
         self._ae = _application_entity(settings)
-        self._servers: list[EdgeServer] = []
+        self._servers: dict[str, EdgeServer] = {}
 
     def listen(self, tls: ssl.SSLContext | None = None) -> None:
         """Open the ports.
@@ -45,21 +53,21 @@ class Receiver:
             OSError: a port is taken or not allowed.
         """
         if self._settings.plain_dicom:
-            self._servers.append(self._server(self._settings.dicom_port, None))
+            self._servers["dicom_port"] = self._server(self._settings.dicom_port, None)
         if self._settings.tls_port is not None:
-            self._servers.append(self._server(self._settings.tls_port, tls))
-        for server in self._servers:
+            self._servers["tls_port"] = self._server(self._settings.tls_port, tls)
+        for server in self._servers.values():
             server.listen()
 
     @property
-    def ports(self) -> list[int]:
-        """The ports that are listened on: plain, then TLS."""
-        return [server.port for server in self._servers]
+    def ports(self) -> dict[str, int]:
+        """The ports that are listened on: `dicom_port`, `tls_port`."""
+        return {name: server.port for name, server in self._servers.items()}
 
     @property
     def alive(self) -> bool:
         """Whether all ports are being listened on."""
-        return all(server.alive for server in self._servers)
+        return all(server.alive for server in self._servers.values())
 
     def refuse(self, rejection: Rejection | None) -> None:
         """Refuse all new associations for this reason; None: be open again."""
@@ -68,7 +76,7 @@ class Receiver:
     def close(self) -> None:
         """Accept nobody new."""
         self.refuse(DRAINING)
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
 
     def abort(self) -> None:
@@ -143,10 +151,43 @@ class Receiver:
             return _dataset(not_authorised("not a C-STORE of ours"))
         return _dataset(request.reception.finish())
 
+    def on_action(self, event: evt.Event) -> tuple[Dataset | int, Dataset | None]:
+        """N-ACTION: a storage commitment request is answered 0x0000 when it is on the disk."""
+        row = _row(event.assoc)
+        try:
+            requested = str(event.request.RequestedSOPInstanceUID)
+            request = parse_request(event.action_type, requested, event.action_information)
+            self._store.journal.request_commitment(request, row)
+        except CommitmentRequestError as error:
+            logs.warning("storage commitment refused", reason=str(error), calling_ae=row.calling_ae)
+            return error.status, None
+        except JournalError:
+            return PROCESSING_FAILURE, None
+        logs.info(
+            "storage commitment requested",
+            transaction_uid=request.transaction_uid,
+            instances=len(request.references),
+            calling_ae=row.calling_ae,
+        )
+        return 0x0000, None
+
+    def report(self, association: str, event_type: int, information: Dataset) -> bool | None:
+        """A storage commitment report on the association that asked; None: it is over."""
+        for assoc in self._ae.active_associations:
+            row = getattr(assoc, "edge_row", None)
+            if row is not None and row.association == association and assoc.is_established:
+                try:
+                    status, _ = assoc.send_n_event_report(information, event_type, SOP_CLASS, SOP_INSTANCE)
+                except (RuntimeError, ValueError):  # released between the look and the call
+                    return None
+                return "Status" in status and status.Status == 0
+        return None
+
     def _server(self, port: int, tls: ssl.SSLContext | None) -> EdgeServer:
         handlers: list[tuple[Any, Any]] = [
             (evt.EVT_REQUESTED, self.on_requested),
             (evt.EVT_C_STORE, self.on_store),
+            (evt.EVT_N_ACTION, self.on_action),
         ]
         return EdgeServer(
             self._ae, (self._settings.bind, port), self, handlers, tls, self._settings.association_timeout
@@ -165,6 +206,7 @@ def _application_entity(settings: Settings) -> ApplicationEntity:
     ae.dimse_timeout = settings.network_timeout
     ae.network_timeout = settings.network_timeout
     ae.add_supported_context(Verification)
+    ae.add_supported_context(SOP_CLASS, scu_role=True, scp_role=True)
     return ae
 
 

@@ -54,6 +54,8 @@ class Settings(StrictModel):
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
     """Certificate authorities of clients; where it is set, a client without a certificate is refused."""
+    tls_strict: bool = True
+    """RFC 5280 to the letter for client certificates; hospital CAs are often older than that."""
     plain_dicom: bool = True
     """False: only the TLS port listens."""
 

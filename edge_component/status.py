@@ -44,6 +44,12 @@ def backlog(journal: sqlite3.Connection) -> Backlog:
     return Backlog(row[0], row[1], row[2], row[3], open_, sealed)
 
 
+def all_counters(journal: sqlite3.Connection) -> dict[str, int]:
+    """All cumulative counters, zero where nothing was counted yet."""
+    found = counters(journal)
+    return {name: found.get(name, 0) for name in COUNTERS}
+
+
 class JournalNumbers:
     """Counters and backlog by a connection of its own, for one thread at a time."""
 
@@ -52,8 +58,7 @@ class JournalNumbers:
 
     def counters(self) -> dict[str, int]:
         """All cumulative counters, zero where nothing was counted yet."""
-        found = counters(self._journal)
-        return {name: found.get(name, 0) for name in COUNTERS}
+        return all_counters(self._journal)
 
     def backlog(self) -> Backlog:
         """What lies in the spool."""

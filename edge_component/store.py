@@ -9,6 +9,7 @@ from typing import Protocol
 from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid
 from edge_component import logs
 from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.commitment import Request
 from edge_component.header import Header, HeaderError, read_header
 from edge_component.journal.database import JournalError
 from edge_component.journal.intake import AssociationRow, InstanceRow
@@ -35,6 +36,10 @@ class InstanceJournal(Protocol):
 
     def refused(self) -> None:
         """Count a failure status."""
+        ...
+
+    def request_commitment(self, request: Request, sender: AssociationRow) -> None:
+        """Returns when a storage commitment request is on the disk, raises JournalError otherwise."""
         ...
 
 

@@ -13,9 +13,11 @@ from edge_component import logs
 from edge_component.announcer import Announcer
 from edge_component.assembly import Assembly
 from edge_component.aws import Clients, make_clients
+from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import open_journal
 from edge_component.locks import ProcessLock
 from edge_component.loops import Loop
+from edge_component.retention import Retention
 from edge_component.settings import Settings
 from edge_component.spool import Spool
 from edge_component.uploader import Uploader
@@ -23,6 +25,7 @@ from edge_component.uploader import Uploader
 ASSEMBLE_SECONDS = 0.1
 UPLOAD_SECONDS = 0.05
 ANNOUNCE_SECONDS = 0.1
+HOUSEKEEPING_SECONDS = 1.0
 LOCK = "worker.lock"
 
 
@@ -32,14 +35,18 @@ class Worker:
     def __init__(self, settings: Settings, spool: Spool, clients: Clients) -> None:
         self.failed = threading.Event()
         self._pool = ThreadPoolExecutor(settings.uploads_in_flight, thread_name_prefix="upload")
-        self._connections = [open_journal(spool.journal) for _ in range(3)]
+        self._connections = [open_journal(spool.journal) for _ in range(4)]
         assembly = Assembly(self._connections[0], spool, settings)
         uploader = Uploader(self._connections[1], spool, settings, clients.s3, self._pool)
         announcer = Announcer(self._connections[2], spool, settings, clients.s3, clients.events)
+        heartbeat = Heartbeat(self._connections[3], settings, clients.events)
+        retention = Retention(open_journal(spool.journal), spool, settings)
         self._loops = [
             Loop("assembler", assembly.run_once, ASSEMBLE_SECONDS, self.failed),
             Loop("uploader", uploader.run_once, UPLOAD_SECONDS, self.failed),
             Loop("announcer", announcer.run_once, ANNOUNCE_SECONDS, self.failed),
+            Loop("heartbeat", heartbeat.run_once, HOUSEKEEPING_SECONDS, self.failed),
+            Loop("retention", retention.run_once, HOUSEKEEPING_SECONDS, self.failed),
         ]
 
     def start(self) -> None:

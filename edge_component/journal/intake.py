@@ -11,6 +11,8 @@ from pathlib import Path
 
 from edge_component import logs
 from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.commitment import Request
+from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import JournalError, count, open_journal, transaction
 
 Change = Callable[[sqlite3.Connection], None]
@@ -124,6 +126,17 @@ class Intake:
     def refused(self) -> None:
         """An instance was answered with a failure status."""
         self._post(lambda journal: count(journal, "instances_refused"))
+
+    def request_commitment(self, request: Request, sender: AssociationRow) -> None:
+        """Returns when a storage commitment request is on the disk.
+
+        Raises:
+            JournalError: it is not, and will not be.
+        """
+        now = self._clock()
+        self.commit(
+            lambda journal: insert_request(journal, request, sender.calling_ae, sender.association, now)
+        )
 
     def commit(self, change: Change) -> None:
         """Apply a change and wait until it is on the disk.

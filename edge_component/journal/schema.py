@@ -80,6 +80,23 @@ CREATE TABLE IF NOT EXISTS receipt (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS receipt_file ON receipt (file) WHERE file IS NOT NULL;
 CREATE INDEX IF NOT EXISTS receipt_announced ON receipt (announced_at);
+CREATE TABLE IF NOT EXISTS commitment (
+    commitment INTEGER PRIMARY KEY AUTOINCREMENT,
+    transaction_uid TEXT NOT NULL,
+    calling_ae TEXT NOT NULL,
+    association TEXT NOT NULL,                 -- that asked, and may be told on
+    requested_at REAL NOT NULL,
+    duplicate INTEGER NOT NULL,
+    reported_at REAL
+);
+CREATE INDEX IF NOT EXISTS commitment_open ON commitment (commitment) WHERE reported_at IS NULL;
+CREATE TABLE IF NOT EXISTS commitment_reference (
+    commitment INTEGER NOT NULL REFERENCES commitment,
+    number INTEGER NOT NULL,
+    sop_class_uid TEXT NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    PRIMARY KEY (commitment, number)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counter (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
+from edge_component.commitment import Request
 from edge_component.journal.database import JournalError
 from edge_component.journal.intake import AssociationRow, InstanceRow
 from edge_component.part10 import part10_head
@@ -38,6 +39,9 @@ class Journal:
 
     def refused(self) -> None:
         self.failures += 1
+
+    def request_commitment(self, request: Request, sender: AssociationRow) -> None:
+        raise NotImplementedError
 
 
 class Room:

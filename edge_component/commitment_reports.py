@@ -1,0 +1,128 @@
+"""Storage commitment reports: on a new association with roles reversed, or on the one that asked."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Protocol
+
+from pydicom.dataset import Dataset
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.presentation import build_role
+
+from dicom_ingest.contracts.config import CommitmentPeer
+from edge_component import logs
+from edge_component.backoff import Backoff, Schedule
+from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.commitment import (
+    DUPLICATE_TRANSACTION,
+    SOP_CLASS,
+    SOP_INSTANCE,
+    Verdicts,
+    event_information,
+    judge,
+)
+from edge_component.journal.commitments import OpenCommitment, mark_reported, open_commitments
+from edge_component.settings import Settings
+
+LEAST_AGE_SECONDS = 0.5
+"""The answer to the request goes first."""
+UNREACHABLE_SECONDS = 30.0
+"""A peer without a configured address may call again within it; then the report cannot be delivered."""
+
+
+class OpenAssociations(Protocol):
+    """Reports on the association that asked."""
+
+    def report(self, association: str, event_type: int, information: Dataset) -> bool | None:
+        """True: the peer has it. None: the association is over."""
+        ...
+
+
+class CommitmentReports:
+    """Owned by one thread, which calls `run_once`."""
+
+    def __init__(
+        self,
+        journal: sqlite3.Connection,
+        settings: Settings,
+        associations: OpenAssociations,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._journal = journal
+        self._settings = settings
+        self._associations = associations
+        self._clock = clock
+        self._schedule = Schedule(Backoff(max(1.0, settings.backoff_base_seconds), 300.0))
+
+    def run_once(self) -> bool:
+        """Report what can be reported now."""
+        for commitment in open_commitments(self._journal):
+            now = self._clock()
+            age = now - commitment.requested_at
+            if age < LEAST_AGE_SECONDS or not self._schedule.ready(commitment.commitment, now):
+                continue
+            verdicts = self._verdicts(commitment)
+            if verdicts.pending and age < self._settings.commitment_patience_seconds:
+                continue
+            if self._deliver(commitment, verdicts, age):
+                mark_reported(self._journal, commitment.commitment, now)
+                self._schedule.done(commitment.commitment)
+            else:
+                self._schedule.failed(commitment.commitment, now)
+        return False
+
+    def _verdicts(self, commitment: OpenCommitment) -> Verdicts:
+        if commitment.duplicate:
+            return Verdicts((), tuple((ref, DUPLICATE_TRANSACTION) for ref in commitment.references), ())
+        return judge(self._journal, commitment.references)
+
+    def _deliver(self, commitment: OpenCommitment, verdicts: Verdicts, age: float) -> bool:
+        event_type, information = event_information(commitment.transaction_uid, verdicts)
+        sender = self._settings.sender(commitment.calling_ae)
+        if sender is not None and sender.commitment is not None:
+            delivered = report_to(sender.commitment, self._settings, event_type, information)
+        else:
+            answer = self._associations.report(commitment.association, event_type, information)
+            if answer is None and age > UNREACHABLE_SECONDS:
+                logs.error(
+                    "storage commitment report cannot be delivered",
+                    transaction_uid=commitment.transaction_uid,
+                    calling_ae=commitment.calling_ae,
+                    reason="the association is over and no address is configured for this sender",
+                )
+                return True
+            delivered = bool(answer)
+        if delivered:
+            logs.info(
+                "storage commitment reported",
+                transaction_uid=commitment.transaction_uid,
+                calling_ae=commitment.calling_ae,
+                committed=len(verdicts.committed),
+                failed=len(verdicts.failed) + len(verdicts.pending),
+            )
+        return delivered
+
+
+def report_to(peer: CommitmentPeer, settings: Settings, event_type: int, information: Dataset) -> bool:
+    """N-EVENT-REPORT on a new association, we as SCP (PS3.4 J.3.3, PS3.7 D.3.3.4)."""
+    ae = ApplicationEntity(settings.ae_title)
+    ae.acse_timeout = ae.network_timeout = ae.connection_timeout = settings.association_timeout
+    ae.dimse_timeout = settings.network_timeout
+    ae.add_requested_context(SOP_CLASS)
+    role = build_role(SOP_CLASS, scu_role=False, scp_role=True)
+    assoc = ae.associate(peer.host, peer.port, ae_title=peer.ae, ext_neg=[role])
+    if not assoc.is_established:
+        logs.warning("storage commitment peer does not answer", peer_ae=peer.ae)
+        return False
+    try:
+        if not assoc.accepted_contexts:
+            return False
+        status, _ = assoc.send_n_event_report(information, event_type, SOP_CLASS, SOP_INSTANCE)
+    except (RuntimeError, ValueError) as error:  # the peer does not accept us as SCP, or is gone
+        logs.warning("storage commitment report refused", peer_ae=peer.ae, reason=type(error).__name__)
+        return False
+    else:
+        return "Status" in status and status.Status == 0
+    finally:
+        if assoc.is_established:
+            assoc.release()

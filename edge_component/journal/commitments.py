@@ -1,0 +1,89 @@
+"""Storage commitment requests in the journal: accepted durably, reported once, retried over restarts."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from edge_component.commitment import Reference, Request
+from edge_component.journal.database import transaction
+
+
+@dataclass(frozen=True)
+class OpenCommitment:
+    """A request whose report has not been delivered."""
+
+    commitment: int
+    transaction_uid: str
+    calling_ae: str
+    association: str
+    requested_at: float
+    duplicate: bool
+    references: tuple[Reference, ...]
+
+
+def insert_request(
+    journal: sqlite3.Connection, request: Request, calling_ae: str, association: str, now: float
+) -> None:
+    """Write a request down, within the caller's transaction.
+
+    The same request again, while it is open, is the sender's retry; another one under the same transaction
+    UID is a duplicate and will be told so (failure reason 0131).
+    """
+    same = journal.execute(
+        """SELECT commitment FROM commitment
+            WHERE transaction_uid = ? AND calling_ae = ? AND reported_at IS NULL""",
+        (request.transaction_uid, calling_ae),
+    ).fetchone()
+    if same is not None and _references(journal, same["commitment"]) == request.references:
+        journal.execute(
+            "UPDATE commitment SET association = ? WHERE commitment = ?", (association, same["commitment"])
+        )
+        return
+    cursor = journal.execute(
+        """INSERT INTO commitment (transaction_uid, calling_ae, association, requested_at, duplicate)
+           VALUES (?, ?, ?, ?, ?)""",
+        (request.transaction_uid, calling_ae, association, now, same is not None),
+    )
+    journal.executemany(
+        "INSERT INTO commitment_reference VALUES (?, ?, ?, ?)",
+        [
+            (cursor.lastrowid, number, reference.sop_class_uid, reference.sop_instance_uid)
+            for number, reference in enumerate(request.references)
+        ],
+    )
+
+
+def open_commitments(journal: sqlite3.Connection) -> list[OpenCommitment]:
+    """Requests that wait for their report, oldest first."""
+    rows = journal.execute(
+        "SELECT * FROM commitment WHERE reported_at IS NULL ORDER BY commitment LIMIT 1000"
+    ).fetchall()
+    return [
+        OpenCommitment(
+            row["commitment"],
+            row["transaction_uid"],
+            row["calling_ae"],
+            row["association"],
+            row["requested_at"],
+            bool(row["duplicate"]),
+            _references(journal, row["commitment"]),
+        )
+        for row in rows
+    ]
+
+
+def mark_reported(journal: sqlite3.Connection, commitment: int, now: float) -> None:
+    """The report was delivered (or cannot be, and that was logged)."""
+    with transaction(journal):
+        journal.execute("UPDATE commitment SET reported_at = ? WHERE commitment = ?", (now, commitment))
+        journal.execute("DELETE FROM commitment_reference WHERE commitment = ?", (commitment,))
+
+
+def _references(journal: sqlite3.Connection, commitment: int) -> tuple[Reference, ...]:
+    rows = journal.execute(
+        """SELECT sop_class_uid, sop_instance_uid FROM commitment_reference
+            WHERE commitment = ? ORDER BY number""",
+        (commitment,),
+    )
+    return tuple(Reference(*row) for row in rows)

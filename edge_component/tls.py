@@ -1,0 +1,66 @@
+"""DICOM TLS as BCP 195 (RFC 9325) and PS3.15 B.12 want it."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edge_component.settings import Settings
+
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""TLS 1.2: forward secrecy and authenticated encryption only; TLS 1.3 has nothing else."""
+VERSION, UTC_TIME, LONG_FORM = 0xA0, 0x17, 0x80
+
+
+def server_context(settings: Settings) -> ssl.SSLContext | None:
+    """The context of the TLS port; None: no such port is configured.
+
+    Raises:
+        OSError, ssl.SSLError: certificate, key or client CA cannot be read or do not belong together.
+    """
+    if settings.tls_port is None or settings.tls_certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    if settings.tls_client_ca is not None:
+        context.load_verify_locations(settings.tls_client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+        if settings.tls_strict:
+            context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+
+
+def expires_at(certificate: Path) -> datetime:
+    """When the first certificate of a PEM file ends (RFC 5280 4.1.2.5).
+
+    Raises:
+        ValueError: not a certificate.
+    """
+    pem = certificate.read_text(encoding="ascii")
+    end = "-----END CERTIFICATE-----"
+    der = ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN") : pem.index(end) + len(end)])
+    to_be_signed = _elements(_elements(der)[0][1])[0][1]
+    fields = [content for kind, content in _elements(to_be_signed) if kind != VERSION]
+    # serial number, signature algorithm, issuer, validity
+    kind, not_after = _elements(fields[3])[1]
+    text = not_after.decode("ascii").rstrip("Z")
+    if kind == UTC_TIME:  # years 1950 to 2049
+        text = ("19" if text[:2] >= "50" else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc)
+
+
+def _elements(der: bytes) -> list[tuple[int, bytes]]:
+    """Tag and content of the elements that stand one after another (X.690 8.1)."""
+    found, at = [], 0
+    while at < len(der):
+        kind, length, start = der[at], der[at + 1], at + 2
+        if length >= LONG_FORM:
+            octets = length - LONG_FORM
+            length, start = int.from_bytes(der[start : start + octets], "big"), start + octets
+        found.append((kind, der[start : start + length]))
+        at = start + length
+    return found

@@ -1,0 +1,172 @@
+"""Storage commitment (PS3.4 J) against pynetdicom's implementation of the other side."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pynetdicom import evt
+from pynetdicom.ae import ApplicationEntity
+
+from tests.support.edge_aws import EdgeCloud
+from tests.support.edge_dicom import instance, send, uid
+from tests.support.edge_process import EdgeProcess, wait_until
+
+PUSH_MODEL, WELL_KNOWN = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
+Report = tuple[int, Dataset]
+
+
+def request_for(*datasets: Dataset, transaction: str | None = None) -> Dataset:
+    wanted = Dataset()
+    wanted.TransactionUID = transaction or uid()
+    wanted.ReferencedSOPSequence = []
+    for ds in datasets:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
+        wanted.ReferencedSOPSequence.append(item)
+    return wanted
+
+
+class Modality:
+    """Asks, and listens for reports on a port of its own and on the association that asked."""
+
+    def __init__(self) -> None:
+        self.reports: queue.Queue[Report] = queue.Queue()
+        self.ae = ApplicationEntity("MODALITY")
+        self.ae.acse_timeout = self.ae.dimse_timeout = self.ae.network_timeout = 30
+        self.ae.add_requested_context(PUSH_MODEL)
+        self.ae.add_supported_context(PUSH_MODEL, scu_role=True, scp_role=True)
+        self.answer = 0x0000
+
+    def on_report(self, event: Any) -> tuple[int, None]:
+        self.reports.put((event.event_type, event.event_information))
+        return self.answer, None
+
+    @contextmanager
+    def listening(self) -> Iterator[int]:
+        server = self.ae.start_server(
+            ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.on_report)]
+        )
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+
+    @contextmanager
+    def association(self, port: int) -> Iterator[Any]:
+        assoc = self.ae.associate("127.0.0.1", port, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.on_report)])
+        assert assoc.is_established
+        try:
+            yield assoc
+        finally:
+            assoc.release()
+
+    def ask(self, port: int, wanted: Dataset, action: int = 1) -> int:
+        with self.association(port) as assoc:
+            status, _ = assoc.send_n_action(wanted, action, PUSH_MODEL, WELL_KNOWN)
+            return int(status.Status)
+
+
+def edge_for(folder: Path, cloud: EdgeCloud, port: int, **settings: Any) -> EdgeProcess:
+    peer = {"calling_ae": "MODALITY", "commitment": {"ae": "MODALITY", "host": "127.0.0.1", "port": port}}
+    return EdgeProcess(folder, cloud.environment, senders=[peer], **settings)
+
+
+def test_instances_in_s3_are_committed_on_a_new_association(tmp_path: Path, cloud: EdgeCloud) -> None:
+    modality, datasets = Modality(), [instance(), instance()]
+    with modality.listening() as port, edge_for(tmp_path, cloud, port) as edge:
+        assert send(edge.dicom_port, datasets) == [0, 0]
+        wanted = request_for(*datasets)
+        assert modality.ask(edge.dicom_port, wanted) == 0
+        event_type, report = modality.reports.get(timeout=30)
+    assert event_type == 1
+    assert report.TransactionUID == wanted.TransactionUID
+    assert {item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence} == {
+        ds.SOPInstanceUID for ds in datasets
+    }
+    assert "FailedSOPSequence" not in report
+
+
+def test_what_cannot_be_committed_is_named_with_its_reason(tmp_path: Path, cloud: EdgeCloud) -> None:
+    modality, known = Modality(), instance()
+    unknown, other_class = (
+        instance(),
+        instance(sop=str(known.SOPInstanceUID), sop_class="1.2.840.10008.5.1.4.1.1.4"),
+    )
+    with modality.listening() as port, edge_for(tmp_path, cloud, port) as edge:
+        assert send(edge.dicom_port, [known]) == [0]
+        assert modality.ask(edge.dicom_port, request_for(known, unknown, other_class)) == 0
+        event_type, report = modality.reports.get(timeout=30)
+    assert event_type == 2
+    assert [item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence] == [known.SOPInstanceUID]
+    assert {(i.ReferencedSOPInstanceUID, i.FailureReason) for i in report.FailedSOPSequence} == {
+        (unknown.SOPInstanceUID, 0x0112),
+        (known.SOPInstanceUID, 0x0119),
+    }
+
+
+def test_instances_in_the_spool_are_pending_until_s3_has_them_over_a_restart(
+    tmp_path: Path, cloud: EdgeCloud
+) -> None:
+    modality, ds = Modality(), instance()
+    away = {**cloud.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    with modality.listening() as port:
+        edge = edge_for(tmp_path, cloud, port)
+        there = edge.environment
+        edge.environment = {**there, **away}
+        with edge:
+            assert send(edge.dicom_port, [ds]) == [0]
+            assert modality.ask(edge.dicom_port, request_for(ds)) == 0
+            wait_until(lambda: edge.log_lines("upload failed"), "an upload was tried")
+            edge.kill()
+            assert modality.reports.empty()
+        edge.environment = there
+        with edge:
+            event_type, _ = modality.reports.get(timeout=30)
+    assert event_type == 1
+
+
+def test_after_the_patience_a_pending_instance_has_failed(tmp_path: Path, cloud: EdgeCloud) -> None:
+    modality, ds = Modality(), instance()
+    away = EdgeCloud("http://127.0.0.1:1", cloud.s3, cloud.sqs, cloud.queue_url)
+    with (
+        modality.listening() as port,
+        edge_for(tmp_path, away, port, commitment_patience_seconds=1) as edge,
+    ):
+        assert send(edge.dicom_port, [ds]) == [0]
+        assert modality.ask(edge.dicom_port, request_for(ds)) == 0
+        event_type, report = modality.reports.get(timeout=30)
+    assert (event_type, report.FailedSOPSequence[0].FailureReason) == (2, 0x0110)
+
+
+def test_without_a_configured_peer_the_report_comes_on_the_same_association(edge: EdgeProcess) -> None:
+    modality, ds = Modality(), instance()
+    assert send(edge.dicom_port, [ds]) == [0]
+    with modality.association(edge.dicom_port) as assoc:
+        status, _ = assoc.send_n_action(request_for(ds), 1, PUSH_MODEL, WELL_KNOWN)
+        assert status.Status == 0
+        assert modality.reports.get(timeout=30)[0] == 1
+
+
+def test_another_request_under_an_open_transaction_uid_is_told_so(tmp_path: Path, cloud: EdgeCloud) -> None:
+    modality, first, second = Modality(), instance(), instance()
+    away = EdgeCloud("http://127.0.0.1:1", cloud.s3, cloud.sqs, cloud.queue_url)
+    with modality.listening() as port, edge_for(tmp_path, away, port) as edge:
+        assert send(edge.dicom_port, [first]) == [0]
+        transaction = uid()
+        assert modality.ask(edge.dicom_port, request_for(first, transaction=transaction)) == 0
+        assert modality.ask(edge.dicom_port, request_for(first, transaction=transaction)) == 0
+        assert modality.ask(edge.dicom_port, request_for(second, transaction=transaction)) == 0
+        event_type, report = modality.reports.get(timeout=30)
+        assert modality.reports.empty()
+    assert (event_type, report.FailedSOPSequence[0].FailureReason) == (2, 0x0131)
+
+
+def test_a_request_that_is_none_is_refused(edge: EdgeProcess) -> None:
+    modality = Modality()
+    assert modality.ask(edge.dicom_port, request_for(instance()), action=2) == 0x0123
+    assert modality.ask(edge.dicom_port, request_for()) == 0x0115

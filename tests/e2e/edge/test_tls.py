@@ -1,0 +1,99 @@
+"""DICOM TLS on its own port, with and without client certificates."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+from pynetdicom.ae import ApplicationEntity
+
+from edge_component.tls import expires_at
+from tests.support.edge_aws import EdgeCloud
+from tests.support.edge_certificates import Certificates, make_certificates
+from tests.support.edge_dicom import echo
+from tests.support.edge_process import EdgeProcess
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def edge_with_tls(
+    folder: Path, cloud: EdgeCloud, certificates: Certificates, **settings: object
+) -> EdgeProcess:
+    return EdgeProcess(
+        folder,
+        cloud.environment,
+        tls_port=0,
+        tls_certificate=str(certificates.certificate),
+        tls_key=str(certificates.key),
+        association_timeout=2,
+        **settings,
+    )
+
+
+def tls_port(edge: EdgeProcess) -> int:
+    return int(json.loads(edge.ready.read_text())["tls_port"])
+
+
+def client(certificates: Certificates, *, with_certificate: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certificates.ca)
+    if with_certificate:
+        context.load_cert_chain(certificates.certificate, certificates.key)
+    return context
+
+
+def tls_echo(port: int, context: ssl.SSLContext) -> bool:
+    ae = ApplicationEntity("TLS")
+    ae.acse_timeout = ae.dimse_timeout = ae.connection_timeout = 5
+    ae.add_requested_context("1.2.840.10008.1.1")
+    assoc = ae.associate("127.0.0.1", port, tls_args=(context, "127.0.0.1"))
+    if not assoc.is_established:
+        return False
+    status = assoc.send_c_echo()
+    assoc.release()
+    return bool(status.Status == 0)
+
+
+def test_tls_and_plain_are_served_side_by_side(
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates
+) -> None:
+    with edge_with_tls(tmp_path, cloud, certificates) as edge:
+        assert echo(edge.dicom_port)
+        assert tls_echo(tls_port(edge), client(certificates, with_certificate=False))
+        # A client that never says hello holds up nobody.
+        with socket.create_connection(("127.0.0.1", tls_port(edge))):
+            began = time.monotonic()
+            assert tls_echo(tls_port(edge), client(certificates, with_certificate=False))
+            assert time.monotonic() - began < 1.5
+
+
+def test_tls_older_than_1_2_is_refused(tmp_path: Path, cloud: EdgeCloud, certificates: Certificates) -> None:
+    with edge_with_tls(tmp_path, cloud, certificates) as edge:
+        context = client(certificates, with_certificate=False)
+        context.set_ciphers("AES128-SHA")  # no forward secrecy
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with (
+            socket.create_connection(("127.0.0.1", tls_port(edge))) as plain,
+            pytest.raises((ssl.SSLError, ConnectionError)),
+        ):
+            context.wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+def test_a_client_certificate_is_asked_for_where_a_ca_is_configured(
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates
+) -> None:
+    with edge_with_tls(
+        tmp_path, cloud, certificates, tls_client_ca=str(certificates.ca), plain_dicom=False
+    ) as edge:
+        assert tls_echo(tls_port(edge), client(certificates, with_certificate=True))
+        assert not tls_echo(tls_port(edge), client(certificates, with_certificate=False))
+
+
+def test_the_end_of_a_certificate_is_read(certificates: Certificates) -> None:
+    assert expires_at(certificates.certificate) == certificates.expires
