@@ -73,7 +73,7 @@ def extract(part10: Part10, encoder: Encoder, folder: Path, *, decoded_size: boo
         return found
     found.blob = uuid.uuid4().hex
     with (folder / found.blob).open("wb") as file:
-        for encoded in _readable(_encoded_frames(part10, encoder), found):
+        for encoded in _readable(_encoded_frames(part10, encoder), part10, found):
             found.frames.append(_store(file, encoded, part10, decoded_size))
             found.retained = encoded.retained
     if found.warnings or not found.frames:
@@ -85,7 +85,7 @@ def extract(part10: Part10, encoder: Encoder, folder: Path, *, decoded_size: boo
     return found
 
 
-def _readable(frames: Iterator[_Encoded], found: Extracted) -> Iterator[_Encoded]:
+def _readable(frames: Iterator[_Encoded], part10: Part10, found: Extracted) -> Iterator[_Encoded]:
     """The frames up to one that cannot be decoded, which becomes a warning."""
     while True:
         try:
@@ -93,7 +93,9 @@ def _readable(frames: Iterator[_Encoded], found: Extracted) -> Iterator[_Encoded
         except StopIteration:
             return
         except UNDECODABLE:
-            found.warnings.append(warning_codes.TRANSCODING_EXCEPTION)
+            kept = part10.transfer_syntax in RETAINED
+            reason = warning_codes.FRAMES_EXTRACTION_FAILURE if kept else warning_codes.TRANSCODING_EXCEPTION
+            found.warnings.append(reason)
             return
         yield encoded
 

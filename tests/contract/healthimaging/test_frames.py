@@ -292,6 +292,16 @@ def test_an_unknown_transfer_syntax_is_a_warning_not_a_loss(stand: Stand) -> Non
     assert warnings_of(stand, odd) == ["UNSUPPORTED_TRANSFER_SYNTAX"]
 
 
+def test_pixel_data_without_a_frame_is_a_warning(stand: Stand) -> None:
+    dataset = compressed("1.2.840.10008.1.2.4.91", jpeg_2000, pixels())
+    content = part10(dataset)
+    start = content.index(b"\xe0\x7f\x10\x00OB")
+    stand.put("a/1.dcm", content[: start + 8] + b"\0\0\0\0")
+    job = stand.run("a/")
+    (line,) = stand.lines(job, "WARNING/warning.ndjson")
+    assert line["importResponse"]["warnings"][0]["type"] == "FRAMES_EXTRACTION_FAILURE"
+
+
 def test_fewer_frames_than_declared_are_a_warning(stand: Stand) -> None:
     dataset = compressed("1.2.840.10008.1.2.4.91", jpeg_2000, pixels(frames=2))
     dataset.NumberOfFrames = "3"

@@ -16,9 +16,10 @@ import pytest
 from local.healthimaging import HealthImaging, JobFault, ManualClock, Settings, Timing
 
 from .conftest import MakeStand, stand_maker
-from .stand import ROLE, Stand, instance, medical_imaging, wait_for
+from .stand import INPUT, OUTPUT, ROLE, Stand, instance, medical_imaging, part10, wait_for
 
 if TYPE_CHECKING:
+    from mypy_boto3_medical_imaging import HealthImagingClient
     from mypy_boto3_s3 import S3Client
 
 
@@ -153,35 +154,66 @@ def test_without_a_folder_nothing_is_left_behind(make_stand: MakeStand) -> None:
     assert not folder.exists()
 
 
+STORE = "0" * 31 + "1"
+
+
+def command(*more: str) -> list[str]:
+    start = [sys.executable, "-X", "dev", "-W", "error", "-m", "local.healthimaging", "--datastore", "named"]
+    return [*start, "--datastore-id", STORE, *more]
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"data store named: {STORE}\n"
+    found = re.search(r"listens on (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
+    assert found is not None
+    return found[1]
+
+
+def ended(client: HealthImagingClient, job_id: str) -> bool | None:
+    job = client.get_dicom_import_job(datastoreId=STORE, jobId=job_id)["jobProperties"]
+    return job["jobStatus"] == "COMPLETED" or None
+
+
+def start(client: HealthImagingClient) -> str:
+    return client.start_dicom_import_job(
+        datastoreId=STORE,
+        dataAccessRoleArn=ROLE,
+        clientToken="t",
+        inputS3Uri=f"s3://{INPUT}/a/",
+        outputS3Uri=f"s3://{OUTPUT}/o/",
+    )["jobId"]
+
+
 def test_the_command_line_serves_and_ends_cleanly(s3: S3Client, s3_endpoint: str, tmp_path: Path) -> None:
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({"limits": {"concurrent_import_jobs": 1}}), encoding="utf-8")
-    command = [
-        sys.executable, "-X", "dev", "-W", "error", "-m", "local.healthimaging", "--port", "0", "--fast",
-        "--s3-endpoint", s3_endpoint, "--settings", str(settings), "--datastore", "named",
-        "--datastore-id", "0" * 31 + "1",
-    ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == f"data store named: {'0' * 31}1\n"
-        address = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        assert address is not None
-        client = medical_imaging(address[0])
-        s3.put_object(Bucket="dicom-input", Key="a/1.txt", Body=b"x")
-        job_id = client.start_dicom_import_job(
-            datastoreId="0" * 31 + "1",
-            dataAccessRoleArn=ROLE,
-            clientToken="t",
-            inputS3Uri="s3://dicom-input/a/",
-            outputS3Uri="s3://import-output/o/",
-        )["jobId"]
-
-        def ended() -> bool | None:
-            job = client.get_dicom_import_job(datastoreId="0" * 31 + "1", jobId=job_id)
-            return job["jobProperties"]["jobStatus"] == "COMPLETED" or None
-
-        wait_for(ended, "the job")
+    s3.put_object(Bucket=INPUT, Key="a/1.txt", Body=b"x")
+    more = command("--fast", "--s3-endpoint", s3_endpoint, "--settings", str(settings))
+    with subprocess.Popen(more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        client = medical_imaging(address_of(process))
+        job_id = start(client)
+        wait_for(lambda: ended(client, job_id), "the job")
         client.close()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
+
+
+def test_a_killed_process_loses_no_import(s3: S3Client, s3_endpoint: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    s3.put_object(Bucket=INPUT, Key="a/1.dcm", Body=part10(instance()))
+    more = command("--s3-endpoint", s3_endpoint, "--state-dir", str(state))
+    with subprocess.Popen(more, stdout=subprocess.PIPE, text=True) as process:
+        client = medical_imaging(address_of(process))
+        job_id = start(client)
+        wait_for(lambda: list((state / "frames").iterdir()) or None, "the file is being read")
+        client.close()
+        process.kill()
+    with subprocess.Popen([*more, "--fast"], stdout=subprocess.PIPE, text=True) as process:
+        client = medical_imaging(address_of(process))
+        wait_for(lambda: ended(client, job_id), "the job")
+        found = client.search_image_sets(datastoreId=STORE)["imageSetsMetadataSummaries"]
+        assert [each["version"] for each in found] == [1]
+        client.close()
+        process.terminate()
