@@ -8,7 +8,6 @@ import signal
 import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import ValidationError
 
 from dicom_ingest.contracts.config import ConfigError
 from dicom_ingest.errors import DatabaseAwayError
@@ -40,7 +39,6 @@ TROUBLE = (
     PartFailedError,
     PostgresError,
     SendError,
-    ValidationError,
 )
 
 

@@ -93,7 +93,7 @@ def serve(listener: socket.socket, logs: Path) -> None:
             """Nothing."""
 
     host, port = listener.getsockname()
-    functions = LambdaService(logs, PRELOAD)
+    functions = LambdaService(logs, PRELOAD, on_lost=_lost)
     server = make_server(
         host,
         port,
@@ -110,6 +110,12 @@ def serve(listener: socket.socket, logs: Path) -> None:
 def _end(functions: LambdaService) -> None:
     functions.close()
     os._exit(0)
+
+
+def _lost() -> None:
+    """Better gone, and seen to be gone, than refusing every invocation."""
+    logging.error("the process that functions are started from has ended")
+    os._exit(1)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,10 +24,15 @@ EXIT_NOTICE_SECONDS = 2.0
 
 
 class Zygote:
-    """The process that environments are forked from, and what became of them."""
+    """The process that environments are forked from, and what became of them.
 
-    def __init__(self, preload: Sequence[str], logs: Path) -> None:
+    `on_lost` is called when it ended by itself: without it no function can be started any more.
+    """
+
+    def __init__(self, preload: Sequence[str], logs: Path, on_lost: Callable[[], None] | None = None) -> None:
         self.logs = logs
+        self._on_lost = on_lost
+        self._closing = False
         self._lock = threading.Lock()
         self._ended = threading.Condition()
         self._status: dict[int, int] = {}
@@ -46,6 +51,8 @@ class Zygote:
                 with self._ended:
                     self._status[notice["pid"]] = notice["status"]
                     self._ended.notify_all()
+        if self._on_lost is not None and not self._closing:
+            self._on_lost()
 
     def start(self, function: LambdaFunction) -> Environment:
         """A new environment of this function; it loads its handler while we go on."""
@@ -68,6 +75,7 @@ class Zygote:
 
     def close(self) -> None:
         """End it and every environment."""
+        self._closing = True
         self._control.shutdown(socket.SHUT_WR)
         self._process.wait()
         self._control.close()

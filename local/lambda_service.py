@@ -45,10 +45,14 @@ class LambdaService:
     """Functions and their environments. `preload`: modules that every environment has imported."""
 
     def __init__(
-        self, logs: Path, preload: Sequence[str] = (), functions: Sequence[LambdaFunction] = ()
+        self,
+        logs: Path,
+        preload: Sequence[str] = (),
+        functions: Sequence[LambdaFunction] = (),
+        on_lost: Callable[[], None] | None = None,
     ) -> None:
         logs.mkdir(parents=True, exist_ok=True)
-        self._zygote = Zygote(preload, logs)
+        self._zygote = Zygote(preload, logs, on_lost)
         self._functions: dict[str, Environments] = {}
         self.deploy(functions)
 

@@ -7,6 +7,8 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from dicom_ingest.contracts.config import Config
 from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.contracts.wiring import RECLAIM_MINUTES
@@ -60,26 +62,44 @@ class Options:
         return Names(self.config.cdk_app_name)
 
     @property
+    def imports(self) -> bool:
+        """False: S3 and index only (`ahli_enabled: false`)."""
+        return self.config.ahli_config.ahli_enabled
+
+    @property
     def edge_name(self) -> str:
         """The first edge of config.yaml."""
         return self.config.edge_config[0].name
 
     def semaphore(self, datastore_id: str) -> SemaphoreSettings:
-        """The import semaphore as this run wants it."""
+        """The import semaphore as this run wants it.
+
+        Raises:
+            OptionsError: it cannot be so.
+        """
         ahli = self.config.ahli_config
-        return SemaphoreSettings(
-            datastore_id=datastore_id,
-            capacity=self.import_slots or ahli.ahli_concurrent_imports,
-            start_rate=self.start_rate or ahli.start_rate,
-            start_burst=self.start_burst or ahli.start_burst,
-        )
+        chosen = {
+            "capacity": (self.import_slots, ahli.ahli_concurrent_imports),
+            "start_rate": (self.start_rate, ahli.start_rate),
+            "start_burst": (self.start_burst, ahli.start_burst),
+        }
+        values = {name: default if own is None else own for name, (own, default) in chosen.items()}
+        try:
+            return SemaphoreSettings.model_validate({"datastore_id": datastore_id, **values})
+        except ValidationError as error:
+            (mistake, *_) = error.errors()
+            option = {"capacity": "--import-slots"}.get(str(mistake["loc"][0]), "--start-rate")
+            raise OptionsError(f"{option} {mistake['input']}: {mistake['msg']}") from error
 
     def check(self) -> None:
         """Find out now what would fail later.
 
         Raises:
-            OptionsError: the name cannot be used, or a port is taken.
+            OptionsError: a name or number cannot be used, or a port is taken.
         """
+        self.semaphore("")
+        if self.quiet_seconds is not None and self.quiet_seconds <= 0:
+            raise OptionsError(f"--quiet-seconds {self.quiet_seconds:g}: more than 0 is allowed")
         if not RUN_NAME.fullmatch(self.name):
             raise OptionsError(f"--name {self.name}: a letter, then a-z, 0-9 and - are allowed (32 at most)")
         ports = {

@@ -79,7 +79,8 @@ class Runtime:
             queues = resources.create_queues(self.clients, self.names)
             resources.create_events(self.clients, self.names, self.datastore_id)
             addresses = wiring.endpoints(aws_url, healthimaging.result())
-            functions = wiring.function_table(self.names, database.result(), self.datastore_id, addresses)
+            imports_into = self.datastore_id if self.options.imports else ""
+            functions = wiring.function_table(self.names, database.result(), imports_into, addresses)
             resources.deploy_functions(aws_url, functions)
             made.append(threads.submit(self._migrate))
             for future in made:
@@ -142,7 +143,8 @@ class Runtime:
         return self._start_part(parts.edge(self.options, self.folder, aws_url)).wait_ready_file()
 
     def _migrate(self) -> None:
-        properties = MigrationProperties(semaphore=self.options.semaphore(self.datastore_id))
+        semaphore = self.options.semaphore(self.datastore_id) if self.options.imports else None
+        properties = MigrationProperties(semaphore=semaphore)
         request = MigrateDatabaseRequest(RequestType="Create", ResourceProperties=properties)
         self.invoke("migrate_database", request.model_dump(mode="json"))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -216,3 +217,15 @@ def test_what_a_function_prints_and_raises_lies_in_its_log(tmp_path: Path) -> No
     assert "START RequestId" in log
     assert "for the log" in log
     assert "Max Memory Used" in log
+
+
+def test_without_the_process_that_functions_are_started_from_the_service_says_that_it_is_lost(
+    tmp_path: Path,
+) -> None:
+    before = {child.pid for child in psutil.Process().children()}
+    lost = threading.Event()
+    service = LambdaService(tmp_path, functions=FUNCTIONS, on_lost=lost.set)
+    (zygote,) = [child for child in psutil.Process().children() if child.pid not in before]
+    zygote.kill()
+    assert lost.wait(30)
+    service.close()

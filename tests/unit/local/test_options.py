@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,23 @@ def test_the_semaphore_is_as_configured_unless_chosen_otherwise() -> None:
     assert (configured.capacity, configured.start_rate, configured.start_burst) == (50, 1.0, 2)
     chosen = Options(import_slots=3, start_rate=10, start_burst=4).semaphore("0" * 32)
     assert (chosen.capacity, chosen.start_rate, chosen.start_burst) == (3, 10, 4)
+
+
+@pytest.mark.parametrize(
+    ("choice", "option"),
+    [
+        ({"import_slots": -1}, "--import-slots -1"),
+        ({"start_rate": 0}, "--start-rate 0"),
+        ({"quiet_seconds": 0}, "--quiet-seconds 0"),
+    ],
+)
+def test_an_impossible_number_is_named_with_its_option(choice: dict[str, Any], option: str) -> None:
+    with pytest.raises(OptionsError, match=option):
+        Options(**choice).check()
+
+
+def test_no_slots_at_all_is_a_choice() -> None:
+    assert Options(import_slots=0).semaphore("0" * 32).capacity == 0
 
 
 def test_a_run_writes_below_its_own_name(tmp_path: Path) -> None:
