@@ -63,8 +63,8 @@ def _say_input(folder: DicomFolder, path: Path, console: Console) -> None:
     console.print(
         f"Sending {path}: {len(folder.instances)} instances, {len(series)} series, {len(studies)} studies"
     )
-    for other in folder.others:
-        console.print(f"  not sent: {other.path} ({other.reason})", highlight=False)
+    for line in folder.others_by_reason():
+        console.print(line, highlight=False)
 
 
 def _send_and_watch(runtime: Runtime, folder: DicomFolder, connection: Connection, console: Console) -> Sent:

@@ -41,6 +41,12 @@ class DicomFolder:
     instances: list[InstanceFile]
     others: list[OtherFile]
 
+    def others_by_reason(self) -> list[str]:
+        """A line per reason with the names of its files."""
+        reasons = dict.fromkeys(other.reason for other in self.others)
+        names = {why: [other.path.name for other in self.others if other.reason == why] for why in reasons}
+        return [f"{len(files)} not sent, {why}: {', '.join(files)}" for why, files in names.items()]
+
 
 class EmptyFolderError(ValueError):
     """The folder does not exist, or holds no DICOM instance; the message names it."""

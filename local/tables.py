@@ -22,6 +22,9 @@ def console() -> Console:
 
 def draw(output: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """A table; where it would be folded beyond reading, a line per field instead (as psql's ``\\x auto``)."""
+    if not rows:
+        output.print(f"{title} (0)\n", style="italic")
+        return
     drawn = table(title, rows)
     if output.measure(drawn, options=output.options.update(width=PLAIN_WIDTH)).maximum <= 2 * output.width:
         output.print(drawn)

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(report: Report, output: Console) -> None:
     for series in report.series:
-        image_sets = ", ".join(series.image_sets) or "no image set"
+        image_sets = ", ".join(series.image_sets) or "none"
         output.print(
             f"{series.outcome or 'not over':<10} {series.modality or '?':<3} {series.series_instance_uid} "
             f"{series.instances:>4} instances  image set {image_sets}  {series.seconds or 0:.1f} s",

@@ -23,8 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
     """0: every instance was answered 0x0000; 1: some were not."""
     output, state = console(), the_run(arguments)
     folder = read_folder(arguments.folder)
-    for other in folder.others:
-        output.print(f"not sent: {other.path} ({other.reason})", highlight=False)
+    for line in folder.others_by_reason():
+        output.print(line, highlight=False)
     sent = send(folder.instances, state.dicom_host or "127.0.0.1", state.dicom_port or 0)
     for file, reason in sent.refused:
         output.print(f"refused: {file.path}: {reason}", highlight=False)

@@ -40,7 +40,7 @@ def series(running: Up, tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "notes.txt").write_text("not DICOM")
     sent = run(running.runs, "send", str(folder))
     assert sent.returncode == 0, sent.stderr
-    assert "notes.txt (not DICOM)" in sent.stdout
+    assert "1 not sent, not DICOM: notes.txt" in sent.stdout
     assert "3 of 3 instances accepted, 1 series" in sent.stdout
     eventually(lambda: "COMPLETED" in run(running.runs, "status").stdout)
     return uid

@@ -58,3 +58,10 @@ def test_rows_that_are_far_too_wide_have_a_line_per_field() -> None:
     lines = drawn(80, 20).splitlines()
     assert lines[1] == "-- 1"
     assert lines[2].split(None, 1) == ["column_0", "value 0 of some length"]
+
+
+def test_no_rows_are_said_too() -> None:
+    console = Console(file=StringIO())
+    draw(console, "Ahlijob", [])
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().strip() == "Ahlijob (0)"

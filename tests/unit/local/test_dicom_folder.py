@@ -45,6 +45,12 @@ def test_what_is_not_dicom_is_named(folder: Path) -> None:
     assert reason(folder, "README.md") == "not DICOM"
 
 
+def test_what_is_not_sent_is_counted_and_named_by_reason(folder: Path) -> None:
+    (folder / "README.md").write_text("notes")
+    (folder / "list.csv").write_text("a,b")
+    assert read_folder(folder).others_by_reason() == ["2 not sent, not DICOM: README.md, list.csv"]
+
+
 def test_a_file_that_ends_in_its_pixel_data_is_truncated(folder: Path) -> None:
     whole = (folder / "series" / "IM0001.dcm").read_bytes()
     (folder / "cut.dcm").write_bytes(whole[:-100])
