@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .background import Closing
 from .blobs import sweep
 from .core import Core
 from .faults import JobFault
@@ -51,6 +52,11 @@ def _run(core: Core, job_id: str) -> None:
         _end(core, job_id, "FAILED", str(failure))
     except (ClientError, BotoCoreError) as error:
         _end(core, job_id, "FAILED", f"DICOM import job has failed. {_reason(error)}")
+    except Closing:
+        raise  # the next start from this state goes on
+    except Exception:
+        _end(core, job_id, "FAILED", "DICOM import job has failed. INTERNAL_SERVER_ERROR")
+        raise  # a mistake of the emulator: nobody waits for ever, and the thread shows it
     else:
         ended_at = _end(core, job_id, "COMPLETED", None)
         if late is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from typing import TYPE_CHECKING
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -9,6 +12,9 @@ from local.healthimaging import JobFault, Limits, ManualClock, Rate, Settings, T
 
 from .conftest import MakeStand
 from .stand import INPUT, OUTPUT, ROLE, Stand, instance, part10, wait_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 def error_of(failure: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
@@ -367,3 +373,19 @@ def test_boto3_reaches_both_host_prefixes_on_one_port(stand: Stand) -> None:
     assert error_of(failure) == ("ValidationException", 400)
     assert "inputS3Uri" in str(failure.value)
     assert "jobName" in str(failure.value)
+
+
+def test_a_mistake_of_the_emulator_fails_the_job_and_shows(
+    make_stand: MakeStand, s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = make_stand()
+    seen: list[type[BaseException] | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(args.exc_type))
+    monkeypatch.setattr(s3, "get_object", lambda **_: {})
+    stand.put("a/1.dcm", instance())
+    job = stand.run("a/")
+    assert (job["jobStatus"], job["message"]) == (
+        "FAILED",
+        "DICOM import job has failed. INTERNAL_SERVER_ERROR",
+    )
+    wait_for(lambda: seen == [KeyError] or None, "the exception is shown")

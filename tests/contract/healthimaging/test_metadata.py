@@ -6,6 +6,7 @@ import base64
 import io
 import math
 from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,21 @@ from .conftest import MakeStand
 from .stand import Stand, instance, part10
 
 ROOT = Path(pydicom.data.__file__).parent
+NOT_DICOM = (".py", ".pyc", ".txt", ".json", ".md")
+
+
+def data_folders() -> list[Path]:
+    """pydicom's test files, and those of pydicom-data where that is installed."""
+    more = find_spec("data_store")
+    extra = [Path(folder) / "data" for folder in more.submodule_search_locations or []] if more else []
+    return [ROOT / "test_files", ROOT / "charset_files", *extra]
+
+
 FILES = sorted(
-    str(path.relative_to(ROOT))
-    for folder in ("test_files", "charset_files")
-    for path in (ROOT / folder).rglob("*")
-    if path.is_file() and path.suffix not in (".py", ".txt", ".json", ".md")
+    str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+    for folder in data_folders()
+    for path in folder.rglob("*")
+    if path.is_file() and path.suffix not in NOT_DICOM
 )
 
 

@@ -19,6 +19,27 @@ def test_a_series_becomes_one_primary_image_set(stand: Stand) -> None:
     assert stand.instances(image_set["imageSetId"]).keys() == uids
 
 
+def test_an_image_set_event_has_the_fields_of_a_live_one(stand: Stand) -> None:
+    stand.put("a/1.dcm", instance())
+    stand.run("a/")
+    stand.run("a/")
+    (image_set,) = stand.image_sets()
+    created, updated = stand.events("Image Set")
+    store = f"arn:aws:medical-imaging:us-east-1:123456789012:datastore/{stand.datastore_id}"
+    assert created["Resources"] == [f"{store}/imageset/{image_set['imageSetId']}"]
+    assert (created["DetailType"], updated["DetailType"]) == ("Image Set Created", "Image Set Updated")
+    assert created["Detail"] == {
+        "imagingVersion": "1.0",
+        "isPrimary": True,
+        "imageSetVersion": "1",
+        "datastoreId": stand.datastore_id,
+        "imageSetId": image_set["imageSetId"],
+        "imageSetState": "ACTIVE",
+        "imageSetWorkflowStatus": "CREATED",
+    }
+    assert updated["Detail"]["imageSetVersion"] == "2"
+
+
 def test_each_series_has_its_own_image_set(stand: Stand) -> None:
     stand.put("a/1.dcm", instance())
     stand.put("a/2.dcm", instance(SeriesInstanceUID="1.2.826.0.1.1.2", SeriesNumber="2"))
