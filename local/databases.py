@@ -31,6 +31,14 @@ def url_of(admin_url: str, name: str) -> str:
     return urlunsplit(urlsplit(admin_url)._replace(path=f"/{_checked(name)}"))
 
 
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    credentials, at, place = parts.netloc.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{user}{':***' if colon else ''}{at}{place}"))
+
+
 def create_database(admin_url: str, name: str, template: str = "template0") -> str:
     """Make a database, a copy of `template` to which nobody is connected; returns its URL."""
     statement = f"CREATE DATABASE {_checked(name)} TEMPLATE {_checked(template)} ENCODING 'UTF8'"

@@ -10,6 +10,7 @@ from local.part import Part
 from local.wiring import CREDENTIALS, endpoints
 
 HEALTHIMAGING_LISTENS = r"HealthImaging listens on (http://\S+)"
+DATASTORE = "datastore"
 DRAIN_SECONDS = 3
 
 
@@ -22,7 +23,7 @@ def aws(options: Options, folder: Path) -> Part:
 
 def healthimaging(options: Options, folder: Path, aws_url: str, datastore_id: str) -> Part:
     """The HealthImaging emulator, with one data store."""
-    arguments = ["--port", str(options.healthimaging_port), "--state-dir", str(folder / "datastore")]
+    arguments = ["--port", str(options.healthimaging_port), "--state-dir", str(folder / DATASTORE)]
     arguments += ["--s3-endpoint", aws_url, "--events-endpoint", aws_url]
     arguments += ["--datastore", f"{options.names.stack}-datastore", "--datastore-id", datastore_id]
     if options.fast_imports:

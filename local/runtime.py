@@ -6,6 +6,7 @@ A twin to try, develop and test on, not an archive: it starts empty, in a folder
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from local import parts, resources, wiring
 from local.background import Background
 from local.clients import Clients
 from local.databases import create_database, drop_database
+from local.guard import GUARD
 from local.invoke import invoke
 from local.options import Options
 from local.part import Part, PartFailedError
@@ -136,6 +138,9 @@ class Runtime:
         return url
 
     def _start_healthimaging(self, aws_url: str) -> str:
+        # Pictures of patients do not stay behind, however the run ends.
+        GUARD.watch_folder(self.folder / parts.DATASTORE)
+        self._exit.callback(shutil.rmtree, self.folder / parts.DATASTORE, ignore_errors=True)
         part = self._start_part(parts.healthimaging(self.options, self.folder, aws_url, self.datastore_id))
         return part.wait_line(parts.HEALTHIMAGING_LISTENS)[1]
 

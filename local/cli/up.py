@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from local.cli.common import add_runtime_options, runtime_options
+from local.databases import without_password
 from local.runtime import Runtime
 from local.state import RunState
 from local.tables import console
@@ -48,7 +49,7 @@ def _show(state: RunState, output: Console) -> None:
         "HealthImaging": f"{state.healthimaging_url} (data store {state.datastore_id})",
         "bucket": state.bucket,
         "state machine": state.state_machine_arn,
-        "database": state.database_url,
+        "database": without_password(state.database_url),
         "folder": str(state.folder),
     }
     for name, value in lines.items():

@@ -42,6 +42,8 @@ def test_a_demo_sends_a_folder_and_reports_every_series_as_text_files_and_json(t
         assert title in done.stdout
     for word in ("received 6", "uploaded 6", "indexed 2", "imported 2", "make up", "storescu"):
         assert word in done.stdout
+    assert not list((tmp_path / "demo").rglob("*.dcm"))
+    assert not (tmp_path / "demo" / "datastore").exists()
     for uid in sent:
         (event,) = (tmp_path / "demo" / "events").glob(f"{uid}.*.json")
         (execution,) = (tmp_path / "demo" / "executions").glob(f"{uid}.*.json")

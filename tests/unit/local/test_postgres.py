@@ -14,7 +14,7 @@ import pytest
 
 from dicom_ingest.db.connection import connect
 from dicom_ingest.errors import DatabaseAwayError
-from local.databases import DatabaseNameError, create_database, session
+from local.databases import DatabaseNameError, create_database, session, without_password
 from local.postgres import Postgres
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
@@ -102,3 +102,17 @@ def test_another_user_cannot_reach_the_socket(own_server: Postgres) -> None:
         ["/usr/bin/env", "python3", "-c", script], user=1, capture_output=True, text=True, check=False
     )
     assert done.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "postgresql://me:secret@db:5432/index?sslmode=disable",
+            "postgresql://me:***@db:5432/index?sslmode=disable",
+        ),
+        ("postgresql://me@/index?host=/run/pg", "postgresql://me@/index?host=/run/pg"),
+    ],
+)
+def test_a_password_is_never_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
