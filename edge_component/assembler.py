@@ -66,12 +66,12 @@ class Join:
 
 @dataclass(frozen=True)
 class Begin:
-    """A new series transfer; `full`: the open one that had no room for it."""
+    """A new series transfer; `full`: the open one that had no room for it, and why."""
 
     sequence: int
     transfer_id: str
     after: tuple[str, ...]
-    full: int | None
+    full: tuple[int, SealReason] | None
 
 
 def assign(
@@ -99,10 +99,14 @@ def assign(
     if newest is not None and (latest is None or newest.sequence > latest.sequence):
         if newest.instances < rules.max_instances and newest.bytes + arrival.bytes <= rules.max_bytes:
             return Join(newest.sequence, after)
-        full = newest.sequence
+        full = _full(newest, rules)
     else:
         full = None
     return Begin(next_sequence, sittings[-1] if sittings else new_transfer_id(), after, full)
+
+
+def _full(series: OpenSeries, rules: Rules) -> tuple[int, SealReason]:
+    return series.sequence, "instances" if series.instances >= rules.max_instances else "bytes"
 
 
 def _unchanged(arrival: Arrival, latest: Version, rules: Rules) -> bool:

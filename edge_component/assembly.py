@@ -117,7 +117,8 @@ class Assembly:
 
     def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
         if decision.full is not None:
-            self._write_seal(journal, decision.full, "bytes", aborted=False)
+            sequence, why = decision.full
+            self._write_seal(journal, sequence, why, aborted=False)
         journal.execute(
             """INSERT INTO series_transfer
                (sequence, transfer_id, study_instance_uid, series_instance_uid, after, opened_at)

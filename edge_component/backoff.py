@@ -41,10 +41,14 @@ class Schedule:
         self._failures.pop(thing, None)
         self._not_before.pop(thing, None)
 
+    def failures(self, thing: int) -> int:
+        """How often it has failed in a row."""
+        return self._failures.get(thing, 0)
+
     def ready(self, thing: int, now: float) -> bool:
         """Whether it may be tried."""
         return self._not_before.get(thing, now) <= now
 
-    def resting(self, now: float) -> int:
-        """How many may not be tried now."""
-        return sum(1 for when in self._not_before.values() if when > now)
+    def failing(self) -> int:
+        """How many have failed and not yet worked."""
+        return len(self._failures)

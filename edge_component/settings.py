@@ -20,6 +20,8 @@ from dicom_ingest.contracts.model import StrictModel
 PREFIX = "EDGE_"
 WHOLE = "EDGE_CONFIG"
 """The environment variable that may hold the whole configuration as one JSON text (Greengrass)."""
+THING_NAME = "AWS_IOT_THING_NAME"
+"""Greengrass says which device this is; the thing's name is ``{stack}-{name}``."""
 MIB = 1024 * 1024
 
 
@@ -164,6 +166,8 @@ def load_settings(environment: Mapping[str, str], file: Path | None = None) -> S
     for variable, text in environment.items():
         if variable.startswith(PREFIX) and variable != WHOLE:
             data[variable.removeprefix(PREFIX).lower()] = _parsed(text)
+    if "name" not in data and (thing := environment.get(THING_NAME)):
+        data["name"] = thing.removeprefix(f"{data.get('stack')}-")
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
@@ -180,7 +184,8 @@ def _explain(error: ValidationError) -> str:
         elif mistake["type"] == "missing":
             lines.append(f"  {variable} is not set")
         else:
-            lines.append(f"  {variable}: {mistake['msg']} (found {mistake['input']!r})")
+            found = f" (found {mistake['input']!r})" if mistake["loc"] else ""
+            lines.append(f"  {variable}: {mistake['msg']}{found}")
     return "\n".join(lines)
 
 

@@ -21,6 +21,8 @@ from edge_component.sending import ObjectError, RefusedError, UnreadableError, c
 from edge_component.settings import Settings
 from edge_component.spool import Spool
 
+SERVICE = 0
+"""The service as a whole has a backoff of its own."""
 DIFFERENT_CHECKSUM = "S3 answered with another checksum"
 
 
@@ -89,25 +91,26 @@ class Uploader:
 
     def _start(self) -> bool:
         now = self._clock()
+        if not self._service.ready(SERVICE, now):
+            return False
         room = self._settings.uploads_in_flight - len(self._in_flight)
-        if not self._service.ready(0, now):
-            return False
-        if self._service.resting(0.0):
-            room = min(room, 1)  # the service failed: one probe, then everybody
-        if room <= 0:
-            return False
-        started = 0
-        limit = room + len(self._in_flight) + self._objects.resting(now)
-        for row in self._journal.execute(OLDEST_ASSIGNED, (limit,)).fetchall():
-            upload = _upload(self._settings.edge, row)
-            if upload.instance in self._in_flight or not self._objects.ready(upload.instance, now):
-                continue
+        limit = room + len(self._in_flight) + self._objects.failing()
+        ready = [
+            upload
+            for upload in (_upload(self._settings.edge, row) for row in self._oldest(limit))
+            if upload.instance not in self._in_flight and self._objects.ready(upload.instance, now)
+        ]
+        if self._service.failures(SERVICE):
+            # One probe, then everybody. Not the same object each time: it may be the one at fault.
+            ready.sort(key=lambda upload: self._objects.failures(upload.instance))
+            room = min(room, 1 - min(1, len(self._in_flight)))
+        for upload in ready[:room]:
             self._in_flight.add(upload.instance)
             self._pool.submit(self._attempt, upload)
-            started += 1
-            if started == room:
-                break
-        return started > 0
+        return room > 0 and bool(ready)
+
+    def _oldest(self, limit: int) -> list[sqlite3.Row]:
+        return self._journal.execute(OLDEST_ASSIGNED, (max(0, limit),)).fetchall()
 
     def _attempt(self, upload: Upload) -> None:
         """In the pool."""
@@ -154,7 +157,7 @@ class Uploader:
             self._in_flight.discard(result.upload.instance)
             if result.error is None:
                 self._objects.done(result.upload.instance)
-                self._service.done(0)
+                self._service.done(SERVICE)
         return True
 
     def _failed(self, journal: sqlite3.Connection, upload: Upload, error: BaseException) -> None:
@@ -167,7 +170,7 @@ class Uploader:
         )
         again = self._objects.failed(upload.instance, now)
         if problem is None:
-            self._service.failed(0, now)
+            self._service.failed(SERVICE, now)
         logs.warning(
             "upload failed",
             sop_instance_uid=upload.sop_instance_uid,

@@ -71,9 +71,10 @@ class Bench:
         sop: str,
         content: int = 0,
         modality: str = "CT",
+        pixels: int = 256,
     ) -> None:
         """An acknowledged instance."""
-        ds = instance(study, series, sop, modality=modality, pixels=256, InstanceNumber=content)
+        ds = instance(study, series, sop, modality=modality, pixels=pixels, InstanceNumber=content)
         file = self.spool.receive(str(ds.SOPClassUID), sop, EXPLICIT)
         file.write(encoded(ds))
         written = file.keep()

@@ -149,6 +149,7 @@ class StandInS3:
         UploadId: str,
         MultipartUpload: Any,
         IfNoneMatch: str,
+        **_: Any,
     ) -> Any:
         """The object from its parts."""
         assert IfNoneMatch == "*"
