@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from pydantic import ValidationError
 
 from .emulator import HealthImaging
 from .events import Publish
@@ -85,10 +86,14 @@ def publisher(args: argparse.Namespace) -> Publish | None:
 def main(argv: list[str] | None = None) -> int:
     """Serves until interrupted or terminated."""
     args = arguments(argv)
+    try:
+        settings = settings_of(args)
+    except (OSError, ValidationError) as error:
+        sys.exit(f"healthimaging: --settings {args.settings}: {error}")
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    with HealthImaging(s3_client(args), settings_of(args), publish=publisher(args)) as emulator:
+    with HealthImaging(s3_client(args), settings, publish=publisher(args)) as emulator:
         if args.datastore:
             datastore_id = emulator.ensure_datastore(args.datastore, args.datastore_id)
             print(f"data store {args.datastore}: {datastore_id}", flush=True)  # noqa: T201 - the process's answer

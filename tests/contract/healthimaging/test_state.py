@@ -200,6 +200,15 @@ def test_the_command_line_serves_and_ends_cleanly(s3: S3Client, s3_endpoint: str
     assert (process.returncode, errors) == (0, "")
 
 
+def test_settings_that_are_not_understood_are_named(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"limits": {"speed": 1}}), encoding="utf-8")
+    done = subprocess.run(command("--settings", str(settings)), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "limits.speed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_killed_process_loses_no_import(s3: S3Client, s3_endpoint: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
     s3.put_object(Bucket=INPUT, Key="a/1.dcm", Body=part10(instance()))
