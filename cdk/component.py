@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnDeletionPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_greengrassv2 as greengrass
 from aws_cdk import aws_iam as iam
@@ -15,16 +15,20 @@ from cdk.packaging.build import Builder
 from cdk.recipe import component_version, render_recipe
 from dicom_ingest.contracts.config import Config
 
+OWNED = ("/edge/stack", "/edge/bucket", "/edge/event_bus", "/edge/senders", "/region")
+"""Settings that come from config.yaml. A device keeps its values across versions unless they are reset; what
+else was set on it, such as the files of DICOM TLS, stays."""
+
 
 class Component(Construct):
-    """`{stack}-DIMSEtoS3`. Replaced versions stay, so that a deployment can be rolled back."""
+    """`{stack}-DIMSEtoS3`. A replaced version goes, so that going back to its content can make it again."""
 
     def __init__(
         self, scope: Construct, config: Config, data: Data, bus: events.EventBus, builder: Builder
     ) -> None:
         super().__init__(scope, "component")
         self.name = f"{config.cdk_app_name}-DIMSEtoS3"
-        self._artifact = assets.Asset(self, "artifact", path=builder.edge_artifact())
+        self._artifact = assets.Asset(self, "artifact", path=builder.edge_artifact)
         template = (builder.root / "edge_component" / "recipe.yaml").read_text(encoding="utf-8")
         self.version = component_version(
             builder.root / "pyproject.toml", self._artifact.asset_hash, template, config.model_dump_json()
@@ -46,7 +50,6 @@ class Component(Construct):
         version = greengrass.CfnComponentVersion(
             self, "version", inline_recipe=Stack.of(self).to_json_string(recipe)
         )
-        version.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
         self._version = version
 
     def allow_download(self, role: iam.Role) -> None:
@@ -58,7 +61,10 @@ class Component(Construct):
         """Ask the devices of the group to run this version; an edge finishes open associations first."""
         components = {
             self.name: greengrass.CfnDeployment.ComponentDeploymentSpecificationProperty(
-                component_version=self.version
+                component_version=self.version,
+                configuration_update=greengrass.CfnDeployment.ComponentConfigurationUpdateProperty(
+                    reset=list(OWNED)
+                ),
             ),
             "aws.greengrass.Nucleus": greengrass.CfnDeployment.ComponentDeploymentSpecificationProperty(
                 component_version=NUCLEUS_VERSION

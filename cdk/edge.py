@@ -26,21 +26,15 @@ class Edge(Construct):
         self.group = iot.CfnThingGroup(self, "devices", thing_group_name=f"{stack}-IEP-devices")
         self.devices = [EdgeDevice(self, edge.name, config, data, bus) for edge in config.edge_config]
         self.installer = installer_role(self, f"{stack}-GGInstallerRole", self.devices, self.group.attr_arn)
-        component = self._component(config, data, bus, builder)
+        component = Component(self, config, data, bus, builder)
+        for device in self.devices:
+            component.allow_download(device.role)
+        component.deploy(self.group.attr_arn)
         for edge, device in zip(config.edge_config, self.devices, strict=True):
             if edge.device_type == "EC2":
                 EdgeInstance(self, edge, config, data, device, self.group.attr_arn)
         self.outputs = {
             "EdgeThingGroup": f"{stack}-IEP-devices",
-            "EdgeComponent": component,
+            "EdgeComponent": f"{component.name} {component.version}",
             "EdgeInstallerRole": self.installer.role_arn,
         }
-
-    def _component(self, config: Config, data: Data, bus: events.EventBus, builder: Builder) -> str:
-        if not (builder.root / "edge_component" / "recipe.yaml").exists():
-            return "none: edge_component/recipe.yaml does not exist"
-        component = Component(self, config, data, bus, builder)
-        for device in self.devices:
-            component.allow_download(device.role)
-        component.deploy(self.group.attr_arn)
-        return f"{component.name} {component.version}"

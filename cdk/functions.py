@@ -37,8 +37,8 @@ class Functions(Construct):
         # Where an event lies that a function of the upkeep failed to work on.
         self.failed = dead_letter_queue(self, "failed", data.key)
         self._layers = [
-            self._layer("code", builder.code_layer(), "dicom_ingest"),
-            self._layer("dependencies", builder.dependency_layer(), "Locked dependencies"),
+            self._layer("code", builder.code_layer, "dicom_ingest"),
+            self._layer("dependencies", builder.dependency_layer, "Locked dependencies"),
         ]
         self.by_name = {spec.name: self._function(spec) for spec in FUNCTIONS}
 

@@ -147,7 +147,7 @@ def _allow(
 
 Need = Callable[[Permissions], list[iam.PolicyStatement]]
 _NEEDS: dict[str, tuple[Need, ...]] = {
-    "index_series": (Permissions.read_manifests, Permissions.list_instances, Permissions.describe_executions),
+    "index_series": (Permissions.read_manifests, Permissions.list_instances, Permissions.send_grants),
     "acquire_import_slot": (Permissions.send_grants,),
     "start_import": (
         Permissions.start_imports,

@@ -1,6 +1,6 @@
 """The component's recipe: `edge_component/recipe.yaml` with our values in its placeholders.
 
-A placeholder is a lower-case name in braces. Greengrass's own have a colon (`{work:path}`) and stay.
+A placeholder is a lower-case name in braces; `{work:path}` and its like are Greengrass's own and stay.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from cdk.packaging.build import Builder
 from dicom_ingest.contracts.config import parse_config
 
 
-def review(configuration: dict[str, Any], folder: Path) -> None:
+def review(configuration: dict[str, Any], folder: Path, builder: Builder) -> None:
     """Template and report of one configuration; findings are in the report."""
-    app = build(parse_config(configuration), Builder(dependencies=False), folder)
+    app = build(parse_config(configuration), builder, folder)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), HIPAASecurityChecks(app))
     try:
         app.synth()
@@ -32,8 +32,9 @@ def review(configuration: dict[str, Any], folder: Path) -> None:
 
 def main(folder: Path) -> None:
     """All configurations."""
+    builder = Builder(dependencies=False)
     for name, configuration in json.load(sys.stdin).items():
-        review(configuration, folder / name)
+        review(configuration, folder / name, builder)
 
 
 if __name__ == "__main__":

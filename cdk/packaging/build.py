@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cdk.packaging.edge_wheels import wheels
@@ -25,6 +26,7 @@ class Builder:
         """The lock that dependencies come from."""
         return Lock(self.root, self.build / "dependencies")
 
+    @cached_property
     def code_layer(self) -> str:
         """`dicom_ingest/` where a Lambda looks for packages."""
         return str(stage(files_below(self.root, "dicom_ingest", under="python/"), self.build / "slices"))
@@ -34,6 +36,7 @@ class Builder:
         files = files_below(self.root, "functions/__init__.py", f"functions/{name}")
         return str(stage(files, self.build / "slices"))
 
+    @cached_property
     def dependency_layer(self) -> str:
         """The locked group `functions` for Lambda.
 
@@ -46,6 +49,7 @@ class Builder:
         files = files_below(installed, *sorted(p.name for p in installed.iterdir()), under="python/")
         return str(stage(files, self.build / "slices"))
 
+    @cached_property
     def edge_artifact(self) -> str:
         """`edge_component/`, `dicom_ingest/contracts/`, and the wheels they need.
 

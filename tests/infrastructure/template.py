@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,6 +74,8 @@ class Template:
             return str(argument[0]).join(self.text(part) for part in argument[1])
         if function == "Ref":
             return f"<{self.paths.get(argument, argument.removeprefix('AWS::'))}>"
+        if function == "Fn::Sub" and isinstance(argument, str):
+            return re.sub(r"\$\{(?:AWS::)?(\w+)\}", r"<\1>", argument)
         if function == "Fn::GetAtt":
             return f"<{self.paths[argument[0]]}.{argument[1]}>"
         return json.dumps(value, sort_keys=True)

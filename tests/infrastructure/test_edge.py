@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from cdk.device import settings
+from cdk.device import NUCLEUS_VERSION, settings
+from cdk.recipe import PLACEHOLDER
+from edge_component.settings import load_settings
 from tests.infrastructure.template import Template
 
 
@@ -116,3 +119,60 @@ def test_an_update_of_ubuntus_image_does_not_replace_the_instance(edges: Templat
 
 def _instance(edges: Template) -> Any:
     return edges.properties("AWS::EC2::Instance")
+
+
+def _recipe(template: Template) -> Any:
+    return json.loads(
+        template.text(template.properties("AWS::GreengrassV2::ComponentVersion")["InlineRecipe"])
+    )
+
+
+def test_the_deployment_asks_for_the_version_of_the_recipe(default: Template) -> None:
+    recipe = _recipe(default)
+    assert recipe["ComponentName"] == "dicom-ingest-DIMSEtoS3"
+    deployment = default.properties("AWS::GreengrassV2::Deployment")
+    assert default.text(deployment["TargetArn"]) == "<edge/devices.Arn>"
+    components = deployment["Components"]
+    assert components["dicom-ingest-DIMSEtoS3"]["ComponentVersion"] == recipe["ComponentVersion"]
+    assert components["aws.greengrass.Nucleus"]["ComponentVersion"] == NUCLEUS_VERSION
+    assert not [name for name in components if "Cli" in name]
+
+
+def test_settings_of_the_configuration_reach_devices_that_had_others(edges: Template) -> None:
+    recipe = _recipe(edges)
+    settings = recipe["ComponentConfiguration"]["DefaultConfiguration"]
+    assert settings["edge"]["senders"] == [
+        {"calling_ae": "CT1", "priority": "bulk", "series_quiet_seconds": 60}
+    ]
+    assert settings["edge"]["bucket"] == "<data/bucket>"
+    assert settings["edge"]["event_bus"] == "<pipeline/bus/bus>"
+    component = edges.properties("AWS::GreengrassV2::Deployment")["Components"]["clinic-DIMSEtoS3"]
+    for pointer in component["ConfigurationUpdate"]["Reset"]:
+        place = settings
+        for part in pointer.strip("/").split("/"):
+            place = place[part]
+
+
+def test_another_content_of_the_configuration_is_another_version(default: Template, edges: Template) -> None:
+    assert _recipe(default)["ComponentVersion"] != _recipe(edges)["ComponentVersion"]
+
+
+def test_an_edge_may_fetch_its_component_and_nothing_else_of_the_assets(default: Template) -> None:
+    (artifact,) = {m["Artifacts"][0]["URI"] for m in _recipe(default)["Manifests"]}
+    (granted,) = [s for s in default.granted("edge/edge1/role") if s.actions == ("s3:GetObject",)]
+    (resource,) = granted.resources
+    assert resource.rpartition("/")[2] == artifact.rpartition("/")[2]
+    assert artifact.endswith(".zip")
+
+
+def test_the_settings_are_ones_that_the_edge_takes(edges: Template) -> None:
+    recipe = _recipe(edges)
+    edge = recipe["ComponentConfiguration"]["DefaultConfiguration"]["edge"]
+    told = {"EDGE_CONFIG": json.dumps(edge), "EDGE_SPOOL": "/spool", "AWS_IOT_THING_NAME": "clinic-edge10"}
+    settings = load_settings(told)
+    assert settings.edge == "clinic-edge10"
+    assert settings.sender("CT1") is not None
+
+
+def test_no_placeholder_is_left(default: Template) -> None:
+    assert not PLACEHOLDER.findall(json.dumps(_recipe(default)))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from dicom_ingest.contracts.functions import BY_NAME, FUNCTIONS
+from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 from tests.infrastructure.variants import VARIANTS
 
@@ -109,8 +110,8 @@ def test_only_the_migration_reads_secrets(default: Template) -> None:
 def test_no_edge_may_read_or_delete_or_touch_another_edge(template: Callable[[str], Template]) -> None:
     for edge in ("edge1", "edge10", "cloud"):
         granted = template("edges").granted(f"edge/{edge}/role")
-        actions = {action for s in granted for action in s.actions if action.startswith("s3:")}
-        assert actions == {"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
+        bucket = {action for s in granted for action, r in s.pairs if r.startswith("<data/bucket.Arn>")}
+        assert bucket == {"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
         places = {r for s in granted for a, r in s.pairs if a == "s3:PutObject"}
         assert places == {
             f"<data/bucket.Arn>/clinic-{edge}/*",
@@ -146,3 +147,24 @@ def test_each_service_that_a_vpc_function_calls_has_an_endpoint(default: Templat
         granted = default.granted(f"pipeline/functions/{spec.name}-role")
         called = {action.partition(":")[0] for s in granted for action in s.actions} - elsewhere
         assert called <= names, spec.name
+
+
+CALLS = {
+    r"clients\.s3\(\)": "s3:",
+    r"clients\.medical_imaging\(\)": "medical-imaging:",
+    r"clients\.stepfunctions\(\)": "states:",
+    r"\b(deliver|answer_at_once)\(": "states:SendTaskSuccess",
+    r"any_running\(": "states:ListExecutions",
+    r"is_well\(": "medical-imaging:GetDatastore",
+    r"healthimaging\.start\(|\bstart\(client": "medical-imaging:StartDICOMImportJob",
+}
+"""What a handler's text says it does -> what it then must be allowed to, and only then."""
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_function_may_do_what_its_handler_does_and_no_more(name: str, default: Template) -> None:
+    text = (ROOT / "functions" / name / "handler.py").read_text()
+    granted = {a for s in default.granted(f"pipeline/functions/{name}-role") for a in s.actions}
+    for call, action in CALLS.items():
+        allowed = any(one.startswith(action) for one in granted)
+        assert allowed is bool(re.search(call, text)), (call, action)

@@ -75,7 +75,7 @@ def test_builds_at_the_same_time_end_with_one_whole_folder(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", [spec.name for spec in FUNCTIONS])
 def test_a_function_imports_from_its_slice_and_the_layer_alone(name: str, tmp_path: Path) -> None:
     builder = Builder(build=tmp_path, dependencies=False)
-    function, layer = Path(builder.function(name)), Path(builder.code_layer())
+    function, layer = Path(builder.function(name)), Path(builder.code_layer)
     assert {path.name for path in (function / "functions").iterdir()} == {"__init__.py", name}
     code = f"""
 import importlib.util, sys
@@ -92,7 +92,7 @@ for module in ("functions.{name}.handler", "dicom_ingest"):
 
 
 def test_the_layer_carries_migrations_and_the_databases_certificate_authorities(tmp_path: Path) -> None:
-    database = Path(Builder(build=tmp_path).code_layer()) / "python" / "dicom_ingest" / "db"
+    database = Path(Builder(build=tmp_path).code_layer) / "python" / "dicom_ingest" / "db"
     assert list((database / "migrations").glob("*.sql"))
     authorities = str(ssl.create_default_context(cafile=str(database / "global-bundle.pem")).get_ca_certs())
     for region in HEALTHIMAGING_REGIONS:
@@ -100,13 +100,13 @@ def test_the_layer_carries_migrations_and_the_databases_certificate_authorities(
 
 
 def test_the_edge_carries_its_component_and_the_contracts_and_nothing_else(tmp_path: Path) -> None:
-    artifact = Path(Builder(build=tmp_path, dependencies=False).edge_artifact())
+    artifact = Path(Builder(build=tmp_path, dependencies=False).edge_artifact)
     assert {path.name for path in artifact.iterdir()} == {"edge_component", "dicom_ingest"}
     assert {path.name for path in (artifact / "dicom_ingest").iterdir()} == {"__init__.py", "contracts"}
 
 
 def test_dependencies_are_arm_binaries_for_python_313_pinned_by_the_lock() -> None:
-    layer = Path(Builder().dependency_layer()) / "python"
+    layer = Path(Builder().dependency_layer) / "python"
     binaries = {path.name for path in layer.rglob("*.so")}
     assert binaries
     assert all("cpython-313-aarch64-linux-gnu" in name for name in binaries)

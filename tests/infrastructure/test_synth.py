@@ -20,6 +20,14 @@ def test_synth_asks_nothing_of_aws(name: str, synthesised: Path) -> None:
     assert "missing" not in manifest
 
 
+def test_a_second_deploy_of_the_same_changes_nothing(synthesised: Path) -> None:
+    first, again = (
+        (synthesised / name / "dicom-ingest.template.json").read_text()
+        for name in ("default", "default-again")
+    )
+    assert first == again
+
+
 def test_the_app_needs_no_node_on_the_path(tmp_path: Path) -> None:
     only_python = tmp_path / "bin"
     only_python.mkdir()

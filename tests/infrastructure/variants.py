@@ -6,6 +6,7 @@ from typing import Any
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
+    "default-again": {},
     "no-import": {"ahli_config": {"ahli_enabled": False}},
     "edges": {
         "cdk_app_name": "clinic",
