@@ -46,7 +46,6 @@ class Reclaimer:
     stepfunctions: SFNClient
     medical_imaging: HealthImagingClient
     s3: S3Client
-    datastore_id: str
     bucket: str
     grace_seconds: float = GRACE_SECONDS
 
@@ -78,7 +77,7 @@ class Reclaimer:
         if leftover.state is not TicketState.STARTING or not leftover.job_name:
             return None
         order = ImportOrder(
-            datastore_id=self.datastore_id,
+            datastore_id=leftover.datastore_id,
             role_arn="",
             bucket=self.bucket,
             prefix=leftover.prefix,
@@ -112,7 +111,7 @@ class Reclaimer:
                 return LEFT
             if outcome is not None:
                 series_transfers.finish(
-                    connection, ref, me, outcome, detail=words, datastore_id=self.datastore_id
+                    connection, ref, me, outcome, detail=words, datastore_id=leftover.datastore_id
                 )
             if leftover.ticket_id is not None:
                 leftovers.cancel(connection, leftover.ticket_id, words)
@@ -122,16 +121,16 @@ class Reclaimer:
     def _record(self, leftover: Leftover, import_id: str) -> Settled:
         """Record an import that ended while nobody watched, and give its slot back."""
         known = ImportState(import_id=import_id, status="SUBMITTED", attempt=leftover.attempt, retried=True)
-        state = healthimaging.examine(self.medical_imaging, self.s3, self.datastore_id, known)
+        state = healthimaging.examine(self.medical_imaging, self.s3, leftover.datastore_id, known)
         if state.status in ("SUBMITTED", "IN_PROGRESS"):
             return LEFT
-        results = healthimaging.results_of(self.medical_imaging, self.s3, self.datastore_id, state)
+        results = healthimaging.results_of(self.medical_imaging, self.s3, leftover.datastore_id, state)
         with self.database.transaction() as connection:
             ref, me = self._take_over(connection, leftover)
             if ref is None or leftover.ticket_id is None:
                 return LEFT
             ticket = imports.ticket(connection, ref, me, leftover.ticket_id)
-            said = ingest.record_import(connection, ref, me, ticket, self.datastore_id, state, results)
+            said = ingest.record_import(connection, ref, me, ticket, leftover.datastore_id, state, results)
             import_slots.release(connection, ref, me)
             series_transfers.over(connection, ref, me)
         return Settled("recorded", said.name)

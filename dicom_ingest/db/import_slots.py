@@ -114,7 +114,7 @@ WHERE datastore_id = :datastore_id AND state IN ('GRANTED', 'STARTING', 'RUNNING
 
 # Eligible: no import of the same series holds a slot, and every earlier transfer that holds one of
 # its instances is over (or unknown for an hour).
-_ELIGIBLE = f"""
+ELIGIBLE = f"""
 SELECT w.pk, w.series_instance_uid FROM ahlijob w JOIN series_transfer t ON t.pk = w.series_transfer_pk
 WHERE w.datastore_id = :datastore_id AND w.state = 'WAITING'
   AND NOT EXISTS (
@@ -152,7 +152,7 @@ def grant(connection: Connection, datastore_id: str, now: datetime | None = None
     granted: list[Ticket] = []
     while free > len(granted):
         rows = connection.run(
-            _ELIGIBLE, datastore_id=datastore_id, now=semaphore["now"], free=free - len(granted)
+            ELIGIBLE, datastore_id=datastore_id, now=semaphore["now"], free=free - len(granted)
         )
         if not rows:
             break

@@ -22,6 +22,8 @@ class Leftover:
     fence: int
     prefix: str
     outcome: str | None
+    datastore_id: str
+    """The ticket's, which may be another than the configured one since a change of it."""
     ticket_id: int | None
     state: TicketState | None
     attempt: int
@@ -39,11 +41,12 @@ PAGE = 200
 # Waiting tickets are not asked about: there may be 20,000, and the grant step finds the dead ones.
 _FIND = """
 SELECT t.pk AS series_transfer_pk, t.transfer_id::text, t.series_instance_uid, t.correlation_id,
-    t.owner_execution, t.fence, t.prefix, t.outcome, j.pk AS ticket_id, j.state,
+    t.owner_execution, t.fence, t.prefix, t.outcome,
+    COALESCE(j.datastore_id, :datastore_id) AS datastore_id, j.pk AS ticket_id, j.state,
     COALESCE(j.attempt, 1) AS attempt, j.import_id, j.client_token, j.job_name, j.results_prefix,
     j.import_over_at IS NOT NULL AS import_over, j.orphaned_at IS NOT NULL AS marked
 FROM series_transfer t
-LEFT JOIN ahlijob j ON j.series_transfer_pk = t.pk AND j.datastore_id = :datastore_id
+LEFT JOIN ahlijob j ON j.series_transfer_pk = t.pk
     AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
 WHERE t.state <> 'OVER' AND t.owner_execution IS NOT NULL AND j.state IS DISTINCT FROM 'WAITING'
   AND GREATEST(t.claimed_at, t.indexed_at, j.granted_at, j.starting_at, j.running_at)
@@ -55,20 +58,22 @@ ORDER BY t.pk LIMIT :page
 _UNDELIVERED = """
 SELECT pk, state, attempt, fence, start_at, owner_execution, task_token FROM ahlijob
 WHERE datastore_id = :datastore_id AND state = 'GRANTED' AND delivered_at IS NULL
-  AND granted_at < clock_timestamp() - interval '30 seconds'
+  AND granted_at < clock_timestamp() - make_interval(secs => :quiet)
 ORDER BY pk
 """
 
 
-def find(connection: Connection, datastore_id: str, quiet_seconds: float, after: int = 0) -> list[Leftover]:
+def find(
+    connection: Connection, datastore_id: str, quiet_seconds: float, after: int = 0, page: int = PAGE
+) -> list[Leftover]:
     """What has not moved for this long: one page, those with a pk above `after`."""
-    rows = connection.run(_FIND, datastore_id=datastore_id, quiet=quiet_seconds, after=after, page=PAGE)
+    rows = connection.run(_FIND, datastore_id=datastore_id, quiet=quiet_seconds, after=after, page=page)
     return [Leftover(**row | {"state": row["state"] and TicketState(row["state"])}) for row in rows]
 
 
-def undelivered(connection: Connection, datastore_id: str) -> list[Ticket]:
+def undelivered(connection: Connection, datastore_id: str, quiet_seconds: float = 30) -> list[Ticket]:
     """Granted tickets whose execution was never told."""
-    rows = connection.run(_UNDELIVERED, datastore_id=datastore_id)
+    rows = connection.run(_UNDELIVERED, datastore_id=datastore_id, quiet=quiet_seconds)
     return [Ticket(**row | {"state": TicketState(row["state"])}) for row in rows]
 
 

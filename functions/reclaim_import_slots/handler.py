@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dicom_ingest import clients, executions, healthimaging
 from dicom_ingest.contracts.steps import ReclaimImportSlotsReply, ReclaimImportSlotsRequest
@@ -31,11 +31,9 @@ class Watch:
         self.found_live = True  # a cold start knows nothing
         self.looked_at = float("-inf")
 
-    def must_look(self, told: bool) -> bool:
+    def must_look(self, now: float, told: bool, anything_runs: Callable[[], bool]) -> bool:
         """After a status change, while something is live or runs, and every sixth hour."""
-        if told or self.found_live or time.monotonic() - self.looked_at > FULL_PASS_SECONDS:
-            return True
-        return executions.any_running(clients.stepfunctions(), settings().state_machine_arn)
+        return told or self.found_live or now - self.looked_at > FULL_PASS_SECONDS or anything_runs()
 
 
 watch = Watch()
@@ -48,7 +46,8 @@ def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlo
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     datastore_id = settings().datastore_id
-    if datastore_id is None or not watch.must_look(told=bool(request.Records)):
+    told = bool(request.Records)
+    if datastore_id is None or not watch.must_look(time.monotonic(), told, _anything_runs):
         return ReclaimImportSlotsReply(opened_database=False)
     with database().transaction() as connection:
         waiting = leftovers.undelivered(connection, datastore_id)
@@ -73,13 +72,16 @@ def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlo
     )
 
 
+def _anything_runs() -> bool:
+    return executions.any_running(clients.stepfunctions(), settings().state_machine_arn)
+
+
 def _settle_all(datastore_id: str) -> Counter[str]:
     reclaimer = Reclaimer(
         database=database(),
         stepfunctions=clients.stepfunctions(),
         medical_imaging=clients.medical_imaging(),
         s3=clients.s3(),
-        datastore_id=datastore_id,
         bucket=settings().bucket,
     )
     done: Counter[str] = Counter()
