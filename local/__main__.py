@@ -18,7 +18,7 @@ from local.options import OptionsError
 from local.part import PartFailedError
 from local.postgres import PostgresError
 from local.sender import SendError
-from local.state import AlreadyRunningError, NotRunningError
+from local.state import AlreadyRunningError, ForeignFolderError, NotRunningError
 
 COMMANDS = {
     "up": up,
@@ -30,7 +30,14 @@ COMMANDS = {
     "sql": sql,
     "ledger": ledger,
 }
-WRONG_INPUT = (AlreadyRunningError, ConfigError, EmptyFolderError, NotRunningError, OptionsError)
+WRONG_INPUT = (
+    AlreadyRunningError,
+    ConfigError,
+    EmptyFolderError,
+    ForeignFolderError,
+    NotRunningError,
+    OptionsError,
+)
 TROUBLE = (
     BotoCoreError,
     ClientError,

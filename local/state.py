@@ -15,10 +15,16 @@ from pydantic import BaseModel, ConfigDict
 from local.options import Options
 
 STATE = "state.json"
+MARK = ".run"
+"""In every run's folder: what lacks it is not ours to empty."""
 
 
 class AlreadyRunningError(RuntimeError):
     """A run of this name is under way."""
+
+
+class ForeignFolderError(RuntimeError):
+    """The folder that a run would empty is not a run's."""
 
 
 class NotRunningError(RuntimeError):
@@ -63,6 +69,7 @@ def own_folder(options: Options) -> Iterator[Path]:
 
     Raises:
         AlreadyRunningError: somebody else owns it.
+        ForeignFolderError: it holds something else than a run.
     """
     options.runs.mkdir(parents=True, exist_ok=True)
     with _lock_file(options.runs, options.name).open("a") as lock:
@@ -72,8 +79,11 @@ def own_folder(options: Options) -> Iterator[Path]:
                 "or choose another --name"
             )
         if options.folder.exists():
+            if not (options.folder / MARK).exists():
+                raise ForeignFolderError(f"{options.folder} is not a run's folder: choose another --name")
             shutil.rmtree(options.folder)
         options.folder.mkdir()
+        (options.folder / MARK).touch()
         yield options.folder
         (options.folder / STATE).unlink(missing_ok=True)
 

@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from local.options import Options
-from local.state import STATE, AlreadyRunningError, NotRunningError, RunState, find_run, own_folder
+from local.state import (
+    MARK,
+    STATE,
+    AlreadyRunningError,
+    ForeignFolderError,
+    NotRunningError,
+    RunState,
+    find_run,
+    own_folder,
+)
 
 
 @pytest.fixture
@@ -83,4 +92,15 @@ def test_a_run_starts_with_an_empty_folder_and_leaves_what_it_wrote(tmp_path: Pa
         (folder / "report").touch()
     assert (folder / "report").exists()
     with own_folder(options) as folder:
-        assert list(folder.iterdir()) == []
+        assert [path.name for path in folder.iterdir()] == [MARK]
+
+
+def test_a_folder_that_is_not_a_runs_is_never_emptied(tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    (tmp_path / "up" / "thesis.txt").touch()
+    with (
+        pytest.raises(ForeignFolderError, match="another --name"),
+        own_folder(Options(name="up", runs=tmp_path)),
+    ):
+        pass
+    assert (tmp_path / "up" / "thesis.txt").exists()
