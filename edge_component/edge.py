@@ -57,8 +57,7 @@ class Edge:
         self._failed = threading.Event()
         reports = CommitmentReports(open_journal(self._spool.journal), settings, self._receiver)
         self._reports = Loop("commitment", reports.run_once, REPORT_SECONDS, self._failed)
-        self._stop = threading.Event()
-        self._measuring = threading.Thread(target=self._measure, name="watermark", daemon=True)
+        self._measuring = Loop("watermark", self._measure, MEASURE_SECONDS, self._failed)
 
     def _adopt(self) -> None:
         journal = open_journal(self._spool.journal)
@@ -89,10 +88,9 @@ class Edge:
         if self._associations.open:
             logs.warning("associations aborted at the end of draining", associations=self._associations.open)
             self._receiver.abort()
-        self._stop.set()
-        self._reports.stop()
-        self._reports.join(self.settings.association_timeout)
-        self._measuring.join()
+        for loop in (self._measuring, self._reports):
+            loop.stop()
+            loop.join(self.settings.association_timeout)
         self._worker.stop(self.settings.drain_seconds)
         self._health.close()
         self._intake.close()
@@ -107,7 +105,7 @@ class Edge:
         if not self._intake.alive:
             reasons.append("the journal's writer is dead: nothing can be acknowledged")
         if self._failed.is_set():
-            reasons.append("storage commitment reports are not being sent")
+            reasons.append("a thread of the receiver is dead, see the log")
         if self._worker.pid is None:
             reasons.append("the worker is not running: nothing is uploaded")
         if self._watermark.level == "refuse":
@@ -159,15 +157,13 @@ class Edge:
         with self._numbers_lock:
             return self._numbers.backlog()
 
-    def _measure(self) -> None:
-        level = self._watermark.level
-        while not self._stop.wait(MEASURE_SECONDS):
-            measured = self._watermark.measure()
-            if measured != level:
-                log = logs.warning if measured != "normal" else logs.info
-                log("watermark", level=measured, before=level, disk_free_bytes=self._watermark.disk.free)
-                level = measured
-            self._receiver.refuse(CONGESTED if measured == "refuse" else None)
+    def _measure(self) -> bool:
+        before, measured = self._watermark.level, self._watermark.measure()
+        if measured != before:
+            say = logs.warning if measured != "normal" else logs.info
+            say("watermark", level=measured, before=before, disk_free_bytes=self._watermark.disk.free)
+        self._receiver.refuse(CONGESTED if measured == "refuse" else None)
+        return False
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -11,22 +11,22 @@ from typing import Any
 LOGGER = logging.getLogger("edge")
 
 
-def log(level: int, message: str, **facts: Any) -> None:
+def log(level: int, message: str, /, **facts: Any) -> None:
     """One line: a constant phrase with its facts."""
     LOGGER.log(level, message, extra={"facts": facts})
 
 
-def info(message: str, **facts: Any) -> None:
+def info(message: str, /, **facts: Any) -> None:
     """What happened as it should."""
     log(logging.INFO, message, **facts)
 
 
-def warning(message: str, **facts: Any) -> None:
+def warning(message: str, /, **facts: Any) -> None:
     """What a person may want to look at."""
     log(logging.WARNING, message, **facts)
 
 
-def error(message: str, **facts: Any) -> None:
+def error(message: str, /, **facts: Any) -> None:
     """What a person must look at."""
     log(logging.ERROR, message, **facts)
 
