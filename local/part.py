@@ -17,7 +17,7 @@ from local.guard import GUARD
 from local.wiring import REPOSITORY
 
 READY_SECONDS = 90.0
-KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "SSL_CERT_FILE", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS")
+KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "SSL_CERT_FILE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 """Of the caller's environment: no AWS profile, no proxy, no EDGE_ setting reaches a part by accident."""
 
 

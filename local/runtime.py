@@ -52,8 +52,12 @@ class Runtime:
     def __enter__(self) -> Self:
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
+            # Whoever could not talk to a part that has ended is not the cause.
+            ended = [part.failure() for part in self.parts.values() if part.ended is not None]
             self._exit.close()
+            if ended:
+                raise ended[0] from error
             raise
         return self
 
