@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
+from hashlib import sha256
 from pathlib import Path
 
 from cdk.packaging.slices import publish
@@ -18,22 +20,29 @@ PLATFORMS = {
 """uv's name of a platform -> pip's tags."""
 
 
-def wheels(lock: Lock, group: str) -> Path:
-    """A folder with a group's locked wheels for all platforms, and their requirements.txt.
+def wheels(
+    lock: Lock, group: str, platforms: Collection[str] = tuple(PLATFORMS), pythons: Collection[str] = PYTHONS
+) -> Path:
+    """A folder with a group's locked wheels for these platforms, and their requirements.txt.
 
     Raises:
         DependencyError: not cached, and uv is missing or the package index is out of reach.
     """
-    target = lock.cache / f"{group}-wheels-{lock.fingerprint()}"
-    return target if target.exists() else publish(target, lambda folder: _download(lock, group, folder))
+    words = "-".join([*platforms, *pythons])
+    target = lock.cache / f"{group}-wheels-{lock.fingerprint()}-{sha256(words.encode()).hexdigest()[:8]}"
+    if target.exists():
+        return target
+    return publish(target, lambda folder: _download(lock, group, folder, platforms, pythons))
 
 
-def _download(lock: Lock, group: str, folder: Path) -> None:
+def _download(
+    lock: Lock, group: str, folder: Path, platforms: Collection[str], pythons: Collection[str]
+) -> None:
     requirements = folder / "requirements.txt"
     requirements.write_text(lock.requirements(group), encoding="utf-8")
-    for platform, tags in PLATFORMS.items():
-        for python in PYTHONS:
-            _download_for(lock, requirements, platform, tags, python)
+    for platform in platforms:
+        for python in pythons:
+            _download_for(lock, requirements, platform, PLATFORMS[platform], python)
 
 
 def _download_for(lock: Lock, requirements: Path, platform: str, tags: tuple[str, ...], python: str) -> None:
