@@ -1,4 +1,4 @@
-"""Run benchmarks and keep their figures: ``python -m benchmarks [NAME …]``."""
+"""Run benchmarks and keep their figures: ``python -m benchmarks [--full] [NAME …]``."""
 
 from __future__ import annotations
 
@@ -8,29 +8,48 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from benchmarks import stages
+from benchmarks.receiving import compare
 
 RESULTS = Path(__file__).with_name("results")
-BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {"stages": stages.run}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """`run` measures and returns its figures; one that can do more takes `full`."""
+
+    run: Callable[..., dict[str, Any]]
+    has_full: bool = False
+
+
+BENCHMARKS = {
+    "stages": Benchmark(stages.run),
+    "receiving": Benchmark(compare.run, has_full=True),
+}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the named ones, or all."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
-    names = parser.parse_args(argv).names or list(BENCHMARKS)
+    parser.add_argument("--full", action="store_true", help="every cell of every table; takes an hour")
+    options = parser.parse_args(argv)
+    names = options.names or list(BENCHMARKS)
     if unknown := sorted(set(names) - set(BENCHMARKS)):
         parser.error(f"{', '.join(unknown)}: no such benchmark; there are {', '.join(BENCHMARKS)}")
     for name in names:
-        figures = BENCHMARKS[name]()
+        benchmark = BENCHMARKS[name]
+        full = options.full and benchmark.has_full
+        figures = benchmark.run(full=full) if benchmark.has_full else benchmark.run()
         RESULTS.mkdir(exist_ok=True)
         record = {
             "benchmark": name,
-            "command": f"python -m benchmarks {name}",
+            "command": f"python -m benchmarks {'--full ' * full}{name}",
             "machine": machine(),
             **figures,
         }

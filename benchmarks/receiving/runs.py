@@ -1,0 +1,123 @@
+"""One run: a receiver, senders, and what it took."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+from benchmarks.processes import usage_of
+from benchmarks.receiving.corpora import Template
+from benchmarks.receiving.receivers import Receiver, running
+from benchmarks.receiving.scu import Order
+
+MEBIBYTE = 2**20
+LARGEST_FAMILY = 2
+"""Sender processes: more than the machine has cores would only measure its scheduler."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took; `cpu_ms` a instance, memory in MiB, of all processes of the receiver."""
+
+    instances_per_second: float
+    cpu_ms: float
+    pss: float
+    rss: float
+
+
+def run_once(receiver: Receiver, template: Template, associations: int, instances: int, folder: Path) -> Run:
+    """Start the receiver, send, stop it, and leave nothing behind.
+
+    Raises:
+        RuntimeError: an instance was not answered 0x0000.
+    """
+    scratch = Path(mkdtemp(dir=folder))
+    try:
+        with running(receiver, scratch) as started:
+            _send(receiver, started.port, template, 1, 1, first=9_000_000)
+            with usage_of(started.root) as usage:
+                seconds = _send(receiver, started.port, template, associations, instances, first=0)
+        return Run(
+            instances / seconds,
+            1000 * usage.cpu_seconds / instances,
+            usage.pss / MEBIBYTE,
+            usage.rss / MEBIBYTE,
+        )
+    finally:
+        shutil.rmtree(scratch)
+        os.sync()  # what this run left to be written is not the next one's burden
+
+
+def _send(
+    receiver: Receiver, port: int, template: Template, associations: int, instances: int, first: int
+) -> float:
+    """Seconds from the first connection to the last answer."""
+    families = min(associations, LARGEST_FAMILY)
+    shares = [instances // associations + (n < instances % associations) for n in range(associations)]
+    orders = [
+        Order(
+            port,
+            str(template.path),
+            template.sop_class_uid,
+            template.transfer_syntax_uid,
+            shares[family::families],
+            first + family * 1_000_000,
+            receiver.raw,
+        )
+        for family in range(families)
+    ]
+    senders = [Sender(order) for order in orders]
+    began = time.perf_counter()
+    for sender in senders:
+        sender.go()
+    stored = sum(sender.stored() for sender in senders)
+    seconds = time.perf_counter() - began
+    if stored != instances:
+        raise RuntimeError(f"{receiver.name} answered 0x0000 {stored} times, {instances} were expected")
+    return seconds
+
+
+class Sender:
+    """A sender's process, ready to go."""
+
+    def __init__(self, order: Order) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.receiving.scu"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._say(order.text())
+        if self._hear() != "ready\n":
+            raise RuntimeError("the sender did not start")
+
+    def go(self) -> None:
+        """Send."""
+        self._say("go")
+
+    def stored(self) -> int:
+        """How many instances were answered 0x0000, once all are answered."""
+        answers = json.loads(self._hear() or "{}")
+        self._process.communicate()
+        return int(answers.get("0", 0))
+
+    def _say(self, text: str) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - a pipe by construction
+        self._process.stdin.write(text + "\n")
+        self._process.stdin.flush()
+
+    def _hear(self) -> str:
+        assert self._process.stdout is not None  # noqa: S101 - a pipe by construction
+        return self._process.stdout.readline()
+
+
+def as_figures(run: Run) -> dict[str, float]:
+    """Rounded, for the record."""
+    return {name: round(value, 2) for name, value in asdict(run).items()}
