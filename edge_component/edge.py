@@ -161,7 +161,7 @@ class Edge:
         before, measured = self._watermark.level, self._watermark.measure()
         if measured != before:
             say = logs.warning if measured != "normal" else logs.info
-            say("watermark", level=measured, before=before, disk_free_bytes=self._watermark.disk.free)
+            say("watermark", watermark=measured, before=before, disk_free_bytes=self._watermark.disk.free)
         self._receiver.refuse(CONGESTED if measured == "refuse" else None)
         return False
 

@@ -104,8 +104,14 @@ def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:
         sop_class_uid=_uid(ds, SOP_CLASS, findings),
         modality=str(modality)[:16] if modality else None,
         uid_findings=tuple(findings),
-        attributes=json.dumps(attributes, ensure_ascii=False, separators=(",", ":"), sort_keys=True),
+        attributes=_text(attributes),
     )
+
+
+def _text(attributes: dict[str, dict[str, Any]]) -> str:
+    """JSON that UTF-8 can encode, whatever a decoder made of the bytes."""
+    text = json.dumps(attributes, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _inflated(stream: BinaryIO) -> BinaryIO:
@@ -124,7 +130,7 @@ def _uid(ds: Dataset, tag: BaseTag, findings: list[str]) -> str:
     name = keyword_for_tag(tag)
     if tag not in ds:
         raise HeaderError(f"{name} is missing")
-    raw = ds.get_item(tag)
+    raw = ds.get_item(tag, keep_deferred=True)
     value = raw.value if raw is not None else None
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
     if not text.strip("\0 "):
@@ -147,7 +153,7 @@ def _attributes(ds: Dataset, present: set[BaseTag]) -> dict[str, dict[str, Any]]
 
 def _json(ds: Dataset, tag: BaseTag) -> dict[str, Any]:
     """One element in the DICOM JSON model; a value that its VR does not allow is kept as text."""
-    raw = ds.get_item(tag)
+    raw = ds.get_item(tag, keep_deferred=True)
     try:
         element = ds[tag]
         if element.VR in BYTES_VRS:

@@ -53,12 +53,14 @@ class InstanceRow:
 class _Request:
     change: Change
     done: threading.Event = field(default_factory=threading.Event)
-    error: sqlite3.Error | None = None
+    error: Exception | None = None
 
 
 INSERT_INSTANCE = f"""INSERT INTO instance ({", ".join(InstanceRow.__dataclass_fields__)})
     VALUES ({", ".join("?" * len(InstanceRow.__dataclass_fields__))})"""  # noqa: S608 - our own field names
 BATCH = 256
+REFUSED = (sqlite3.Error, ValueError, OverflowError)
+"""A full or broken disk, or a value that SQLite cannot hold."""
 
 
 def insert_instance(
@@ -185,7 +187,7 @@ class Intake:
             with transaction(self._connection) as journal:
                 for request in batch:
                     request.change(journal)
-        except sqlite3.Error as error:
+        except REFUSED as error:
             if len(batch) > 1:  # one bad row must not refuse its neighbours
                 for request in batch:
                     self._write([request])

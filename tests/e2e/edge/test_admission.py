@@ -17,6 +17,8 @@ from tests.support.edge_wire import (
     EXPLICIT,
     Wire,
     associate_rq,
+    fragment,
+    item,
     wire,
 )
 
@@ -92,6 +94,13 @@ def test_a_hundred_associations_at_once(tmp_path: Path, cloud: EdgeCloud) -> Non
                 peer.socket.close()
         wait_until(lambda: edge.status()["open_associations"] == 0, "all are gone")
         assert echo(edge.dicom_port)
+
+
+def test_the_largest_pdu_is_negotiated(tmp_path: Path, cloud: EdgeCloud) -> None:
+    with EdgeProcess(tmp_path, cloud.environment, max_pdu_bytes=8192) as edge, wire(edge.dicom_port) as peer:
+        assert item(0x51, (8192).to_bytes(4, "big")) in peer.associate()
+        peer.send(fragment(1, bytes(9000), command=False, last=False))
+        assert peer.ended()
 
 
 def test_health_numbers_and_ports_stay_on_loopback(tmp_path: Path, cloud: EdgeCloud) -> None:

@@ -41,8 +41,10 @@ class Modality:
         self.ae.add_requested_context(PUSH_MODEL)
         self.ae.add_supported_context(PUSH_MODEL, scu_role=True, scp_role=True)
         self.answer = 0x0000
+        self.heard: list[str] = []
 
     def on_report(self, event: Any) -> tuple[int, None]:
+        self.heard.append(event.assoc.requestor.ae_title)
         self.reports.put((event.event_type, event.event_information))
         return self.answer, None
 
@@ -78,12 +80,12 @@ def edge_for(folder: Path, cloud: EdgeCloud, port: int, **settings: Any) -> Edge
 
 def test_instances_in_s3_are_committed_on_a_new_association(tmp_path: Path, cloud: EdgeCloud) -> None:
     modality, datasets = Modality(), [instance(), instance()]
-    with modality.listening() as port, edge_for(tmp_path, cloud, port) as edge:
+    with modality.listening() as port, edge_for(tmp_path, cloud, port, ae_title="EDGE9") as edge:
         assert send(edge.dicom_port, datasets) == [0, 0]
         wanted = request_for(*datasets)
         assert modality.ask(edge.dicom_port, wanted) == 0
         event_type, report = modality.reports.get(timeout=30)
-    assert event_type == 1
+    assert (event_type, modality.heard) == (1, ["EDGE9"])
     assert report.TransactionUID == wanted.TransactionUID
     assert {item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence} == {
         ds.SOPInstanceUID for ds in datasets

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from pynetdicom.ae import ApplicationEntity
 
-from edge_component.tls import expires_at
+from edge_component.tls import expires_at, server_context
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_certificates import Certificates, make_certificates
 from tests.support.edge_dicom import echo
 from tests.support.edge_process import EdgeProcess
+from tests.support.edge_stand_ins import settings
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,24 @@ def test_a_client_certificate_is_asked_for_where_a_ca_is_configured(
     ) as edge:
         assert tls_echo(tls_port(edge), client(certificates, with_certificate=True))
         assert refused(tls_port(edge), client(certificates, with_certificate=False))
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_strict_checking_of_certificates_is_a_setting(
+    tmp_path: Path, certificates: Certificates, strict: bool
+) -> None:
+    given = settings(
+        tmp_path,
+        tls_port=2762,
+        tls_certificate=certificates.certificate,
+        tls_key=certificates.key,
+        tls_client_ca=certificates.ca,
+        tls_strict=strict,
+    )
+    context = server_context(given)
+    assert context is not None
+    assert bool(context.verify_flags & ssl.VERIFY_X509_STRICT) == strict
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 def test_the_end_of_a_certificate_is_read(certificates: Certificates) -> None:

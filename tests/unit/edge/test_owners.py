@@ -57,13 +57,15 @@ def test_a_changed_duplicate_is_kept_beside_the_original_and_comes_after_it(benc
     assert bodies[0] != bodies[1]
 
 
-def test_an_unchanged_duplicate_is_counted_for_an_hour_then_taken_anew(bench: Bench) -> None:
+@pytest.mark.parametrize("seconds", [3600, 50_000])
+def test_an_unchanged_duplicate_is_counted_for_an_hour_then_taken_anew(tmp_path: Path, seconds: int) -> None:
+    bench = Bench(tmp_path, duplicate_seconds=seconds)
     send(bench, "1")
     bench.settle()
     send(bench, "1")
     bench.settle()
     assert (announced(bench), bench.counters()["instances_duplicate"]) == ([["1"]], 1)
-    bench.clock.now += 3700
+    bench.clock.now += seconds
     send(bench, "1")
     bench.settle()
     assert announced(bench) == [["1"], ["1"]]
@@ -87,19 +89,21 @@ def test_nine_gigabytes_roll_over_into_a_new_transfer(tmp_path: Path) -> None:
     assert bench.manifests()[0].transfer.seal_reason == "bytes"
 
 
-def test_an_open_association_keeps_a_series_open_until_it_is_inactive(bench: Bench) -> None:
+def test_an_open_association_keeps_a_series_open_until_it_is_inactive(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, series_inactive_seconds=70)
     send(bench, "1", close=False)
     bench.clock.now += 60
     bench.step()
     assert announced(bench) == []
-    bench.clock.now += 61
+    bench.clock.now += 10
     bench.settle()
     assert bench.manifests()[0].transfer.seal_reason == "inactive"
 
 
-def test_an_endless_acquisition_is_cut_at_the_hard_cap(bench: Bench) -> None:
+def test_an_endless_acquisition_is_cut_at_the_hard_cap(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, series_hard_cap_seconds=600)
     sender = bench.associate()
-    for number in range(40):
+    for number in range(15):
         bench.receive(sender, STUDY, SERIES, str(number + 1))
         bench.clock.now += 60
         bench.step()
@@ -367,13 +371,15 @@ def test_events_go_in_batches_of_ten_and_a_refused_entry_alone_goes_again(bench:
     assert len({detail["series_instance_uid"] for detail in bench.bus.details()}) == 13
 
 
-def test_a_heartbeat_says_what_happened_so_far(bench: Bench) -> None:
+def test_a_heartbeat_says_what_happened_so_far(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, heartbeat_seconds=60)
     send(bench, "1", "2")
     bench.settle()
     heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock)
     heartbeat.run_once()
+    bench.clock.now += 59
     heartbeat.run_once()
-    bench.clock.now += 300
+    bench.clock.now += 1
     heartbeat.run_once()
     first, second = bench.bus.details("Edge Heartbeat")
     assert (first["instances_received"], first["instances_announced"], first["series_announced"]) == (2, 2, 1)

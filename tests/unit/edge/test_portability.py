@@ -1,0 +1,72 @@
+"""POSIX first; what replaces it elsewhere. Tried here, not on Windows or macOS."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import edge_component.locks
+from edge_component.files import OsFiles, sync_data
+from edge_component.locks import LockedError, ProcessLock
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
+    """The module of locks as it is where there is no fcntl."""
+    calls: list[tuple[int, int]] = []
+    msvcrt = ModuleType("msvcrt")
+    vars(msvcrt).update(LK_NBLCK=2, locking=lambda fd, mode, _count: calls.append((fd, mode)))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "fcntl", None)
+        patch.setitem(sys.modules, "msvcrt", msvcrt)
+        importlib.reload(edge_component.locks)
+        yield calls
+    importlib.reload(edge_component.locks)
+
+
+def test_one_lock_a_spool(tmp_path: Path) -> None:
+    first, second = ProcessLock(tmp_path / "lock"), ProcessLock(tmp_path / "lock")
+    first.acquire()
+    with pytest.raises(LockedError):
+        second.acquire()
+    first.release()
+    second.acquire()
+    second.release()
+
+
+def test_without_fcntl_the_lock_is_msvcrts(tmp_path: Path, windows: list[tuple[int, int]]) -> None:
+    lock = edge_component.locks.ProcessLock(tmp_path / "lock")
+    lock.acquire()
+    lock.release()
+    assert [mode for _, mode in windows] == [2]
+
+
+def test_without_fdatasync_it_is_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.delattr(os, "fdatasync", raising=False)
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with (tmp_path / "x").open("wb") as file:
+        sync_data(file.fileno())
+        assert synced == [file.fileno()]
+
+
+def test_where_folders_cannot_be_opened_they_are_not_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "O_DIRECTORY", raising=False)
+    OsFiles().sync_folder(tmp_path / "there is none")
+
+
+def test_files_are_for_the_edges_user_alone_and_never_overwritten(tmp_path: Path) -> None:
+    file = OsFiles().create(tmp_path / "x")
+    file.write(b"1")
+    file.close()
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        OsFiles().create(tmp_path / "x")
