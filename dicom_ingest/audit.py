@@ -7,36 +7,42 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from dicom_ingest.contracts.identifiers import UUID4
-from dicom_ingest.contracts.keys import MANIFESTS, ManifestKey, parse_manifest_key
+from dicom_ingest.contracts.keys import MANIFESTS, ManifestKey, SeriesPrefix, parse_manifest_key
 from dicom_ingest.contracts.steps import AuditFinding, AuditUploadsReply
 from dicom_ingest.db import ledger
 from dicom_ingest.db.connection import Database
+from dicom_ingest.db.ledger import Accounted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+SERIES_FOLDERS = 4  # {edge}/{transfer}/{study}/{series}/
 OBJECT_AGE = timedelta(days=1)
 """Objects younger than this may still belong to a series that is being received."""
 
 
-def compare(database: Database, s3: S3Client, bucket: str, stack: str, days: int) -> AuditUploadsReply:
-    """All differences of the last days' manifests, and of all transfers that have no manifest at all."""
+def compare(
+    database: Database, s3: S3Client, bucket: str, stack: str, days: int, now: datetime | None = None
+) -> AuditUploadsReply:
+    """All differences of the last days, and of all transfers that the index has never heard of."""
+    now = now or datetime.now(timezone.utc)
     findings: list[AuditFinding] = []
     manifests = 0
     for edge in [name for name in _folders(s3, bucket, MANIFESTS) if name.startswith(f"{stack}-")]:
-        recent = list(_manifests(s3, bucket, edge, days))
+        recent = list(_manifests(s3, bucket, edge, days, now))
         manifests += len(recent)
         with database.transaction() as connection:
             unseen = ledger.unseen(connection, recent)
         findings += [_without_row(key) for key in unseen]
-        findings += _objects_without_manifest(database, s3, bucket, edge)
+        announced = {(key.transfer_id, key.series_instance_uid) for key in recent}
+        young = now - OBJECT_AGE
+        findings += _uploads(database, s3, bucket, edge, days, announced, young)
     return AuditUploadsReply(manifests=manifests, findings=findings)
 
 
-def _manifests(s3: S3Client, bucket: str, edge: str, days: int) -> Iterator[ManifestKey]:
-    today = datetime.now(timezone.utc).date()
+def _manifests(s3: S3Client, bucket: str, edge: str, days: int, now: datetime) -> Iterator[ManifestKey]:
     for back in range(days + 1):
-        prefix = f"{MANIFESTS}{edge}/{(today - timedelta(days=back)).isoformat()}/"
+        prefix = f"{MANIFESTS}{edge}/{(now.date() - timedelta(days=back)).isoformat()}/"
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
                 yield parse_manifest_key(entry["Key"])
@@ -52,23 +58,68 @@ def _without_row(key: ManifestKey) -> AuditFinding:
     )
 
 
-def _objects_without_manifest(
-    database: Database, s3: S3Client, bucket: str, edge: str
+def _uploads(
+    database: Database,
+    s3: S3Client,
+    bucket: str,
+    edge: str,
+    days: int,
+    announced: set[tuple[str, str]],
+    young: datetime,
 ) -> Iterator[AuditFinding]:
+    """Series below an edge's transfers that the index does not know, or counts otherwise.
+
+    Transfers that the index has known for longer were looked at while they were young.
+    """
     transfers = [name for name in _folders(s3, bucket, f"{edge}/") if UUID4.fullmatch(name)]
     with database.transaction() as connection:
         unknown = ledger.unknown_transfers(connection, transfers)
-    for transfer in sorted(unknown):
-        listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{edge}/{transfer}/", MaxKeys=1)
-        first = next(iter(listed.get("Contents", [])), None)
-        if first is not None and first["LastModified"] < datetime.now(timezone.utc) - OBJECT_AGE:
-            yield AuditFinding(
-                kind="objects_without_manifest",
-                edge=edge,
-                subject=f"{edge}/{transfer}/",
-                detail=f"objects since {first['LastModified'].isoformat()}, but no series of it was indexed",
-                command=f"reprocess --prefix {edge}/{transfer}/",
-            )
+        looked_at = sorted(unknown | (ledger.seen_lately(connection, edge, days) & set(transfers)))
+        known = ledger.accounted(connection, looked_at)
+    for transfer in looked_at:
+        rows = {row.series_instance_uid: row for row in known.get(transfer, [])}
+        stored = _stored(s3, bucket, f"{edge}/{transfer}/")
+        for prefix, objects in sorted(stored.items()):
+            row = rows.pop(prefix.split("/")[3], None)
+            if row is not None:
+                yield from _count(edge, prefix, row, len(objects))
+            elif (transfer, prefix.split("/")[3]) not in announced and min(objects) < young:
+                yield _without_manifest(edge, prefix, objects)
+        for row in rows.values():
+            gone = SeriesPrefix(edge, transfer, row.study_instance_uid, row.series_instance_uid)
+            yield from _count(edge, str(gone), row, 0)
+
+
+def _stored(s3: S3Client, bucket: str, prefix: str) -> dict[str, list[datetime]]:
+    """When each object was written, by series prefix."""
+    found: dict[str, list[datetime]] = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            folder = entry["Key"].rpartition("/")[0] + "/"
+            if folder.count("/") == SERIES_FOLDERS:
+                found.setdefault(folder, []).append(entry["LastModified"])
+    return found
+
+
+def _count(edge: str, prefix: str, row: Accounted, objects: int) -> Iterator[AuditFinding]:
+    if row.over and objects != row.announced:
+        yield AuditFinding(
+            kind="counts_disagree",
+            edge=edge,
+            subject=prefix,
+            detail=f"{row.announced} instances were announced, {objects} objects are in S3",
+            command=f"reprocess --manifest {row.manifest_key} --replay-name reindex-audit",
+        )
+
+
+def _without_manifest(edge: str, prefix: str, objects: list[datetime]) -> AuditFinding:
+    return AuditFinding(
+        kind="objects_without_manifest",
+        edge=edge,
+        subject=prefix,
+        detail=f"{len(objects)} objects since {min(objects).isoformat()}, never announced",
+        command=f"reprocess --prefix {prefix}",
+    )
 
 
 def _folders(s3: S3Client, bucket: str, prefix: str) -> list[str]:

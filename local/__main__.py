@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.config import ConfigError
 from dicom_ingest.errors import DatabaseAwayError
-from local.cli import demo, ledger, replay, send, show, sql, status, up
+from local.cli import demo, ledger, replay, reprocess, send, show, sql, status, up
 from local.dicom_folder import EmptyFolderError
 from local.edge_status import EdgeSilentError
 from local.options import OptionsError
@@ -27,6 +27,7 @@ COMMANDS = {
     "status": status,
     "show": show,
     "replay": replay,
+    "reprocess": reprocess,
     "sql": sql,
     "ledger": ledger,
 }

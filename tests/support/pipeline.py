@@ -32,6 +32,7 @@ class Pipeline:
         self.clients = runtime.clients
         self.state = runtime.state
         self.database = Database(runtime.state.database_url)
+        self._described: dict[str, dict[str, Any]] = {}
         self._healthimaging = Clients(runtime.state.aws_url, runtime.state.healthimaging_url)
 
     def close(self) -> None:
@@ -74,17 +75,18 @@ class Pipeline:
 
     def executions(self, announced: Announced) -> list[dict[str, Any]]:
         """The executions of this series transfer, oldest first."""
-        found = []
         for page in self.clients.stepfunctions.get_paginator("list_executions").paginate(
             stateMachineArn=self.state.state_machine_arn
         ):
             for execution in page["executions"]:
-                described = self.clients.stepfunctions.describe_execution(
-                    executionArn=execution["executionArn"]
-                )
-                if announced.transfer_id in described["input"]:
-                    found.append(dict(described))
+                self._describe(execution["executionArn"], execution["status"])
+        found = [e for e in self._described.values() if announced.transfer_id in e["input"]]
         return sorted(found, key=lambda execution: execution["startDate"])
+
+    def _describe(self, arn: str, status: str) -> None:
+        """What is known of an execution; asked for again only when its status has changed."""
+        if arn not in self._described or self._described[arn]["status"] != status:
+            self._described[arn] = dict(self.clients.stepfunctions.describe_execution(executionArn=arn))
 
     def finished(self, announced: Announced, count: int = 1) -> list[dict[str, Any]]:
         """Its executions, once this many have ended."""
@@ -139,6 +141,53 @@ class Pipeline:
             )
         self.runtime.invoke("release_import_slot", {"execution_arn": "operator", "state": {}})
 
+    def reclaim_until_over(self, *series: Announced) -> None:
+        """Let the clock run on for what is not over, and reclaim, until all of it is."""
+        ids = [announced.transfer_id for announced in series]
+
+        def over() -> bool:
+            self._age(ids)
+            self.runtime.invoke("reclaim_import_slots", {"Records": [{"body": "a status change"}]})
+            return not self.rows(
+                "SELECT pk FROM series_transfer WHERE transfer_id = ANY(CAST(:ids AS uuid[])) "
+                "AND state <> 'OVER'",
+                ids=ids,
+            )
+
+        self.eventually(over, "reclaim settles all of it")
+
+    def _age(self, transfer_ids: list[str]) -> None:
+        """As if ten minutes had gone by for these transfers."""
+        for table, columns in (
+            ("series_transfer", ("claimed_at", "indexed_at")),
+            ("ahlijob", ("granted_at", "starting_at", "running_at", "orphaned_at")),
+        ):
+            changes = ", ".join(f"{column} = {column} - interval '10 minutes'" for column in columns)
+            self.rows(
+                f"UPDATE {table} SET {changes} WHERE transfer_id = ANY(CAST(:ids AS uuid[])) "
+                "AND state NOT IN ('OVER', 'DONE', 'CANCELLED')",
+                ids=transfer_ids,
+            )
+
+    def held(self) -> int:
+        """How many slots are held."""
+        return len(self.rows("SELECT pk FROM ahlijob WHERE state IN ('GRANTED', 'STARTING', 'RUNNING')"))
+
+    def stop(self, announced: Announced) -> None:
+        """Stop its running execution, as an operator does in the console."""
+        for execution in self.executions(announced):
+            if execution["status"] == "RUNNING":
+                self.clients.stepfunctions.stop_execution(executionArn=execution["executionArn"])
+
+    def stuck_jobs(self) -> list[str]:
+        """Imports that a fault holds."""
+        jobs: list[str] = self._control("GET", "stuck", {})["jobs"]
+        return jobs
+
+    def let_go(self, job_id: str) -> None:
+        """Let a stuck import go on."""
+        self._control("POST", f"release/{job_id}", {})
+
     def fault(self, **fault: Any) -> None:
         """Arm a fault of the HealthImaging emulator."""
         self._control("POST", "faults", fault)
@@ -147,11 +196,13 @@ class Pipeline:
         """Disarm all of them."""
         self._control("DELETE", "faults", {})
 
-    def _control(self, method: str, route: str, body: dict[str, Any]) -> None:
+    def _control(self, method: str, route: str, body: dict[str, Any]) -> dict[str, Any]:
         request = Request(
             f"{self.state.healthimaging_url}/_control/{route}", method=method, data=json.dumps(body).encode()
         )
-        build_opener(ProxyHandler({})).open(request, timeout=30).close()
+        with build_opener(ProxyHandler({})).open(request, timeout=30) as answer:
+            content: dict[str, Any] = json.load(answer)
+        return content
 
     def healthimaging(self) -> HealthImagingClient:
         """A client of the emulator, as a viewer would have."""

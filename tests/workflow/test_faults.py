@@ -1,0 +1,199 @@
+"""The fault matrix: whatever goes wrong, slots are right, the row tells the truth, the queue moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.support.faulty_functions import FaultyFunctions
+from tests.support.pipeline import Pipeline
+from tests.support.series import Announced
+
+FUNCTIONS = (
+    "index_series",
+    "acquire_import_slot",
+    "start_import",
+    "check_import",
+    "record_image_sets",
+    "release_import_slot",
+)
+
+
+@pytest.fixture
+def faulty(pipeline: Pipeline, tmp_path: Path) -> Iterator[FaultyFunctions]:
+    functions = FaultyFunctions(pipeline, tmp_path)
+    functions.deploy()
+    yield functions
+    functions.undeploy()
+
+
+def ended(pipeline: Pipeline, series: Announced) -> tuple[str, str | None, list[str]]:
+    """How its execution ended, what its row says, and the states of its tickets."""
+    (execution,) = pipeline.finished(series)
+    found = pipeline.rows(
+        "SELECT outcome FROM series_transfer WHERE transfer_id = :id", id=series.transfer_id
+    )
+    outcome = found[0]["outcome"] if found else None
+    return execution["status"], outcome, [ticket["state"] for ticket in pipeline.tickets(series)]
+
+
+def versions(pipeline: Pipeline, series: Announced) -> list[int]:
+    rows = pipeline.rows(
+        "SELECT DISTINCT version FROM ahliimageset WHERE series_instance_uid = :uid",
+        uid=series.series_instance_uid,
+    )
+    return [row["version"] for row in rows]
+
+
+def the_queue_moves(pipeline: Pipeline) -> None:
+    """The slot count is right, and whoever comes next is ingested."""
+    assert pipeline.held() == 0
+    nxt = Announced()
+    pipeline.ingest(nxt)
+    assert ended(pipeline, nxt) == ("SUCCEEDED", "COMPLETED", ["DONE"])
+
+
+def test_a_function_that_dies_hangs_or_loses_its_answer_is_tried_again(
+    pipeline: Pipeline, faulty: FaultyFunctions
+) -> None:
+    matrix = {(name, fault): Announced() for name in FUNCTIONS for fault in ("dies", "hangs", "loses")}
+    for (name, fault), series in matrix.items():
+        faulty.arm(name, series, fault)
+        pipeline.ingest(series)
+    found = {cell: ended(pipeline, series) for cell, series in matrix.items()}
+    assert found == dict.fromkeys(matrix, ("SUCCEEDED", "COMPLETED", ["DONE"]))
+    imported = {tuple(versions(pipeline, series)) for series in matrix.values()}
+    assert imported == {(1,)}, "nothing was imported twice"
+    assert faulty.armed() == []
+    assert pipeline.held() == 0
+
+
+def test_a_function_with_a_mistake_fails_its_series_alone_and_leaks_nothing(
+    pipeline: Pipeline, faulty: FaultyFunctions
+) -> None:
+    broken = {name: Announced() for name in (*FUNCTIONS, "record_failure")}
+    for name, series in broken.items():
+        faulty.arm(name, series, "fails")
+        pipeline.ingest(series) if name != "record_failure" else None
+    # RecordFailure is reached by a failure only.
+    faulty.arm("check_import", broken["record_failure"], "fails")
+    pipeline.ingest(broken["record_failure"])
+    found = {name: ended(pipeline, series) for name, series in broken.items()}
+    assert {name: status for name, (status, _, _) in found.items()} == dict.fromkeys(broken, "FAILED")
+    assert found["index_series"] == ("FAILED", None, [])
+    assert found["acquire_import_slot"] == ("FAILED", "FAILED", [])
+    assert found["start_import"] == ("FAILED", "FAILED", ["CANCELLED"])
+    assert found["check_import"] == ("FAILED", "FAILED", ["RUNNING"]), "its import may go on"
+    assert faulty.armed() == []
+    pipeline.reclaim_until_over(*broken.values())
+    for name in ("check_import", "record_image_sets", "release_import_slot", "record_failure"):
+        assert ended(pipeline, broken[name])[1:] == ("COMPLETED", ["DONE"]), "what the import itself says"
+    the_queue_moves(pipeline)
+
+
+def test_an_execution_stopped_in_any_state_leaves_nothing_held(
+    pipeline: Pipeline, faulty: FaultyFunctions
+) -> None:
+    stopped = {name: Announced() for name in FUNCTIONS}
+    for name, series in stopped.items():
+        faulty.arm(name, series, "waits")
+        pipeline.ingest(series)
+    for name, series in stopped.items():
+        pipeline.eventually(partial(faulty.is_waiting, name, series), f"{name} is at work")
+        pipeline.stop(series)
+    for series in stopped.values():
+        assert pipeline.finished(series)[0]["status"] == "ABORTED"
+    pipeline.reclaim_until_over(*stopped.values())
+    outcomes = {name: ended(pipeline, series)[1] for name, series in stopped.items()}
+    assert outcomes == {
+        "index_series": "FAILED",
+        "acquire_import_slot": "FAILED",
+        "start_import": "COMPLETED",
+        "check_import": "COMPLETED",
+        "record_image_sets": "COMPLETED",
+        "release_import_slot": "COMPLETED",
+    }
+    the_queue_moves(pipeline)
+    for name in ("index_series", "acquire_import_slot"):
+        pipeline.announce(stopped[name])
+    for name in ("index_series", "acquire_import_slot"):
+        pipeline.finished(stopped[name], 2)
+        assert pipeline.transfer(stopped[name])["outcome"] == "COMPLETED", "its event, sent again, mends it"
+
+
+def test_an_execution_stopped_while_it_waits_leaves_nothing_held(pipeline: Pipeline) -> None:
+    pipeline.slots(0)
+    queued, paced, importing = Announced(), Announced(), Announced()
+    pipeline.ingest(queued)
+    pipeline.eventually(lambda: pipeline.tickets(queued), "its ticket")
+    pipeline.stop(queued)
+    pipeline.fault(kind="job", effect="stuck")
+    pipeline.slots(50)
+    pipeline.ingest(importing)
+    pipeline.eventually(pipeline.stuck_jobs, "its import hangs")
+    pipeline.stop(importing)
+    pipeline.slots(50, rate=0.01, burst=1)
+    for series in (Announced(), paced):  # the first takes the burst, the second waits for its start
+        pipeline.ingest(series)
+        pipeline.eventually(partial(pipeline.tickets, series), "its ticket")
+    pipeline.eventually(lambda: pipeline.tickets(paced)[0]["delivered_at"], "it is granted")
+    pipeline.stop(paced)
+    pipeline.rows("UPDATE semaphore SET next_start = 'epoch'")
+    pipeline.slots(50)
+    pipeline.reclaim_until_over(queued, paced)
+    assert pipeline.transfer(importing)["state"] != "OVER", "its import goes on, so its slot is held"
+    (job,) = pipeline.stuck_jobs()
+    pipeline.let_go(job)
+    pipeline.reclaim_until_over(importing)
+    assert pipeline.transfer(importing)["outcome"] == "COMPLETED"
+    assert {pipeline.transfer(series)["outcome"] for series in (queued, paced)} == {"FAILED"}
+
+
+def test_healthimaging_refuses_for_a_while(pipeline: Pipeline) -> None:
+    for error, times in (
+        ("ServiceQuotaExceededException", 1),
+        ("ConflictException", 1),
+        ("ThrottlingException", 3),
+        ("InternalServerException", 3),
+    ):
+        pipeline.fault(kind="fail_call", operation="StartDICOMImportJob", error=error, times=times)
+        pipeline.fault(kind="fail_call", operation="GetDICOMImportJob", error=error, times=times)
+    pipeline.fault(kind="fail_call", operation="GetDICOMImportJob", error="AccessDeniedException", times=1)
+    several = [Announced() for _ in range(4)]
+    for series in several:
+        pipeline.ingest(series)
+    assert [ended(pipeline, series) for series in several] == [("SUCCEEDED", "COMPLETED", ["DONE"])] * 4
+    assert pipeline.rows("SELECT gate FROM semaphore") == [{"gate": "OPEN"}], "nobody's data store is broken"
+
+
+def test_imports_that_hang_vanish_or_write_late(pipeline: Pipeline) -> None:
+    hanging, late = Announced(), Announced()
+    pipeline.fault(kind="job", effect="stuck")
+    pipeline.ingest(hanging)
+    (job,) = pipeline.eventually(pipeline.stuck_jobs, "its import hangs")
+    pipeline.fault(kind="job", effect="late_manifest", seconds=3)
+    pipeline.ingest(late)
+    assert ended(pipeline, late) == ("SUCCEEDED", "COMPLETED", ["DONE"]), "others go on"
+    pipeline.fault(kind="fail_call", operation="GetDICOMImportJob", error="ResourceNotFoundException")
+    execution, outcome, tickets = ended(pipeline, hanging)
+    assert (execution, outcome, tickets) == ("FAILED", "UNKNOWN", ["DONE"])
+    pipeline.let_go(job)
+    the_queue_moves(pipeline)
+
+
+def test_the_database_restarts_and_crashes_in_the_middle(pipeline: Pipeline) -> None:
+    several = [Announced() for _ in range(6)]
+    for series in several[:3]:
+        pipeline.ingest(series)
+    assert pipeline.runtime.postgres is not None
+    pipeline.runtime.postgres.restart()
+    for series in several[3:]:
+        pipeline.ingest(series)
+    pipeline.eventually(partial(pipeline.tickets, several[3]), "work goes on")
+    pipeline.runtime.postgres.crash()
+    pipeline.runtime.postgres.start()
+    assert [ended(pipeline, series) for series in several] == [("SUCCEEDED", "COMPLETED", ["DONE"])] * 6
+    the_queue_moves(pipeline)
