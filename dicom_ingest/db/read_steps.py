@@ -16,7 +16,7 @@ SEAL_WORDS = {
     "hard_cap": "open for as long as a series may be",
     "drain": "an operator drained the edge",
 }
-PRIORITY_WORDS = {0: "live", 1: "bulk"}
+PRIORITY_WORDS = {-1: "raised", 0: "live", 1: "bulk"}
 
 
 @dataclass(frozen=True)
@@ -91,4 +91,4 @@ def _released(transfer: Row, tickets: list[Row]) -> Iterator[Step]:
         yield Step("slot released", tickets[-1]["over_at"], f"ticket {tickets[-1]['ticket_id']}")
     over = transfer["over_at"] if transfer["state"] == "OVER" else None
     said = f": {transfer['outcome_detail']}" if transfer["outcome_detail"] else ""
-    yield Step("over", over, f"{transfer['outcome']}{said}" if over else "")
+    yield Step("over", over, f"{transfer['outcome'] or 'without an outcome'}{said}" if over else "")

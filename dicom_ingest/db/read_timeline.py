@@ -14,8 +14,8 @@ SELECT t.pk, CAST(t.transfer_id AS text) AS transfer_id, t.series_instance_uid, 
     t.manifest_sha256, t.instance_count, t.total_bytes, t.calling_ae, t.called_ae, t.aborted, t.seal_reason,
     t.first_received_at, t.last_received_at, t.sealed_at, t.announced_at, t.owner_execution, t.fence,
     t.claimed_at, t.indexed_at, t.objects_found, t.state, t.datastore_id, t.outcome, t.outcome_detail,
-    t.scanned, t.imported, t.failed, t.warned, t.over_at, t.findings, pa.patient_id, st.accession_number, st.study_date,
-    st.study_description, s.series_number, s.series_description
+    t.scanned, t.imported, t.failed, t.warned, t.over_at, t.findings, pa.patient_id, st.accession_number,
+    st.study_date, st.study_description, s.series_number, s.series_description
 FROM series_transfer t
 LEFT JOIN series s ON s.pk = t.series_pk
 LEFT JOIN study st ON st.pk = s.study_pk

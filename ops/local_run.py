@@ -1,0 +1,111 @@
+"""A local run as a target. Its ``state.json`` is read as data: nothing of the runtime is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+import boto3
+from botocore.config import Config
+
+from dicom_ingest.db.connection import connect
+from dicom_ingest.db.read_index import Row
+from ops.errors import OperatorError
+from ops.target import Target
+
+RUNS = Path(__file__).resolve().parents[1] / ".local"
+# As the operator's role on AWS: nothing can be changed, and `ahlijob` has no task tokens.
+READ_ONLY = ("SET default_transaction_read_only = on", "SET search_path = operator_views, public")
+
+
+def find_run(runs: Path, name: str | None = None) -> dict[str, Any]:
+    """The state of the run of this name, or of the only one under way.
+
+    Raises:
+        OperatorError: there is none, or more than one and no name.
+    """
+    found = [state for state in _under_way(runs) if name in (None, state["name"])]
+    if not found:
+        wanted = f"a run named {name!r}" if name else "a local run"
+        raise OperatorError(
+            f"{wanted} is not under way below {runs}: start one with `make up`, "
+            "or name a stack on AWS with --stack NAME [--region REGION] [--profile PROFILE]"
+        )
+    if len(found) > 1:
+        names = ", ".join(state["name"] for state in found)
+        raise OperatorError(f"several runs are under way below {runs} ({names}): choose one with --run")
+    return found[0]
+
+
+def _under_way(runs: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(runs.glob("*/state.json")):
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if _alive(state["pid"]):
+            yield state
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def local_target(state: dict[str, Any]) -> Iterator[Target]:
+    """The run as a target while the block runs."""
+    index = connect(state["database_url"])
+    clients: dict[str, Any] = {}
+
+    def client(service: str) -> Any:
+        if service not in clients:
+            clients[service] = _client(service, state)
+        return clients[service]
+
+    try:
+        for statement in READ_ONLY:
+            index.run(statement)
+        yield Target(
+            name=f"local run {state['name']}",
+            stack=state["stack"],
+            bucket=state["bucket"],
+            state_machine_arn=state["state_machine_arn"],
+            poll_seconds=0.5,
+            index=index,
+            open_writer=lambda: connect(state["database_url"]),
+            client=client,
+            edges_say=lambda: _edge_says(state),
+        )
+    finally:
+        index.close()
+        for made in clients.values():
+            made.close()
+
+
+def _client(service: str, state: dict[str, Any]) -> Any:
+    region = state["state_machine_arn"].split(":")[3]
+    session: Any = boto3.Session("local", "local", region_name=region)
+    url = state["healthimaging_url"] if service == "medical-imaging" else state["aws_url"]
+    # No proxy between us and loopback; a function may run for minutes.
+    config = Config(proxies={}, read_timeout=960, inject_host_prefix=False)
+    return session.client(service, endpoint_url=url, config=config)
+
+
+def _edge_says(state: dict[str, Any]) -> list[Row]:
+    if state.get("health_port") is None:
+        return []
+    url = f"http://127.0.0.1:{state['health_port']}/status"
+    try:
+        with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
+            return [json.load(answer)]
+    except URLError as error:
+        raise OperatorError(f"the edge does not answer at {url}: {error.reason}") from error

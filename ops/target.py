@@ -1,0 +1,52 @@
+"""Which pipeline the operator talks to: what every verb may ask of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_ingest.contracts.wiring import function_name
+from dicom_ingest.db.connection import Connection
+from dicom_ingest.db.read_index import Row
+from ops.errors import FunctionFailedError
+
+
+@dataclass(frozen=True)
+class Target:
+    """One stack, on this machine or on AWS."""
+
+    name: str
+    stack: str
+    bucket: str
+    state_machine_arn: str
+    poll_seconds: float
+    index: Connection
+    """Reads only, and no task tokens."""
+    open_writer: Callable[[], Connection]
+    """For `slots`: the caller closes it."""
+    client: Callable[[str], Any]
+    """A boto3 client by its service's name."""
+    edges_say: Callable[[], list[Row]]
+    """What the edges last said of themselves: the fields of a heartbeat."""
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """The reply of one of our functions.
+
+        Raises:
+            FunctionFailedError: there is none.
+        """
+        name = function_name(self.stack, function)
+        answer = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        reply = json.load(answer["Payload"])
+        if "FunctionError" in answer:
+            raise FunctionFailedError(f"{name}: {reply.get('errorType')}: {reply.get('errorMessage')}")
+        return reply
+
+    def grant(self) -> int:
+        """Run the grant step and tell the executions; how many tickets were granted."""
+        granted: int = self.invoke("release_import_slot", {"execution_arn": "operator", "state": {}})[
+            "granted"
+        ]
+        return granted

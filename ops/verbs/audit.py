@@ -1,0 +1,31 @@
+"""``audit``: compare S3 with the index now; every difference comes with the command that mends it."""
+
+from __future__ import annotations
+
+import argparse
+
+from ops.errors import OperatorError
+from ops.output import Output
+from ops.target import Target
+
+HELP = "compare S3 with the index: what was uploaded and never seen?"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument(
+        "--days", type=int, default=3, help="manifests of so many days (default: %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
+    """0: no difference; 1: there are some."""
+    if not 1 <= arguments.days <= 366:
+        raise OperatorError(f"--days {arguments.days}: 1 to 366 are allowed")
+    reply = target.invoke("audit_uploads", {"days": arguments.days})
+    if output.as_json:
+        output.data(reply)
+    else:
+        output.line(f"{target.name}: {reply['manifests']} manifests compared")
+        output.table("Differences", reply["findings"])
+    return 1 if reply["findings"] else 0

@@ -1,0 +1,30 @@
+"""``ledger``: announced = in S3 = indexed = imported + explained: sums per edge and day, then differences."""
+
+from __future__ import annotations
+
+import argparse
+
+from dicom_ingest.db.read_ledger import differences, sums
+from ops.output import Output
+from ops.target import Target
+from ops.verbs.status import day
+
+HELP = "announced, in S3, indexed, imported: does it balance, and where not?"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("--since", type=day, metavar="YYYY-MM-DD", help="sealed on this day or later (UTC)")
+    parser.add_argument("--limit", type=int, default=200, help="differences (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
+    """0: everything balances; 1: there are differences."""
+    summed = sums(target.index, arguments.since)
+    found = differences(target.index, arguments.since, arguments.limit)
+    if output.as_json:
+        output.data({"sums": summed, "differences": found})
+    else:
+        output.table("Ledger", summed)
+        output.table("Differences", found)
+    return 1 if found else 0

@@ -1,0 +1,25 @@
+"""``sql "SELECT ..."``: ask the index; nothing can be changed."""
+
+from __future__ import annotations
+
+import argparse
+
+from ops.output import Output
+from ops.target import Target
+
+HELP = "ask the index; nothing can be changed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("statement", metavar="SQL", help='e.g. "SELECT * FROM Ahlijob"')
+
+
+def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
+    """0: the rows; PostgreSQL's own words where it refuses."""
+    rows = target.index.run(arguments.statement)
+    if output.as_json:
+        output.data(rows)
+    else:
+        output.table("Rows", rows)
+    return 0

@@ -1,0 +1,69 @@
+"""``status``: the flow in numbers, then where every series transfer is; filters narrow it down."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+
+from dicom_ingest.db.read_flow import flow
+from dicom_ingest.db.read_places import MOST, PLACES, Filter, places
+from ops.output import Output
+from ops.target import Target
+
+HELP = "the flow in numbers, and where every series transfer is"
+COLUMNS = (
+    "place", "modality", "instances", "patient_id", "accession_number", "series_description", "calling_ae",
+    "edge", "first_received_at", "over_at", "series_instance_uid", "detail",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("--place", choices=PLACES, metavar="PLACE", help=f"one of {', '.join(PLACES)}")
+    parser.add_argument("--edge", help="of one edge")
+    parser.add_argument("--ae", help="of one AE title, calling or called")
+    parser.add_argument("--modality", help="e.g. CT")
+    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="received on this day (UTC)")
+    parser.add_argument("--under-way", action="store_true", help="not over yet")
+    parser.add_argument("--needs-a-person", action="store_true", help="FAILED, UNKNOWN, PARTIAL, NON_PRIMARY")
+    parser.add_argument(
+        "--limit", type=int, default=MOST, help="newest series transfers (default: %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
+    """0, whatever there is."""
+    chosen = Filter(
+        place=arguments.place,
+        edge=arguments.edge,
+        ae=arguments.ae,
+        modality=arguments.modality,
+        day=arguments.day,
+        under_way=arguments.under_way,
+        needs_a_person=arguments.needs_a_person,
+    )
+    counts, rows = flow(target.index), places(target.index, chosen, arguments.limit)
+    if output.as_json:
+        output.data({"flow": counts, "series_transfers": rows})
+        return 0
+    shut = " (paused)" if counts["paused"] else " (gate closed)" if counts["gate_closed"] else ""
+    output.line(
+        f"{target.name}: {counts['series_announced']} series announced, {counts['series_indexed']} indexed, "
+        f"{counts['series_waiting']} waiting{shut}, {counts['series_importing']} importing "
+        f"(of {counts['capacity']}), {counts['image_sets']} image sets, "
+        f"{counts['series_needing_a_person']} need a person"
+    )
+    output.table("Series transfers", rows, COLUMNS)
+    return 0
+
+
+def day(value: str) -> date:
+    """A day.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is none.
+    """
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{value!r}: a day such as 2026-11-22 is allowed") from error
