@@ -8,6 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON := $(PYTHON)
+export UV_COMPILE_BYTECODE := 1
 ROOMS := dicom_ingest functions statemachines edge_component local dcmdata benchmarks
 
 .DEFAULT_GOAL := help
