@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from edge_component import logs
-from edge_component.edge import Edge
+from edge_component.lean import without_decoders
 from edge_component.locks import LockedError
 from edge_component.settings import SettingsError, load_settings
 
@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    without_decoders()
+    from edge_component.edge import Edge  # loads pydicom, which must not find them
+
     try:
         edge = Edge(settings)
     except LockedError as error:

@@ -170,3 +170,12 @@ def test_sigterm_does_not_wait_for_ever(tmp_path: Path, cloud: EdgeCloud) -> Non
             assert edge.stop() == 0
             wait_until(lambda: not assoc.is_established, "the association is over")
         assert edge.log_lines("associations aborted at the end of draining")
+
+
+def test_receiver_and_worker_together_stay_below_150_megabytes(edge: EdgeProcess) -> None:
+    datasets = series_of(40, pixels=512 * 1024)
+    assert send(edge.dicom_port, datasets) == [0] * 40
+    announced(edge)
+    assert edge.process is not None
+    together = peak_memory(edge.process.pid) + peak_memory(edge.status()["worker_pid"])
+    assert together < 150 * 1024
