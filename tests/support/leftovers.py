@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from dicom_ingest.contracts.steps import ImportState
+from dicom_ingest.contracts.steps import ImportState, OutcomeState
 from dicom_ingest.db import imports, index, ingest, leftovers, series_transfers
 from dicom_ingest.db.connection import Database
 from dicom_ingest.db.index import Objects
@@ -78,13 +78,14 @@ class World:
         self.imaging.end(job_id)
         self.s3.put_results(self.imaging.jobs[job_id], imported=imported)
 
-    def record(self, execution: Execution, job_id: str) -> None:
-        """As RecordImageSets does, with nothing in the results."""
+    def record(self, execution: Execution, job_id: str, results: ImportResults | None = None) -> OutcomeState:
+        """As RecordImageSets does; by default with nothing in the results."""
         state = ImportState(import_id=job_id, status="COMPLETED")
+        results = results or ImportResults()
         with self.database.transaction() as connection:
             ticket = imports.ticket(connection, execution.ref, execution.arn, self.ticket(execution)["pk"])
-            ingest.record_import(
-                connection, execution.ref, execution.arn, ticket, self.datastore_id, state, ImportResults()
+            return ingest.record_import(
+                connection, execution.ref, execution.arn, ticket, self.datastore_id, state, results
             )
 
     def stop(self, execution: Execution) -> None:
