@@ -25,6 +25,7 @@ NEEDED = (
     "DatabaseSecret",
     "DicomBucket",
     "StateMachine",
+    "UndeliveredEvents",
 )
 HEARTBEATS_MINUTES = 15
 
@@ -81,6 +82,7 @@ def target_of(stack: str, clients: Any) -> Target:
         stack=stack,
         bucket=outputs["DicomBucket"],
         state_machine_arn=outputs["StateMachine"],
+        dead_letters_url=outputs["UndeliveredEvents"],
         poll_seconds=5,
         index=connect("QueryEditorSecret"),
         open_writer=lambda: connect("DatabaseSecret"),

@@ -79,6 +79,7 @@ def local_target(state: dict[str, Any]) -> Iterator[Target]:
             stack=state["stack"],
             bucket=state["bucket"],
             state_machine_arn=state["state_machine_arn"],
+            dead_letters_url=state["dead_letters_url"],
             poll_seconds=0.5,
             index=index,
             open_writer=lambda: connect(state["database_url"]),

@@ -21,6 +21,7 @@ class Target:
     stack: str
     bucket: str
     state_machine_arn: str
+    dead_letters_url: str
     poll_seconds: float
     index: Connection
     """Reads only, and no task tokens."""

@@ -21,7 +21,8 @@ _COLUMNS = """
 SELECT t.pk, p.edge, CAST(p.transfer_id AS text) AS transfer_id, p.study_instance_uid, p.series_instance_uid,
     p.modality, p.instance_count AS instances, p.place, p.outcome_detail AS detail, t.calling_ae, t.called_ae,
     pa.patient_id, st.accession_number, st.study_description, s.series_number, s.series_description,
-    t.first_received_at, p.sealed_at, p.indexed_at, p.granted_at, p.running_at, p.over_at, p.owner_execution
+    t.first_received_at, p.sealed_at, p.indexed_at, p.granted_at, p.running_at, p.over_at, p.owner_execution,
+    t.manifest_key
 """
 _FROM = """
 FROM progress p

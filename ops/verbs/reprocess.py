@@ -1,44 +1,112 @@
-"""``reprocess``: send a series transfer through the workflow again. What is imported is not imported twice.
+"""``reprocess``: send series through the workflow again. What is imported is not imported twice.
 
-By a search term, for what the index knows; by ``--manifest KEY``, for what its event never reached.
+By a search term as `where` takes it; by day, edge, outcome or its words; by a manifest's key or a
+prefix, as `audit` names them; or what could not be delivered. `--force` imports again.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
+from uuid import uuid4
 
+from dicom_ingest import reprocess
+from dicom_ingest.contracts.keys import KeyFormatError
+from dicom_ingest.contracts.manifest import ManifestFormatError
+from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.db.read_places import where
+from dicom_ingest.reprocess import Reprocessor, Selection
 from ops.errors import OperatorError
 from ops.output import Output
-from ops.reprocessing import event_of_manifest, event_of_row, start
 from ops.target import Target
+from ops.verbs.status import day
 
 HELP = "send series through the workflow again; --force imports again"
+SELECTORS = ("day", "edge", "outcome", "reason")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("term", nargs="?", metavar="TERM", help="as of `where`")
-    parser.add_argument("--manifest", metavar="KEY", help="the S3 key of a manifest, as `audit` names it")
+    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="sealed on it (UTC)")
+    parser.add_argument("--edge", metavar="NAME", help="of one edge, {stack}-{edge}")
+    parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome], help="with this outcome")
+    parser.add_argument("--reason", metavar="WORDS", help="part of the outcome's words")
+    parser.add_argument("--manifest", metavar="KEY", help="one manifest, known to the index or not")
+    parser.add_argument("--prefix", help="{edge}/{transfer}/, also without a manifest")
+    parser.add_argument("--dead-letters", action="store_true", help="events that could not be delivered")
     parser.add_argument("--force", action="store_true", help="import again what is imported already")
-    parser.add_argument("--yes", action="store_true", help="also when TERM means several series transfers")
+    parser.add_argument("--dry-run", action="store_true", help="list what would be worked on")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
-    """0: executions were started."""
-    if (arguments.term is None) == (arguments.manifest is None):
-        raise OperatorError("reprocess: give either TERM or --manifest KEY")
-    if arguments.manifest:
-        events = [event_of_manifest(target, arguments.manifest)]
-    else:
-        events = event_of_row(target, arguments.term)
-        if len(events) > 1 and not arguments.yes:
-            raise OperatorError(
-                f"reprocess {arguments.term}: that means {len(events)} series transfers; "
-                "name one by its series UID, or add --yes"
-            )
-    started = [start(target, event, force=arguments.force) for event in events]
+    """0: executions were started, or listed; 1: nothing was selected."""
+    worker = reprocessor(target, force=arguments.force)
+    ways = [
+        arguments.term is not None,
+        any(getattr(arguments, name) for name in SELECTORS),
+        arguments.manifest is not None,
+        arguments.prefix is not None,
+        arguments.dead_letters,
+    ]
+    if sum(ways) != 1:
+        raise OperatorError(
+            "reprocess: say which in one way: TERM, or --day, --edge, --outcome, --reason together, "
+            "or --manifest, --prefix, --dead-letters"
+        )
+    try:
+        rows = _work(arguments, target, worker)
+    except (KeyFormatError, ManifestFormatError) as error:
+        raise OperatorError(f"reprocess: {error}") from error
     if output.as_json:
-        output.data(started)
+        output.data(rows)
     else:
-        output.table("Executions started", started)
-    return 0
+        output.table("Would be reprocessed" if arguments.dry_run else "Executions started", rows)
+    return 0 if rows else 1
+
+
+def reprocessor(target: Target, *, force: bool) -> Reprocessor:
+    """What starts executions at the target; `force`: under a replay name that imports again."""
+    return Reprocessor(
+        s3=target.client("s3"),
+        stepfunctions=target.client("stepfunctions"),
+        bucket=target.bucket,
+        stack=target.stack,
+        state_machine_arn=target.state_machine_arn,
+        replay_name=f"force-{uuid4().hex[:12]}" if force else "",
+    )
+
+
+def _work(arguments: argparse.Namespace, target: Target, worker: Reprocessor) -> list[dict[str, Any]]:
+    if arguments.dead_letters:
+        return _dead_letters(arguments, target)
+    if arguments.prefix is not None:
+        below = [{"prefix": str(series)} for series in worker.series_below(arguments.prefix)]
+        return below if arguments.dry_run else [{"execution": arn} for arn in worker.prefix(arguments.prefix)]
+    rows = _chosen(arguments, target)
+    if not arguments.dry_run:
+        for row in rows:
+            row["execution"] = worker.manifest(row["manifest_key"])
+    return rows
+
+
+def _chosen(arguments: argparse.Namespace, target: Target) -> list[dict[str, Any]]:
+    if arguments.manifest is not None:
+        return [{"manifest_key": arguments.manifest}]
+    if arguments.term is not None:
+        columns = ("series_instance_uid", "place", "detail", "manifest_key")
+        return [{name: row[name] for name in columns} for row in where(target.index, arguments.term)]
+    selection = Selection(**{name: getattr(arguments, name) or None for name in SELECTORS})
+    return [dict(vars(each)) for each in reprocess.select(target.index, selection)]
+
+
+def _dead_letters(arguments: argparse.Namespace, target: Target) -> list[dict[str, Any]]:
+    if arguments.dry_run:
+        raise OperatorError("reprocess --dead-letters --dry-run: looking at a queue hides its messages")
+    started, left = reprocess.redrive(
+        target.client("sqs"),
+        target.dead_letters_url,
+        target.client("stepfunctions"),
+        target.state_machine_arn,
+    )
+    return [{"executions": started, "other_messages_left": left}] if started or left else []

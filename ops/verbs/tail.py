@@ -48,8 +48,8 @@ def _say(row: Row, output: Output) -> None:
     if output.as_json:
         output.record(row)
         return
-    now = datetime.now(timezone.utc)
+    now, place = datetime.now(timezone.utc), row["place"] or "over"
     output.line(
-        f"{now:%H:%M:%S}  {row['place'] or 'over':<12} {row['modality'] or '?':<4} {row['instances']:>5} instances  "
-        f"{row['series_instance_uid']}  {row['calling_ae']}  {row['detail'] or ''}".rstrip()
+        f"{now:%H:%M:%S}  {place:<12} {row['modality'] or '?':<4} {row['instances']:>5} instances"
+        f"  {row['series_instance_uid']}  {row['calling_ae']}  {row['detail'] or ''}".rstrip()
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
-
-import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.db import gate, imports, queue, series_transfers
-from dicom_ingest.db.connection import Connection, Database
+from dicom_ingest.db.connection import Database
 from dicom_ingest.db.read_edges import edges, senders
 from dicom_ingest.db.read_flow import flow, outcomes
 from dicom_ingest.db.read_ledger import differences, sums
@@ -21,12 +19,6 @@ from tests.support.series import Announced, element
 from tests.support.workers import Execution, index_series
 
 DATASTORE = "d" * 32
-
-
-@pytest.fixture
-def index(database: Database) -> Iterator[Connection]:
-    with database.transaction() as connection:
-        yield connection
 
 
 def timeline_of(database: Database, announced: Announced) -> Timeline:
@@ -70,7 +62,8 @@ def test_a_series_is_found_by_whatever_is_known_of_it(database: Database) -> Non
 
 def test_only_what_a_term_can_be_is_looked_for() -> None:
     assert kinds("2d9f0d3b-6b0f-4bd6-8d77-3b1b2c1c9a11") == ("transfer",)
-    assert "series" in kinds("1.2.3") and "import" not in kinds("1.2.3")
+    assert "series" in kinds("1.2.3")
+    assert "import" not in kinds("1.2.3")
     assert "import" in kinds("0" * 32)
     assert kinds("A12345") == ("accession number", "patient", "AE", "edge")
 
@@ -194,13 +187,12 @@ def test_the_ledger_names_each_difference_and_its_reason(database: Database) -> 
 
 
 def test_a_sender_is_silent_only_against_its_own_rhythm(database: Database) -> None:
-    from datetime import datetime, timedelta, timezone
-
     now = datetime.now(timezone.utc)
     for number in range(12):
         index_series(database, Announced(received_at=now - timedelta(hours=6, minutes=5 * number)))
     (sender,) = rows(database, senders)
-    assert sender["silent"] and sender["calling_ae"] == "CT1"
+    assert sender["silent"]
+    assert sender["calling_ae"] == "CT1"
     index_series(database, Announced(received_at=now - timedelta(minutes=5)))
     (sender,) = rows(database, senders)
     assert not sender["silent"]

@@ -1,0 +1,88 @@
+"""The command line without a pipeline: errors in one line, the target chosen, completion in a real bash."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops.__main__ import VERBS, build_parser, main
+from ops.errors import OperatorError
+from ops.local_run import find_run
+from ops.verbs.completion import script
+
+
+def state_file(runs: Path, name: str, pid: int) -> None:
+    (runs / name).mkdir()
+    (runs / name / "state.json").write_text(json.dumps({"name": name, "pid": pid}))
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_no_run_and_no_stack_say_how_to_get_either(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--runs", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "make up" in said
+    assert "--stack NAME" in said
+
+
+def test_the_only_run_that_lives_is_found(tmp_path: Path) -> None:
+    state_file(tmp_path, "gone", dead_pid())
+    state_file(tmp_path, "up", os.getpid())
+    assert find_run(tmp_path)["name"] == "up"
+    state_file(tmp_path, "other", os.getpid())
+    assert find_run(tmp_path, "other")["name"] == "other"
+    with pytest.raises(
+        OperatorError, match=r"several runs are under way .*\(other, up\): choose one with --run"
+    ):
+        find_run(tmp_path)
+
+
+def test_a_region_needs_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--region", "eu-west-1"]) == 2
+    assert "--region and --profile go with --stack" in capsys.readouterr().err
+
+
+def test_a_wrong_word_names_what_is_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["slots", "explode"])
+    assert caught.value.code == 2
+    assert "'raise', 'cancel', 'pause', 'resume', 'capacity'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_knows_every_verb(shell: str) -> None:
+    printed = script(build_parser(), shell)
+    for verb in VERBS:
+        assert f"        {verb}) words=" in printed
+    assert ("bashcompinit" in printed) == (shell == "zsh")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["ops", "led"], ["ledger"]),
+        (["ops", "slots", "pa"], ["pause"]),
+        (["ops", "status", "--place", "wai"], ["waiting"]),
+        (["ops", "where", "--js"], ["--json"]),
+        (["ops", "completion", "z"], ["zsh"]),
+    ],
+)
+def test_bash_completes_verbs_options_and_values(words: list[str], expected: list[str]) -> None:
+    typed = " ".join(words)
+    asked = f"{script(build_parser(), 'bash')}\nCOMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; _ops\n"
+    asked += 'echo "${COMPREPLY[@]}"'
+    answer = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == expected
