@@ -1,0 +1,152 @@
+"""The intention before the call: what a crash, an old token or an old owner may and may not do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+
+from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.db import imports, series_transfers
+from dicom_ingest.db.connection import Database
+from dicom_ingest.errors import ClaimLostError
+from dicom_ingest.healthimaging import ImportOrder, find_started
+from dicom_ingest.results import ImportResults, InstanceResult
+from tests.database.conftest import DATASTORE
+from tests.database.test_outcomes import imported, record, results
+from tests.support.leftovers import World
+from tests.support.series import BUCKET, Announced
+from tests.support.workers import Execution, claim, new_execution
+
+ELEVEN_MINUTES = "UPDATE ahlijob SET starting_at = starting_at - interval '11 minutes'"
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World.around(database, DATASTORE)
+
+
+def mine(world: World, execution: Execution) -> imports.Ticket:
+    with world.database.transaction() as connection:
+        return imports.ticket(connection, execution.ref, execution.arn, world.ticket(execution)["pk"])
+
+
+def run(world: World, sql: str) -> None:
+    with world.database.transaction() as connection:
+        connection.run(sql)
+
+
+def test_the_first_use_of_a_token_is_what_makes_it_old(world: World) -> None:
+    """A start that is retried for hours must search before it sends a token that may be forgotten."""
+    execution = world.begin()
+    order = world.intend(execution)
+    run(world, ELEVEN_MINUTES)
+    with world.database.transaction() as connection:
+        imports.intend(
+            connection, mine(world, execution).pk, order["clientToken"], order["jobName"], "results/"
+        )
+    assert not mine(world, execution).intended_lately
+
+
+def test_a_new_attempt_has_a_young_token_of_its_own(world: World) -> None:
+    execution = world.begin()
+    world.start(execution)
+    run(world, ELEVEN_MINUTES)
+    with world.database.transaction() as connection:
+        pk = mine(world, execution).pk
+        assert imports.next_attempt(connection, pk, "FAILED", "disk") == 2
+        imports.intend(connection, pk, "another token", "stack-1-2", "results/2/")
+    ticket = mine(world, execution)
+    assert (ticket.intended_lately, ticket.retried, ticket.import_id) == (True, True, None)
+
+
+def test_the_late_answer_of_an_earlier_attempt_changes_nothing(world: World) -> None:
+    """C4: a Lambda whose execution was stopped may still get its answer, and note it too late."""
+    execution = world.begin()
+    order = world.intend(execution)
+    with world.database.transaction() as connection:
+        pk = mine(world, execution).pk
+        imports.running(connection, pk, order["clientToken"], "first", "SUBMITTED")
+        imports.next_attempt(connection, pk, "FAILED", None)
+        imports.intend(connection, pk, "second token", "stack-1-2", "results/2/")
+        imports.running(connection, pk, order["clientToken"], "first", "SUBMITTED")
+    ticket = mine(world, execution)
+    assert (ticket.state.value, ticket.import_id) == ("STARTING", None)
+
+
+def test_who_lost_the_claim_starts_and_records_nothing(world: World) -> None:
+    execution = world.begin()
+    world.start(execution)
+    with world.database.transaction() as connection:
+        assert claim(connection, execution.announced, new_execution(), owner_gone=execution.arn)
+    with pytest.raises(ClaimLostError):
+        mine(world, execution)
+    with world.database.transaction() as connection, pytest.raises(ClaimLostError):
+        series_transfers.finish(connection, execution.ref, execution.arn, Outcome.COMPLETED)
+
+
+@pytest.mark.parametrize("status", ["SUBMITTED", "COMPLETED"])
+def test_a_started_import_is_found_by_its_name_or_by_its_results(world: World, status: str) -> None:
+    execution = world.begin()
+    sent = world.intend(execution)
+    job = world.imaging.start_dicom_import_job(**sent)["jobId"]
+    if status == "COMPLETED":
+        world.end(job)
+    order = ImportOrder(
+        datastore_id=DATASTORE,
+        role_arn="",
+        bucket=BUCKET,
+        prefix=str(execution.announced.prefix),
+        results_prefix=execution.announced.prefix.results(1),
+        client_token=sent["clientToken"],
+        job_name=sent["jobName"],
+    )
+    found = find_started(cast("Any", world.imaging), cast("Any", world.s3), order)
+    assert found == job
+    other = replace(order, job_name="another", results_prefix="results/another/")
+    assert find_started(cast("Any", world.imaging), cast("Any", world.s3), other) is None
+
+
+def held(world: World, series: Announced, datastore_id: str = DATASTORE) -> Outcome | None:
+    execution = world.begin(series)
+    with world.database.transaction() as connection:
+        pk = series_transfers.find(connection, series.transfer_id, series.series_instance_uid)
+        found = imports.held(connection, pk, datastore_id).outcome
+        series_transfers.over(connection, execution.ref, execution.arn)
+    return found
+
+
+def again(series: Announced, **changes: Any) -> Announced:
+    return replace(series, transfer_id=str(uuid4()), **changes)
+
+
+def test_the_same_bytes_again_are_a_duplicate_in_this_data_store_only(world: World) -> None:
+    """C8: a re-sent series made duplicate image sets."""
+    series = Announced()
+    record(world, series, results(imported(series)), release=True)
+    assert held(world, again(series, sequence=2)) is Outcome.DUPLICATE
+    assert held(world, again(series, sequence=3), datastore_id="e" * 32) is None
+
+
+def test_what_failed_is_not_held(world: World) -> None:
+    series = Announced()
+    lines = imported(series)
+    lines[1] = InstanceResult(lines[1].key, lines[1].verdict.FAILED, message="no")
+    record(world, series, results(lines), release=True)
+    assert held(world, again(series, sequence=2)) is None
+
+
+def test_an_older_version_is_superseded_and_a_newer_one_is_not(world: World) -> None:
+    """C21: the service lets the last import win."""
+    newest = Announced(sequence=5, content="newest")
+    record(world, newest, results(imported(newest)), release=True)
+    assert held(world, again(newest, sequence=4, content="older")) is Outcome.SUPERSEDED
+    assert held(world, again(newest, sequence=6, content="corrected")) is None
+
+
+def test_nothing_imported_holds_nothing(world: World) -> None:
+    series = Announced()
+    record(world, series, ImportResults(), release=True)
+    assert held(world, again(series, sequence=2)) is None

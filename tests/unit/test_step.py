@@ -1,0 +1,79 @@
+"""The boundary of every function: what it makes of errors, and what it writes to the log."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from io import StringIO
+from logging import StreamHandler
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from pydantic import BaseModel
+
+from dicom_ingest.errors import AwsAwayError, ManifestRejectedError
+from dicom_ingest.step import identifiers, logger, step
+from tests.support.series import Announced
+from tests.support.stand_ins import client_error
+
+
+class Asked(BaseModel):
+    raises: str = ""
+
+
+class Answered(BaseModel):
+    well: bool = True
+
+
+@dataclass
+class Context:
+    aws_request_id: str = "1"
+
+
+ERRORS: dict[str, Exception] = {
+    "denied": client_error("AccessDenied", "GetObject"),
+    "throttled": client_error("SlowDown", "ListObjectsV2"),
+    "unreachable": EndpointConnectionError(endpoint_url="https://states"),
+    "rejected": ManifestRejectedError("altered"),
+}
+
+
+def ask(request: Asked) -> Answered:
+    if request.raises:
+        raise ERRORS[request.raises]
+    return Answered()
+
+
+@pytest.mark.parametrize("trouble", ["denied", "throttled", "unreachable"])
+def test_a_broken_role_or_key_or_an_outage_burns_no_series(trouble: str) -> None:
+    """C23: every waiter failed within seconds."""
+    with pytest.raises(AwsAwayError):
+        step(ask)({"raises": trouble}, Context())  # type: ignore[arg-type]
+
+
+def test_an_error_of_ours_passes_as_it_is() -> None:
+    """C1: a function that swallows its errors is a queue that deletes its messages."""
+    with pytest.raises(ManifestRejectedError):
+        step(ask)({"raises": "rejected"}, Context())  # type: ignore[arg-type]
+
+
+def test_every_line_carries_what_ties_it_to_a_series() -> None:
+    series, written = Announced(), StringIO()
+    handler = logger.registered_handler
+    assert isinstance(handler, StreamHandler)
+    reference = {"correlation_id": "c", "transfer_id": series.transfer_id, "series_instance_uid": "1.2"}
+    before = handler.setStream(written)
+    step(ask)({"series_transfer": reference, "execution_arn": "arn:x"}, Context())  # type: ignore[arg-type]
+    handler.setStream(before)
+    line = json.loads(written.getvalue().splitlines()[-1])
+    assert reference.items() <= line.items()
+    assert line["execution_arn"] == "arn:x"
+
+
+@pytest.mark.parametrize("wrap", [lambda e: {"event": e}, lambda e: {"state": e}])
+def test_before_the_index_the_event_itself_says_which_series_it_is(wrap: object) -> None:
+    series = Announced()
+    assert callable(wrap)
+    found = identifiers(wrap(series.envelope()))
+    assert found["transfer_id"] == series.transfer_id
+    assert found["series_instance_uid"] == series.series_instance_uid
