@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -25,6 +27,7 @@ class Alarms(Construct):
     def __init__(self, scope: Construct, config: Config, key: kms.IKey, metrics: Metrics) -> None:
         super().__init__(scope, "alarms")
         self.topic = sns.Topic(self, "topic", master_key=key, enforce_ssl=True, display_name="dicom-ingest")
+        self._let_alarms_in()
         for address in config.alarm_emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
         self._action = actions.SnsAction(self.topic)
@@ -35,6 +38,17 @@ class Alarms(Construct):
             self._of_imports(metrics)
         for edge in config.edge_config:
             self._of_edge(metrics, config.edge_name(edge.name))
+
+    def _let_alarms_in(self) -> None:
+        """A topic with a policy of its own has lost the default one, which let the account's alarms in."""
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
 
     def _of_events(self, metrics: Metrics) -> None:
         self._alarm("undelivered-events", metrics.undelivered(), 1, "Events lie in the dead-letter queue.")

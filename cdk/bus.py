@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk.data import Data
-from cdk.queues import dead_letter_queue
+from cdk.queues import dead_letter_queue, let_events_in
 from dicom_ingest.contracts import wiring
 from dicom_ingest.contracts.config import Config
 
@@ -30,6 +31,8 @@ class Bus(Construct):
             kms_key=data.key,
             dead_letter_queue=self.undelivered,
         )
+        # What the bus cannot encrypt or decrypt goes there, too.
+        let_events_in(self.undelivered, self.bus.event_bus_arn)
         self.archive = events.Archive(
             self,
             "archive",
@@ -49,12 +52,22 @@ class Bus(Construct):
             targets=[
                 targets.SfnStateMachine(
                     state_machine,
+                    role=self._role(data, state_machine),
                     dead_letter_queue=self.undelivered,
                     max_event_age=Duration.hours(24),
                     retry_attempts=185,
                 )
             ],
         )
+
+    def _role(self, data: Data, state_machine: sfn.StateMachine) -> iam.Role:
+        """May start executions, whose input is encrypted with our key."""
+        role = iam.Role(self, "role", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+        state_machine.grant_start_execution(role)
+        via = {"StringEquals": {"kms:ViaService": f"states.{Stack.of(self).region}.amazonaws.com"}}
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[data.key.key_arn], conditions=via))
+        return role
 
 
 def pattern(of: dict[str, Any]) -> events.EventPattern:

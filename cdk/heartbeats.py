@@ -11,6 +11,7 @@ from constructs import Construct
 from cdk.bus import Bus
 from cdk.data import Data
 from cdk.logs import log_group
+from cdk.queues import let_events_in
 from dicom_ingest.contracts import wiring
 from dicom_ingest.contracts.config import Config
 
@@ -87,3 +88,4 @@ class Heartbeats(Construct):
             ],
         )
         rule.node.add_dependency(policy, self._log)
+        let_events_in(bus.undelivered, rule.attr_arn)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -32,4 +33,31 @@ def queue(
         visibility_timeout=visibility_timeout,
         retention_period=retention_period,
         dead_letter_queue=dead_letter,
+    )
+
+
+def let_events_in(queue_: sqs.Queue, source_arn: str) -> None:
+    """Let EventBridge send to the queue on behalf of one bus or rule."""
+    queue_.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue_.queue_arn],
+            conditions={"ArnEquals": {"aws:SourceArn": source_arn}},
+        )
+    )
+
+
+def keep_strangers_out(queue_: sqs.Queue) -> None:
+    """Refuse rules of other accounts: for an encrypted target the CDK allows EventBridge as a whole."""
+    stack = Stack.of(queue_)
+    rules = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:rule/*"
+    queue_.add_to_resource_policy(
+        iam.PolicyStatement(
+            effect=iam.Effect.DENY,
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue_.queue_arn],
+            conditions={"ArnNotLike": {"aws:SourceArn": rules}},
+        )
     )

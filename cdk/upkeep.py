@@ -13,7 +13,7 @@ from constructs import Construct
 from cdk.bus import pattern
 from cdk.data import Data
 from cdk.functions import Functions
-from cdk.queues import queue
+from cdk.queues import keep_strangers_out, queue
 from dicom_ingest.contracts import wiring
 from dicom_ingest.contracts.functions import BY_NAME
 
@@ -43,6 +43,7 @@ class Upkeep(Construct):
             visibility_timeout=Duration.seconds(6 * timeout),  # AWS's advice for Lambda and SQS
             dead_letter=sqs.DeadLetterQueue(queue=self._failed, max_receive_count=5),
         )
+        keep_strangers_out(changes)
         patterns = {"executions": wiring.execution_status_pattern(state_machine_arn)}
         if data.image_store:
             patterns["imports"] = wiring.import_status_pattern(data.image_store.datastore_id)

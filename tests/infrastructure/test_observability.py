@@ -19,6 +19,13 @@ def test_every_alarm_reaches_the_one_encrypted_topic(default: Template) -> None:
         assert actions == ["<observability/alarms/topic>"], path
 
 
+def test_alarms_may_publish_to_the_topic(default: Template) -> None:
+    policy = default.properties("AWS::SNS::TopicPolicy")["PolicyDocument"]
+    (allowed,) = [s for s in default.statements(policy) if s.effect == "Allow"]
+    assert (allowed.principals, allowed.actions) == (("cloudwatch.amazonaws.com",), ("sns:Publish",))
+    assert allowed.conditions == {"StringEquals": {"aws:SourceAccount": "<AccountId>"}}
+
+
 def test_the_configured_addresses_are_told(template: Callable[[str], Template]) -> None:
     subscription = template("full").properties("AWS::SNS::Subscription")
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "pacs@hospital.example")

@@ -129,6 +129,12 @@ def test_a_series_starts_an_execution_with_the_whole_event(default: Template) ->
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
 
 
+def test_the_rule_may_start_executions_of_this_state_machine_only(default: Template) -> None:
+    granted = default.granted("pipeline/bus/role")
+    pairs = {pair for s in granted for pair in s.pairs if not pair[0].startswith("kms:")}
+    assert pairs == {("states:StartExecution", "<pipeline/workflow/ingest_series>")}
+
+
 def test_reclaiming_is_driven_by_the_clock_and_by_status_changes(default: Template) -> None:
     rules = default.resources("AWS::Events::Rule")
     assert rules["pipeline/upkeep/reclaim"]["Properties"]["ScheduleExpression"] == "rate(2 minutes)"
@@ -152,6 +158,30 @@ def test_nothing_asynchronous_is_without_a_dead_letter_queue(default: Template) 
     queues = default.resources("AWS::SQS::Queue")
     last = {p for p, q in queues.items() if "RedrivePolicy" not in q["Properties"]}
     assert last == {"pipeline/bus/undelivered", "pipeline/functions/failed"}
+
+
+def _senders(template: Template, queue: str) -> set[str]:
+    """Who may send to a queue on whose behalf: the `aws:SourceArn` of every statement that allows."""
+    policy = template.properties("AWS::SQS::QueuePolicy", f"{queue}/Policy")["PolicyDocument"]
+    allowed = [s for s in template.statements(policy) if s.effect == "Allow"]
+    assert {p for s in allowed for p in s.principals} == {"events.amazonaws.com"}
+    return {s.conditions["ArnEquals"]["aws:SourceArn"] for s in allowed}
+
+
+def test_whoever_names_a_dead_letter_queue_may_send_to_it(default: Template) -> None:
+    named: dict[str, set[str]] = {"<pipeline/bus/undelivered.Arn>": {"<pipeline/bus/bus.Arn>"}}
+    for path, rule in default.resources("AWS::Events::Rule").items():
+        for target in rule["Properties"]["Targets"]:
+            named.setdefault(default.text(target["DeadLetterConfig"]["Arn"]), set()).add(f"<{path}.Arn>")
+    for queue, senders in named.items():
+        assert _senders(default, queue.strip("<>").removesuffix(".Arn")) == senders
+
+
+def test_rules_of_other_accounts_cannot_send_status_changes(default: Template) -> None:
+    policy = default.properties("AWS::SQS::QueuePolicy", "pipeline/upkeep/status-changes/Policy")
+    denied = [s for s in default.statements(policy["PolicyDocument"]) if s.effect == "Deny"]
+    rules = "arn:<Partition>:events:<Region>:<AccountId>:rule/*"
+    assert {"ArnNotLike": {"aws:SourceArn": rules}} in [s.conditions for s in denied]
 
 
 def test_every_queue_is_encrypted_with_our_key(default: Template) -> None:
