@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Level = Literal["patient", "study", "series", "instance"]
@@ -22,7 +23,7 @@ class Attribute:
     kind: Kind
     level: Level
 
-    @property
+    @cached_property
     def column(self) -> str:
         """The keyword in snake_case."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.keyword).lower()

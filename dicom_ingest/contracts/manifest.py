@@ -9,9 +9,9 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from dicom_ingest.contracts.events import Priority, SealReason
 from dicom_ingest.contracts.identifiers import AETitle, EdgeName, Sha256, TransferId, Uid
@@ -79,6 +79,12 @@ class MissingInstance(Message):
     received_at: Timestamp
 
 
+# JSON straight into models: equal strings (tags, VRs) of a line are one string in memory.
+_RECORD: TypeAdapter[ManifestTransfer | ManifestInstance | MissingInstance] = TypeAdapter(
+    Annotated[ManifestTransfer | ManifestInstance | MissingInstance, Field(discriminator="record")]
+)
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The manifest of one series transfer."""
@@ -132,25 +138,22 @@ def decode_manifest(body: bytes, expected_sha256: str | None = None) -> Manifest
     missing: list[MissingInstance] = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
-            data = json.loads(line)
-            record = data.get("record")
-            if record == "transfer" and number == 1:
-                transfer = ManifestTransfer.model_validate(data)
-            elif record == "instance":
-                instances.append(ManifestInstance.model_validate(data))
-            elif record == "missing":
-                missing.append(MissingInstance.model_validate(data))
-            else:
-                raise ManifestFormatError(f"manifest line {number}: record {record!r} is not allowed there")
+            record = _RECORD.validate_json(line)
         except ValidationError as error:
             # Without the input: a line holds header attributes, and this text reaches logs.
             mistakes = "; ".join(
-                f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"
+                f"{'.'.join(map(str, mistake['loc'][1:]))}: {mistake['msg']}"
                 for mistake in error.errors(include_input=False, include_url=False)
             )
             raise ManifestFormatError(f"manifest line {number}: {mistakes}") from None
-        except (json.JSONDecodeError, AttributeError):
-            raise ManifestFormatError(f"manifest line {number} is not a JSON object") from None
+        if isinstance(record, ManifestInstance):
+            instances.append(record)
+        elif isinstance(record, MissingInstance):
+            missing.append(record)
+        elif number == 1:
+            transfer = record
+        else:
+            raise ManifestFormatError(f"manifest line {number}: record 'transfer' is not allowed there")
     if transfer is None:
         raise ManifestFormatError("the manifest has no transfer line")
     return Manifest(transfer, instances, missing)

@@ -71,8 +71,9 @@ def index(
         ClaimLostError: another execution owns the series transfer by now; nothing was written.
     """
     series_pk = _levels(connection, manifest)
-    rows = [_instance_row(manifest, instance) for instance in manifest.instances]
-    connection.run(_UPSERT_INSTANCES, series_pk=series_pk, rows=json.dumps(rows))
+    # Text row by row: thousands of rows as dictionaries at once would be most of the function's memory.
+    rows = (json.dumps(_instance_row(manifest, instance)) for instance in manifest.instances)
+    connection.run(_UPSERT_INSTANCES, series_pk=series_pk, rows=f"[{','.join(rows)}]")
     versions = [_version_row(instance, objects) for instance in manifest.instances]
     versions += [_missing_row(m.sop_instance_uid, m.reason, rfc3339(m.received_at)) for m in manifest.missing]
     connection.run(_UPSERT_VERSIONS, pk=series_transfer_pk, rows=json.dumps(versions))
