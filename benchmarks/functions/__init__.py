@@ -1,0 +1,1 @@
+"""The Lambda functions: what one invocation and one cold start cost."""
