@@ -18,7 +18,7 @@ from edge_component.commitment_reports import CommitmentReports
 from edge_component.health import HealthServer, prometheus
 from edge_component.journal.database import open_journal
 from edge_component.journal.intake import Intake
-from edge_component.locks import ProcessLock
+from edge_component.locks import EDGE_LOCK, WORKER_LOCK, ProcessLock
 from edge_component.loops import Loop
 from edge_component.receiver import Receiver
 from edge_component.settings import Settings
@@ -29,7 +29,6 @@ from edge_component.supervisor import WorkerProcess
 from edge_component.tls import server_context
 from edge_component.watermark import Watermark
 
-LOCK = "edge.lock"
 MEASURE_SECONDS = 1.0
 REPORT_SECONDS = 0.5
 
@@ -42,10 +41,14 @@ class Edge:
         self.started_at = time.time()
         self._spool = Spool(settings.spool)
         self._spool.prepare()
-        self._lock = ProcessLock(settings.spool / LOCK)
+        self._lock = ProcessLock(settings.spool / EDGE_LOCK)
         self._lock.acquire()
+        # A worker outlives a parent that was killed, for a moment; it must not write while we adopt.
+        worker = ProcessLock(settings.spool / WORKER_LOCK)
+        worker.acquire(settings.aws_timeout)
         self._numbers_lock = threading.Lock()
         self._adopt()
+        worker.release()
         self._numbers = JournalNumbers(self._spool.journal)
         self._watermark = Watermark(settings, lambda: self._numbers_of().bytes)
         self._associations = Associations(settings, self._intake)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+
+EDGE_LOCK, WORKER_LOCK = "edge.lock", "worker.lock"
+WAIT_SECONDS = 0.05
 
 
 class LockedError(RuntimeError):
@@ -17,12 +21,24 @@ class ProcessLock:
         self._path = path
         self._fd = -1
 
-    def acquire(self) -> None:
-        """Take it.
+    def acquire(self, seconds: float = 0.0) -> None:
+        """Take it; wait so long for a holder that is about to end.
 
         Raises:
             LockedError: somebody else has it.
         """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self._try()
+            except LockedError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(WAIT_SECONDS)
+            else:
+                return
+
+    def _try(self) -> None:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
             _lock(fd)

@@ -165,7 +165,8 @@ class Spool:
             note.write_text(json.dumps({"reason": reason, **facts}, sort_keys=True), encoding="utf-8")
             self.files.rename(path, self.quarantine / f"{path.stem}{INSTANCE}")
             return
-        self.files.remove(path)
+        with suppress(OSError):
+            self.files.remove(path)
 
     def instance_files(self) -> Iterator[str]:
         """Names of complete instance files."""

@@ -130,6 +130,10 @@ class Reception:
             header = self._header(file)
         except HeaderError as error:
             return self._quarantined(file, cannot_understand(str(error)))
+        except OSError as error:
+            logs.error("spool file cannot be read", reason=type(error).__name__)
+            file.abandon()
+            return out_of_resources("the spool did not take the instance")
         if header.sop_instance_uid != self._sop_instance:
             return self._quarantined(file, does_not_match("SOP Instance UID differs from the command's"))
         if header.sop_class_uid != self._sop_class:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from edge_component import logs
 from edge_component.backoff import Backoff
@@ -46,7 +47,9 @@ class WorkerProcess:
         if process is None:
             return
         assert process.stdin is not None  # noqa: S101 - a pipe by construction
-        process.stdin.close()
+        with suppress(OSError):  # it died just now
+            process.stdin.write("stop\n")
+            process.stdin.close()
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -15,7 +15,7 @@ from edge_component.assembly import Assembly
 from edge_component.aws import Clients, make_clients
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import open_journal
-from edge_component.locks import ProcessLock
+from edge_component.locks import WORKER_LOCK, ProcessLock
 from edge_component.loops import Loop
 from edge_component.retention import Retention
 from edge_component.settings import Settings
@@ -26,7 +26,6 @@ ASSEMBLE_SECONDS = 0.1
 UPLOAD_SECONDS = 0.05
 ANNOUNCE_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 1.0
-LOCK = "worker.lock"
 
 
 class Worker:
@@ -64,17 +63,16 @@ class Worker:
 
 
 def main() -> int:
-    """Settings come as one JSON line on standard input; its end is the end of the parent, and ours."""
+    """Settings come as one JSON line on standard input; the next line, or its end, is ours."""
     settings = Settings.model_validate(json.loads(sys.stdin.readline()))
     logs.configure(settings.log_format, settings.log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     spool = Spool(settings.spool)
-    lock = ProcessLock(settings.spool / LOCK)
-    lock.acquire()
+    lock = ProcessLock(settings.spool / WORKER_LOCK)
+    lock.acquire(settings.aws_timeout)
     worker = Worker(settings, spool, make_clients(settings))
     over = threading.Event()
-    parent_gone = threading.Thread(target=_wait_for_end_of_input, args=(over,), name="parent", daemon=True)
-    parent_gone.start()
+    threading.Thread(target=_heed_parent, args=(over,), name="parent", daemon=True).start()
     worker.start()
     logs.info("worker started", pid=os.getpid())
     while not over.wait(0.2):
@@ -86,9 +84,12 @@ def main() -> int:
     os._exit(0)  # uploads that still wait for an answer are daemons of the pool
 
 
-def _wait_for_end_of_input(over: threading.Event) -> None:
-    sys.stdin.read()
-    over.set()
+def _heed_parent(over: threading.Event) -> None:
+    """A line means: finish. The end of input means that the parent is dead, and another will start anew."""
+    if sys.stdin.readline():
+        over.set()
+    else:
+        os._exit(2)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from moto.server import ThreadedMotoServer
 
-from dicom_ingest.contracts.events import EDGE_SOURCE
+from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE
 from dicom_ingest.contracts.manifest import Manifest, decode_manifest
 
 BUCKET = "dicom"
@@ -51,6 +51,10 @@ class EdgeCloud:
             for message in messages:
                 found.append(json.loads(message["Body"]))
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def announcements(self) -> list[dict[str, Any]]:
+        """Series Complete events that have come since the last call; heartbeats are left out."""
+        return [event for event in self.events() if event["detail-type"] == SERIES_COMPLETE]
 
     def keys(self, prefix: str = "") -> list[str]:
         """Keys of all objects below a prefix."""

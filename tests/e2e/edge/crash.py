@@ -116,10 +116,8 @@ def announced_instances(cloud: EdgeCloud, edge: str) -> tuple[set[str], int, lis
     untrue: list[str] = []
     said: dict[int, str] = {}
     present = set(cloud.keys(f"{edge}/"))
-    for event in cloud.events():
+    for event in cloud.announcements():
         detail = event["detail"]
-        if event["detail-type"] != "Series Complete":
-            continue
         if said.setdefault(detail["sequence"], detail["manifest_sha256"]) != detail["manifest_sha256"]:
             untrue.append(f"sequence {detail['sequence']} was announced with two manifests")
         manifest = decode_manifest(cloud.body(detail["manifest_key"]), detail["manifest_sha256"])

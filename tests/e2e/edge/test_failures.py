@@ -31,7 +31,7 @@ def test_e1_a_failing_s3_loses_nothing_and_announces_nothing(tmp_path: Path, clo
         assert len(list((edge.spool / "instances").glob("*.dcm"))) == 3
         gateway.refuse = lambda _method, _path: None
         announced(edge)
-    [event] = [event for event in cloud.events() if event["detail-type"] == "Series Complete"]
+    [event] = cloud.announcements()
     assert event["detail"]["instance_count"] == 3
 
 
@@ -56,7 +56,7 @@ def test_one_call_in_three_fails_and_everything_arrives(tmp_path: Path, cloud: E
         gateway.refuse = lambda _method, _path: (500, None, None)[next(calls) % 3]
         assert send(edge.dicom_port, series_of(12)) == [0] * 12
         announced(edge)
-    [event] = [event for event in cloud.events() if event["detail-type"] == "Series Complete"]
+    [event] = cloud.announcements()
     assert {i.sop_instance_uid for i in cloud.manifest(event["detail"]).instances} == {
         key.rsplit("/", 1)[1].removesuffix(".dcm") for key in cloud.keys(event["detail"]["prefix"])
     }
@@ -100,7 +100,7 @@ def test_e6_an_abort_is_flagged_and_late_instances_make_a_new_transfer(
     announced(edge)
     assert send(edge.dicom_port, [instance(study, series)]) == [0]
     announced(edge, 2)
-    first, second = [e["detail"] for e in cloud.events() if e["detail-type"] == "Series Complete"]
+    first, second = [event["detail"] for event in cloud.announcements()]
     assert (first["aborted"], second["aborted"]) == (True, False)
     assert first["transfer_id"] != second["transfer_id"]
     assert first["sequence"] < second["sequence"]
@@ -126,7 +126,7 @@ def test_e13_a_large_object_streams_through_constant_memory(edge: EdgeProcess, c
     after = peak_memory(edge.process.pid if edge.process else 0)
     assert after - before < 24 * 1024
     assert peak_memory(edge.status()["worker_pid"]) < 120 * 1024
-    [event] = [event for event in cloud.events() if event["detail-type"] == "Series Complete"]
+    [event] = cloud.announcements()
     assert event["detail"]["total_bytes"] > 128 * 1024 * 1024
 
 

@@ -22,7 +22,7 @@ def test_a_series_becomes_objects_a_manifest_and_one_event(edge: EdgeProcess, cl
     datasets = series_of(3)
     assert send(edge.dicom_port, datasets) == [0, 0, 0]
     announced(edge)
-    [event] = cloud.events()
+    [event] = cloud.announcements()
     assert (event["source"], event["detail-type"]) == ("dicom-ingest.edge", "Series Complete")
     detail = SeriesComplete.model_validate(event["detail"])
     assert (detail.instance_count, detail.seal_reason, detail.aborted) == (3, "quiet", False)
@@ -37,7 +37,7 @@ def test_a_series_over_many_associations_is_one_event(edge: EdgeProcess, cloud: 
     for ds in series_of(5):
         assert send(edge.dicom_port, [ds]) == [0]
     announced(edge)
-    [event] = cloud.events()
+    [event] = cloud.announcements()
     assert event["detail"]["instance_count"] == 5
 
 
@@ -47,7 +47,7 @@ def test_series_of_one_study_share_the_transfer(edge: EdgeProcess, cloud: EdgeCl
         for ds in [*series_of(2, study), *series_of(2, study)]:
             assert assoc.send_c_store(ds).Status == 0
     announced(edge, 2)
-    first, second = (event["detail"] for event in cloud.events())
+    first, second = (event["detail"] for event in cloud.announcements())
     assert first["transfer_id"] == second["transfer_id"]
     assert first["series_instance_uid"] != second["series_instance_uid"]
 
@@ -60,6 +60,6 @@ def test_a_restart_adopts_what_was_acknowledged(tmp_path: Path, cloud: EdgeCloud
     cloud.events()
     with EdgeProcess(tmp_path, cloud.environment) as edge:
         announced(edge)
-        [event] = cloud.events()
+        [event] = cloud.announcements()
         assert event["detail"]["instance_count"] == 4
         assert edge.status()["instances_received"] == 4
