@@ -232,11 +232,13 @@ class SemaphoreSettings(Message):
 
 
 class DatabaseUser(Message):
-    """A database role that signs in with IAM; `role`: which grants it inherits."""
+    """A database role; `role`: which grants it has. The functions' sign in with IAM."""
 
     name: str = Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     role: Literal["ingest", "operator"] = "ingest"
     connection_limit: int = Field(default=100, ge=1)
+    secret_arn: str | None = None
+    """The operator signs in with the password of this secret (RDS Query Editor)."""
 
 
 class MigrationProperties(Message):

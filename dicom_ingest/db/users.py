@@ -8,12 +8,21 @@ from dicom_ingest.db.connection import Connection
 # Names are checked by the message's pattern: letters, digits and underscores only.
 
 
-def ensure(connection: Connection, user: DatabaseUser) -> None:
-    """Create the user or bring it up to date; signing in is IAM's business where the server knows it."""
+def ensure(connection: Connection, user: DatabaseUser, password: str | None = None) -> None:
+    """Create the user or bring it up to date; without a password, signing in is IAM's business."""
     known = connection.one("SELECT FROM pg_roles WHERE rolname = :name", name=user.name)
     if known is None:
         connection.run(f"CREATE ROLE {user.name} LOGIN")
     connection.run(f"ALTER ROLE {user.name} CONNECTION LIMIT {user.connection_limit}")
+    if password is not None:
+        # A utility statement takes no parameters; the server itself quotes.
+        quoted = connection.one(
+            "SELECT format('ALTER ROLE %I PASSWORD %L', "
+            "CAST(:name AS text), CAST(:password AS text)) AS statement",
+            name=user.name,
+            password=password,
+        )
+        connection.run(str(quoted and quoted["statement"]))
     if user.role == "ingest":
         if connection.one("SELECT FROM pg_roles WHERE rolname = 'rds_iam'") is not None:
             connection.run(f"GRANT rds_iam TO {user.name}")

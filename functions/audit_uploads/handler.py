@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dicom_ingest import audit, clients
 from dicom_ingest.contracts.steps import AuditUploadsReply, AuditUploadsRequest
+from dicom_ingest.contracts.wiring import AUDIT_FINDINGS
 from dicom_ingest.db.connection import database
 from dicom_ingest.metrics import count
 from dicom_ingest.settings import settings
@@ -17,7 +18,7 @@ def audit_uploads(request: AuditUploadsRequest) -> AuditUploadsReply:
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     reply = audit.compare(database(), clients.s3(), settings().bucket, settings().stack, request.days)
-    count("AuditFindings", len(reply.findings))
+    count(AUDIT_FINDINGS, len(reply.findings))
     return reply
 
 

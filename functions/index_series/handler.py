@@ -7,6 +7,7 @@ from dicom_ingest.contracts.events import SeriesComplete, SeriesCompleteEvent
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import IndexSeriesReply, IndexSeriesRequest, OutcomeState, SeriesTransferRef
 from dicom_ingest.contracts.times import rfc3339
+from dicom_ingest.contracts.wiring import SERIES_OVER
 from dicom_ingest.db import import_slots, index, ingest, series_transfers
 from dicom_ingest.db.connection import Connection, database
 from dicom_ingest.db.index import Indexed
@@ -82,7 +83,7 @@ def _indexed(request: IndexSeriesRequest, claim: Claim, force: str | None) -> In
 
     indexed, need = database().do(write)
     if need.outcome is not None:
-        count("SeriesOver", outcome=need.outcome.name.value)
+        count(SERIES_OVER, outcome=need.outcome.name.value)
         _wake(datastore_id)
     return IndexSeriesReply(
         series_transfer=ref,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.steps import MigrateDatabaseReply, MigrateDatabaseRequest
+from dicom_ingest import clients
+from dicom_ingest.contracts.steps import DatabaseUser, MigrateDatabaseReply, MigrateDatabaseRequest
 from dicom_ingest.db import import_slots, migrate, users
 from dicom_ingest.db.connection import database
 from dicom_ingest.step import step
@@ -20,10 +21,15 @@ def migrate_database(request: MigrateDatabaseRequest) -> MigrateDatabaseReply:
     properties = request.ResourceProperties
     with database().transaction() as connection:
         for user in properties.database_users:
-            users.ensure(connection, user)
+            users.ensure(connection, user, _password(user))
         if properties.semaphore is not None:
             import_slots.configure(connection, properties.semaphore)
     return MigrateDatabaseReply(applied=applied, version=migrate.migration_names()[-1])
+
+
+def _password(user: DatabaseUser) -> str | None:
+    """The operator's, from its secret."""
+    return str(clients.database_secret(user.secret_arn)["password"]) if user.secret_arn else None
 
 
 handler = step(migrate_database)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from dicom_ingest import clients, executions, healthimaging
 from dicom_ingest.contracts.steps import ReclaimImportSlotsReply, ReclaimImportSlotsRequest
+from dicom_ingest.contracts.wiring import SERIES_OVER, SLOTS_RECLAIMED
 from dicom_ingest.db import gate, import_slots, leftovers, queue
 from dicom_ingest.db.connection import database
 from dicom_ingest.db.leftovers import Leftover
@@ -61,7 +62,7 @@ def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlo
         watch.found_live = leftovers.anything_live(connection)
         gauge_queue(queue.pressure(connection, datastore_id))
     watch.looked_at = time.monotonic()
-    count("SlotsReclaimed", settled["freed"] + settled["released"] + settled["recorded"])
+    count(SLOTS_RECLAIMED, settled["freed"] + settled["released"] + settled["recorded"])
     return ReclaimImportSlotsReply(
         opened_database=True,
         delivered=len(redelivered),
@@ -89,7 +90,7 @@ def _settle_all(datastore_id: str) -> Counter[str]:
         settled = _settle(reclaimer, leftover)
         done[settled.what] += 1
         if settled.outcome is not None:
-            count("SeriesOver", outcome=settled.outcome.value)
+            count(SERIES_OVER, outcome=settled.outcome.value)
     return done
 
 

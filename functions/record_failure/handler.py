@@ -11,6 +11,7 @@ from dicom_ingest.contracts.steps import (
     SeriesTransferRef,
     StepError,
 )
+from dicom_ingest.contracts.wiring import SERIES_OVER
 from dicom_ingest.db import series_transfers
 from dicom_ingest.db.connection import database
 from dicom_ingest.errors import ClaimLostError
@@ -42,7 +43,7 @@ def record_failure(request: RecordFailureRequest) -> RecordFailureReply:
             series_transfers.finish_unless_lost(
                 connection, ref, request.execution_arn, outcome, settings().datastore_id
             )
-    count("SeriesOver", outcome=outcome.name.value)
+    count(SERIES_OVER, outcome=outcome.name.value)
     return RecordFailureReply.model_validate(
         {
             **{name: request.state.get(name) for name in ("slot", "import", "reason")},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dicom_ingest import clients
 from dicom_ingest.contracts.steps import ImportState, OutcomeState, RecordImageSetsRequest
+from dicom_ingest.contracts.wiring import SERIES_OVER
 from dicom_ingest.db import imports, ingest
 from dicom_ingest.db.connection import Connection, database
 from dicom_ingest.healthimaging import results_of
@@ -20,7 +21,7 @@ def record_image_sets(request: RecordImageSetsRequest) -> OutcomeState:
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     outcome = _record(request, request.import_)
-    count("SeriesOver", outcome=outcome.name.value)
+    count(SERIES_OVER, outcome=outcome.name.value)
     return outcome
 
 
