@@ -6,9 +6,9 @@ Fields are only ever added, with defaults: an execution may run an old definitio
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from dicom_ingest.contracts.events import SeriesCompleteEvent
 from dicom_ingest.contracts.identifiers import TransferId, Uid
@@ -55,7 +55,8 @@ class StepError(Message):
     """What a Catch leaves in the state (Step Functions' own names)."""
 
     Error: str
-    Cause: str = ""
+    Cause: Annotated[str, BeforeValidator(lambda cause: cause or "")] = ""
+    """May be absent, or null: a time-out has no words."""
 
 
 class OutcomeState(Message):

@@ -215,6 +215,8 @@ def release(connection: Connection, ref: SeriesTransferRef, execution: str) -> R
     row = connection.one(_RELEASE, execution=execution, **_ref(ref)) if mine else None
     if row is None:
         return Released(released=False, orphaned=False)
+    if row["state"] == TicketState.CANCELLED.value:
+        give_start_back(connection, row["pk"])
     orphaned = row["orphaned_at"] is not None
     return Released(released=not orphaned, orphaned=orphaned)
 
@@ -237,7 +239,20 @@ def cancel_refused(connection: Connection, ticket: Ticket) -> bool:
         pk=ticket.pk,
         token=ticket.task_token,
     )
+    if row is not None:
+        give_start_back(connection, ticket.pk)
     return row is not None
+
+
+_GIVE_START_BACK = """
+UPDATE semaphore s SET next_start = s.next_start - make_interval(secs => 1.0 / s.start_rate)
+FROM ahlijob j WHERE j.pk = :pk AND s.datastore_id = j.datastore_id AND j.start_at > clock_timestamp()
+"""
+
+
+def give_start_back(connection: Connection, ticket_id: int) -> None:
+    """A start that will not be used is free again: a thousand dead waiters must not delay the living."""
+    connection.run(_GIVE_START_BACK, pk=ticket_id)
 
 
 def _ref(ref: SeriesTransferRef) -> dict[str, Any]:

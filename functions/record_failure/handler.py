@@ -34,7 +34,7 @@ def record_failure(request: RecordFailureRequest) -> RecordFailureReply:
         ref = _series_transfer(request)
         if ref is None:
             ref = series_transfers.claimed_by(connection, _event(request).detail, request.execution_arn)
-        outcome = OutcomeState(name=Outcome.FAILED, detail=f"{error.Error}: {error.Cause}")
+        outcome = OutcomeState(name=Outcome.FAILED, detail=f"{error.Error}: {error.Cause}".rstrip(": "))
         if error.Error == ClaimLostError.__name__:
             outcome = OutcomeState(
                 name=Outcome.IN_PROGRESS_ELSEWHERE, detail="taken over by another execution"

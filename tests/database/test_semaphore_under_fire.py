@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 
 import pytest
@@ -180,3 +181,22 @@ def test_twenty_thousand_wait_and_grants_stay_fast(database: Database) -> None:
     assert priority == {"priority": 0}
     assert "ahlijob_queue" in plan
     assert '"Sort"' not in plan, "the queue's own order is used"
+
+
+def test_a_hundred_dead_waiters_do_not_delay_the_living(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.run("UPDATE semaphore SET capacity = 0, start_rate = 1, start_burst = 1")
+    executions = StepFunctions()
+    queue = [Execution(database, DATASTORE) for _ in range(101)]
+    for execution in queue:
+        execution.token = executions.issue(execution.arn)
+        execution.acquire()
+    living = queue[-1]
+    executions.running.add(living.arn)
+    with database.transaction() as connection:
+        connection.run("UPDATE semaphore SET capacity = 10")
+        granted = import_slots.grant(connection, DATASTORE)
+    (delivered,) = deliver(database, cast("Any", executions), DATASTORE, granted)
+    assert delivered.owner_execution == living.arn
+    assert delivered.start_at is not None
+    assert delivered.start_at - datetime.now(timezone.utc) < timedelta(seconds=15)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 
+from dicom_ingest.db import queue
 from tests.support.pipeline import Pipeline
 from tests.support.series import Announced, element, new_uid
 
@@ -101,3 +102,23 @@ def test_what_is_odd_about_a_series_stands_in_the_executions_state(pipeline: Pip
     words = "its instances carry 2 different values of AccessionNumber"
     assert json.loads(execution["output"])["findings"] == [words]
     assert pipeline.transfer(series)["findings"] == [words]
+
+
+def test_an_operator_takes_a_series_out_of_the_queue(pipeline: Pipeline) -> None:
+    pipeline.slots(0)
+    series = Announced()
+    pipeline.ingest(series)
+    (ticket,) = pipeline.eventually(partial(pipeline.tickets, series), "its ticket")
+    with pipeline.database.transaction() as connection:
+        token = queue.cancel(connection, ticket["pk"], "sent to the wrong archive")
+        assert queue.cancel(connection, ticket["pk"], "again") is None
+    assert token
+    pipeline.clients.stepfunctions.send_task_failure(
+        taskToken=token, error="CancelledByOperator", cause="sent to the wrong archive"
+    )
+    execution = pipeline.finished(series)[0]
+    assert (execution["status"], execution["error"]) == ("FAILED", "FAILED")
+    assert execution["cause"].startswith("CancelledByOperator")
+    transfer, (ticket,) = pipeline.transfer(series), pipeline.tickets(series)
+    assert (transfer["state"], transfer["outcome"]) == ("OVER", "FAILED")
+    assert (ticket["state"], ticket["message"]) == ("CANCELLED", "sent to the wrong archive")
