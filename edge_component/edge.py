@@ -122,6 +122,7 @@ class Edge:
         backlog = self._numbers_of()
         with self._numbers_lock:
             counters, senders = self._numbers.counters(), self._numbers.senders()
+            refusals = self._numbers.refusals()
         return {
             "edge": self.settings.edge,
             "version": VERSION,
@@ -140,6 +141,9 @@ class Edge:
             "worker_pid": self._worker.pid,
             "worker_restarts": self._worker.restarts,
             "senders": senders,
+            "refusals": refusals,
+            "quarantined": sum(1 for path in self._spool.quarantine.glob("*.dcm")),
+            "aside": sum(1 for path in self._spool.aside.iterdir()),
         }
 
     def metrics(self) -> str:
@@ -153,7 +157,12 @@ class Edge:
             level: int(level == self._watermark.level) for level in ("normal", "warn", "slow", "refuse")
         }
         return prometheus(
-            numbers, {"associations_rejected": self._associations.rejections, "watermark": levels}
+            numbers,
+            {
+                "associations_rejected": self._associations.rejections,
+                "instances_refused_by_status": status["refusals"],
+                "watermark": levels,
+            },
         )
 
     def _numbers_of(self) -> Any:

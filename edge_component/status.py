@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_component.clock import moment
-from edge_component.journal.database import counters, open_journal
+from edge_component.journal.database import REFUSED_STATUS, counters, open_journal
 
 COUNTERS = (
     "instances_received",
+    "bytes_received",
     "instances_duplicate",
     "instances_refused",
     "instances_uploaded",
+    "upload_retries",
     "instances_announced",
     "instances_missing",
     "series_announced",
@@ -59,6 +61,13 @@ class JournalNumbers:
     def counters(self) -> dict[str, int]:
         """All cumulative counters, zero where nothing was counted yet."""
         return all_counters(self._journal)
+
+    def refusals(self) -> dict[str, int]:
+        """Instances refused, by status."""
+        found = counters(self._journal)
+        return {
+            name.removeprefix("refused_"): n for name, n in found.items() if name.startswith(REFUSED_STATUS)
+        }
 
     def backlog(self) -> Backlog:
         """What lies in the spool."""

@@ -34,7 +34,7 @@ class InstanceJournal(Protocol):
         """Returns when the row is on the disk, raises JournalError otherwise."""
         ...
 
-    def refused(self) -> None:
+    def refused(self, code: int) -> None:
         """Count a failure status."""
         ...
 
@@ -88,7 +88,7 @@ class Reception:
         """The answer; after 0x0000 the instance is ours to keep."""
         status = self._finish()
         if not status.stored:
-            self._store.journal.refused()
+            self._store.journal.refused(status.code)
             logs.warning(
                 "instance refused",
                 status=f"0x{status.code:04X}",

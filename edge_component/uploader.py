@@ -77,7 +77,6 @@ class Uploader:
         self._in_flight: set[int] = set()
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._begun: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
-        self.retries = 0
 
     def run_once(self) -> bool:
         """Write down what has ended, start what may start; True: something was done."""
@@ -150,6 +149,7 @@ class Uploader:
                 [(i,) for i in done],
             )
             count(journal, "instances_uploaded", len(done))
+            count(journal, "upload_retries", len(results) - len(done))
             for result in results:
                 if result.error is not None:
                     self._failed(journal, result.upload, result.error)
@@ -162,7 +162,6 @@ class Uploader:
 
     def _failed(self, journal: sqlite3.Connection, upload: Upload, error: BaseException) -> None:
         now = self._clock()
-        self.retries += 1
         problem = _problem(error)
         journal.execute(
             "UPDATE instance SET problem = ? WHERE instance = ? AND problem IS NOT ?",

@@ -10,6 +10,8 @@ from pathlib import Path
 from edge_component.journal.schema import SCHEMA, VERSION
 
 BUSY_SECONDS = 60
+REFUSED_STATUS = "refused_0x"
+"""Prefix of the counters of instances refused, one a status."""
 
 
 class JournalError(RuntimeError):

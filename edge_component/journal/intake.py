@@ -13,7 +13,7 @@ from edge_component import logs
 from edge_component.clock import SYSTEM_CLOCK, Clock
 from edge_component.commitment import Request
 from edge_component.journal.commitments import insert_request
-from edge_component.journal.database import JournalError, count, open_journal, transaction
+from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
 
 Change = Callable[[sqlite3.Connection], None]
 
@@ -74,6 +74,7 @@ def insert_instance(
     )
     connection.execute(INSERT_INSTANCE, tuple(vars(row).values()))
     count(connection, "instances_received")
+    count(connection, "bytes_received", row.bytes)
 
 
 class Intake:
@@ -125,9 +126,14 @@ class Intake:
             )
         )
 
-    def refused(self) -> None:
-        """An instance was answered with a failure status."""
-        self._post(lambda journal: count(journal, "instances_refused"))
+    def refused(self, code: int) -> None:
+        """An instance was answered with this failure status."""
+
+        def change(journal: sqlite3.Connection) -> None:
+            count(journal, "instances_refused")
+            count(journal, f"{REFUSED_STATUS}{code:04X}")
+
+        self._post(change)
 
     def request_commitment(self, request: Request, sender: AssociationRow) -> None:
         """Returns when a storage commitment request is on the disk.

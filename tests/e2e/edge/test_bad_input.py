@@ -212,7 +212,10 @@ def test_a_bad_instance_is_refused_and_the_next_one_on_the_same_association_stor
         answer = peer.receive()
         assert answer is not None
         assert answer[0] == A_RELEASE_RP
-    assert len(list((scp.spool / "quarantine").glob("*.dcm"))) >= 5
+    assert scp.status()["quarantined"] >= 5
+    wait_until(
+        lambda: 'instances_refused_by_status{reason="0xA900"}' in scp.get("/metrics")[1], "it is counted"
+    )
 
 
 def test_ae_titles_with_odd_bytes_are_taken_and_journalled_as_escapes(scp: EdgeProcess) -> None:

@@ -15,6 +15,7 @@ def announced(edge: EdgeProcess, series: int = 1) -> None:
 
 
 def test_an_echo_is_answered(edge: EdgeProcess) -> None:
+    """E10: C-ECHO was rejected."""
     assert echo(edge.dicom_port)
 
 
@@ -34,6 +35,7 @@ def test_a_series_becomes_objects_a_manifest_and_one_event(edge: EdgeProcess, cl
 
 
 def test_a_series_over_many_associations_is_one_event(edge: EdgeProcess, cloud: EdgeCloud) -> None:
+    """E7: one association an image gave one import an image."""
     for ds in series_of(5):
         assert send(edge.dicom_port, [ds]) == [0]
     announced(edge)
@@ -53,6 +55,7 @@ def test_series_of_one_study_share_the_transfer(edge: EdgeProcess, cloud: EdgeCl
 
 
 def test_a_restart_adopts_what_was_acknowledged(tmp_path: Path, cloud: EdgeCloud) -> None:
+    """E2: a restart wiped the spool, the work list was in memory."""
     away = {**cloud.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     with EdgeProcess(tmp_path, away) as edge:
         assert send(edge.dicom_port, series_of(4)) == [0] * 4

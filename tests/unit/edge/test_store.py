@@ -37,7 +37,8 @@ class Journal:
             raise JournalError("disk I/O error")
         self.rows.append(row)
 
-    def refused(self) -> None:
+    def refused(self, code: int) -> None:
+        assert code != 0
         self.failures += 1
 
     def request_commitment(self, request: Request, sender: AssociationRow) -> None:
@@ -96,7 +97,7 @@ def test_success_means_file_and_row(tmp_path: Path) -> None:
 
 
 def test_a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """Only what was synced survives; a row without its file, or an answer without both, must not exist."""
+    """E15: a row without its file, or an answer without both, must not exist."""
     ds = instance()
     data = encoded(ds)
     whole = RecordingFiles()
