@@ -16,7 +16,7 @@ from edge_component.associations import Associations
 from edge_component.clock import moment
 from edge_component.commitment_reports import CommitmentReports
 from edge_component.health import HealthServer, prometheus
-from edge_component.journal.database import open_journal
+from edge_component.journal.database import open_journal, set_broken_aside
 from edge_component.journal.intake import Intake
 from edge_component.locks import EDGE_LOCK, WORKER_LOCK, ProcessLock
 from edge_component.loops import Loop
@@ -63,6 +63,8 @@ class Edge:
         self._measuring = Loop("watermark", self._measure, MEASURE_SECONDS, self._failed)
 
     def _adopt(self) -> None:
+        if aside := set_broken_aside(self._spool.journal):
+            logs.error("journal cannot be read: made anew from the files", kept_as=aside.name)
         journal = open_journal(self._spool.journal)
         end_epochs(journal, time.time())
         self._intake = Intake(self._spool.journal)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from edge_component.journal.schema import SCHEMA, VERSION
@@ -37,6 +38,31 @@ def open_journal(path: Path) -> sqlite3.Connection:
     if found == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
     return connection
+
+
+def set_broken_aside(path: Path) -> Path | None:
+    """Rename a journal that SQLite cannot read, so that a new one is made from the files; where it went.
+
+    Whoever calls holds the spool's locks.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError:
+        raise  # the disk or the permissions, not the file
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    if found == "ok":
+        return None
+    aside = path.with_name(f"{path.name}.broken-{time.time_ns()}")
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):  # they belong to it, and would spoil the new one
+        companion = path.with_name(f"{path.name}{suffix}")
+        if companion.exists():
+            companion.rename(aside.with_name(f"{aside.name}{suffix}"))
+    return aside
 
 
 @contextmanager

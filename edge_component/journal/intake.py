@@ -15,7 +15,7 @@ from edge_component.commitment import Request
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
 
-Change = Callable[[sqlite3.Connection], None]
+Change = Callable[[sqlite3.Connection], object]
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ class Intake:
             journal.execute("UPDATE epoch SET ended_at = ? WHERE epoch = ?", (self._clock(), self.epoch))
         self._connection.close()
 
-    def _post(self, change: Callable[[sqlite3.Connection], object]) -> None:
-        self._queue.put(_Request(lambda journal: (change(journal), None)[1]))
+    def _post(self, change: Change) -> None:
+        self._queue.put(_Request(change))
 
     def _run(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_component.heartbeat import Heartbeat
+from edge_component.journal.database import set_broken_aside
 from edge_component.retention import DAY, Retention
 from tests.support.edge_bench import Bench, rows
 from tests.support.edge_stand_ins import client_error, unreachable
@@ -203,6 +204,20 @@ def test_a_deleted_journal_is_made_again_from_the_files(bench: Bench) -> None:
     [manifest] = bench.manifests()
     assert [i.sop_instance_uid for i in manifest.instances] == ["1", "2"]
     assert manifest.transfer.calling_aes == ["UNKNOWN"]
+
+
+def test_a_broken_journal_is_kept_aside_and_made_again_from_the_files(bench: Bench) -> None:
+    send(bench, "1", "2")
+    assert set_broken_aside(bench.spool.journal) is None
+    bench.journal.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    bench.journal.close()
+    bench.spool.journal.write_bytes(b"SQLite format 3\0" + b"\xff" * 8000)
+    aside = set_broken_aside(bench.spool.journal)
+    assert aside is not None
+    assert aside.exists()
+    bench.start()
+    bench.settle()
+    assert announced(bench) == [["1", "2"]]
 
 
 def test_a_deleted_spool_file_is_reported_missing_never_silently_dropped(tmp_path: Path) -> None:
