@@ -43,10 +43,11 @@ class EdgeRequestHandler(RequestHandler):  # type: ignore[misc]  # pynetdicom ha
     def handle(self) -> None:
         """Handshake, association, and the certain knowledge that it is over."""
         peer = str(self.client_address[0])
-        if not self.server.connections.opened(peer):
-            return
+        welcome = self.server.connections.opened(peer)
         assoc = None
         try:
+            if not welcome:
+                return
             self.request: socket.socket = self.server.handshake(self.request)
             assoc = self._create_association()
             assoc.start()

@@ -78,6 +78,18 @@ def test_one_association_too_many_is_rejected_for_now_and_room_comes_back(
                 peer.socket.close()
 
 
+def test_a_flood_of_connections_is_forgotten_when_it_is_over(tmp_path: Path, cloud: EdgeCloud) -> None:
+    with EdgeProcess(tmp_path, cloud.environment, max_associations=1, association_timeout=1) as edge:
+        peers = [Wire(edge.dicom_port) for _ in range(12)]
+        try:
+            assert all(peer.ended() for peer in peers)
+        finally:
+            for peer in peers:
+                peer.socket.close()
+        assert 'reason="too many connections"} 8' in edge.get("/metrics")[1]
+        assert echo(edge.dicom_port)
+
+
 def test_a_hundred_associations_at_once(tmp_path: Path, cloud: EdgeCloud) -> None:
     with EdgeProcess(tmp_path, cloud.environment) as edge:
         peers = [Wire(edge.dicom_port) for _ in range(100)]
