@@ -1,0 +1,183 @@
+"""The console as a WSGI application: addresses, and what answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
+
+from dicom_ingest.db.read_flow import flow
+from dicom_ingest.db.read_places import Filter, places
+from dicom_ingest.db.read_timeline import Timeline, timeline
+from local.console import flow as stages
+from local.console import graph, listing, operations, security, series
+from local.console.frames import Frame
+from local.console.html import tag
+from local.console.page import page
+from local.console.pixels import UndecodableError
+from local.console.sources import Sources
+
+STATIC = Path(__file__).with_name("static")
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+SERIES = "/series/<uuid:transfer>/<series_uid>"
+
+
+class Application:
+    """Answers for one run. Threads may call it at once."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._graph = graph.read()
+        self._addresses = Map(
+            [
+                Rule("/", endpoint=self._home),
+                Rule("/live", endpoint=self._home_live),
+                Rule(SERIES, endpoint=self._series),
+                Rule(f"{SERIES}/live", endpoint=self._series_live),
+                Rule(f"{SERIES}/frames/<int:number>.png", endpoint=self._frame),
+                Rule(f"{SERIES}/reprocess", endpoint=self._reprocess, methods=["POST"]),
+                Rule("/slots", endpoint=self._slots, methods=["GET"]),
+                Rule("/slots", endpoint=self._change_slots, methods=["POST"]),
+                Rule("/edges", endpoint=self._edges),
+                Rule("/ledger", endpoint=self._ledger),
+                Rule("/static/<name>", endpoint=self._static),
+            ]
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """WSGI."""
+        request = Request(environ)
+        answer: Any
+        try:
+            security.check(request)
+            endpoint, values = self._addresses.bind_to_environ(environ).match()
+            answer = endpoint(request, **values)
+        except HTTPException as error:
+            answer = error.get_response(environ)
+        if isinstance(answer, Markup):
+            answer = Response(answer, mimetype="text/html")
+        body: Iterable[bytes] = security.harden(answer)(environ, start_response)
+        return body
+
+    def _page(self, title: str, here: str, *content: Any) -> Markup:
+        return page(title, self._sources.name, here, *content)
+
+    def _home(self, request: Request) -> Markup:
+        query = request.args.to_dict()
+        return self._page(
+            "Series",
+            "/",
+            tag("h1", "Where is it?", class_="unseen"),
+            tag("p", "", id="said", class_="unseen", aria_live="polite"),
+            listing.form(query),
+            self._home_live(request),
+        )
+
+    def _home_live(self, request: Request) -> Markup:
+        query = request.args.to_dict()
+        with self._sources.index() as index:
+            counts, rows = flow(index), listing.found(index, query)
+        return tag(
+            "div",
+            stages.picture(counts, self._sources.edge()),
+            listing.listing(rows, query),
+            id="live",
+            data_from=f"/live?{request.query_string.decode()}",
+            data_said=stages.sentence(counts),
+        )
+
+    def _find(self, transfer: Any, series_uid: str) -> Timeline:
+        """The series transfer of an address; NotFound where there is none."""
+        with self._sources.index() as index:
+            rows = places(index, Filter(transfer=str(transfer), series=series_uid))
+            found = timeline(index, rows[0]["pk"]) if rows else None
+        if found is None:
+            raise NotFound(f"The index has no series {series_uid} of transfer {transfer}.")
+        return found
+
+    def _series(self, request: Request, transfer: Any, series_uid: str) -> Markup:
+        found = self._find(transfer, series_uid)
+        frames = self._frames(found)
+        return self._page(
+            "Series",
+            "",
+            series.heading(found),
+            self._live(found),
+            tag(
+                "div",
+                series.viewer(
+                    found.series_transfer, frames, self._window(frames), request.args.get("frame", 1, int)
+                ),
+                tag("div", series.facts(found), series.actions(found)),
+                class_="columns",
+            ),
+            series.instances(found),
+        )
+
+    def _series_live(self, _: Request, transfer: Any, series_uid: str) -> Markup:
+        return self._live(self._find(transfer, series_uid))
+
+    def _live(self, found: Timeline) -> Markup:
+        execution = self._sources.execution(found.series_transfer["owner_execution"])
+        return series.live(found, self._graph, execution)
+
+    def _frames(self, found: Timeline) -> list[Frame]:
+        newest = {row["image_set_id"]: row["version"] for row in found.image_sets}
+        return self._sources.frames.frames(newest.items(), found.series_transfer["series_instance_uid"])
+
+    def _window(self, frames: list[Frame]) -> tuple[float, float] | None:
+        try:
+            return self._sources.frames.window(frames[0]) if frames else None
+        except UndecodableError:
+            return None
+
+    def _frame(self, request: Request, transfer: Any, series_uid: str, number: int) -> Response:
+        frames = self._frames(self._find(transfer, series_uid))
+        if not 1 <= number <= len(frames):
+            raise NotFound(f"Frame {number}: 1 to {len(frames)} are there.")
+        center, width = request.args.get("center", None, float), request.args.get("width", None, float)
+        window = (center, max(1.0, width)) if center is not None and width is not None else None
+        try:
+            return Response(self._sources.frames.picture(frames[number - 1], window), mimetype="image/png")
+        except UndecodableError as error:
+            raise NotFound(f"Frame {number}: {error}") from error
+
+    def _reprocess(self, request: Request, transfer: Any, series_uid: str) -> Any:
+        row = self._find(transfer, series_uid).series_transfer
+        self._sources.reprocess(row["manifest_key"], force=request.form.get("force") == "yes")
+        return redirect(listing.address(row), 303)
+
+    def _slots(self, _: Request) -> Markup:
+        with self._sources.index() as index:
+            return self._page("Slots", "/slots", *operations.slots(index))
+
+    def _change_slots(self, request: Request) -> Any:
+        change, datastore = request.form.get("change"), request.form.get("datastore", "")
+        capacity = request.form.get("capacity", -1, int)
+        if change in ("pause", "resume"):
+            self._sources.pause(datastore, change == "pause")
+        elif change == "capacity" and capacity >= 0:
+            self._sources.set_capacity(datastore, capacity)
+        else:
+            raise BadRequest("change: pause, resume, or capacity with 0 slots or more, are allowed")
+        return redirect("/slots", 303)
+
+    def _edges(self, _: Request) -> Markup:
+        with self._sources.index() as index:
+            return self._page("Edges", "/edges", *operations.the_edges(index, self._sources.edge()))
+
+    def _ledger(self, _: Request) -> Markup:
+        with self._sources.index() as index:
+            return self._page("Ledger", "/ledger", *operations.the_ledger(index))
+
+    def _static(self, _: Request, name: str) -> Response:
+        if name not in {path.name for path in STATIC.iterdir()}:
+            raise NotFound
+        path = STATIC / name
+        return Response(path.read_bytes(), mimetype=TYPES[path.suffix])

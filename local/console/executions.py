@@ -1,0 +1,64 @@
+"""An execution's way through the states, from its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One stay in a state; `left` is None where the execution is now."""
+
+    state: str
+    entered: datetime
+    left: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What Step Functions knows of it. `error`: how it failed."""
+
+    arn: str
+    status: str
+    visits: list[Visit]
+    error: str | None = None
+
+    @property
+    def now(self) -> str | None:
+        """The state it is in, while it runs."""
+        return self.visits[-1].state if self.visits and self.status == "RUNNING" else None
+
+
+def read(client: SFNClient, arn: str | None) -> Execution | None:
+    """None where Step Functions does not know it (any more)."""
+    if not arn or not arn.startswith("arn:"):
+        return None
+    try:
+        described = client.describe_execution(executionArn=arn)
+        events: list[Any] = []
+        for page in client.get_paginator("get_execution_history").paginate(executionArn=arn):
+            events += page["events"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+            return None
+        raise
+    words = ": ".join(filter(None, (described.get("error"), described.get("cause"))))
+    return Execution(arn, described["status"], visits(events), words or None)
+
+
+def visits(events: list[Any]) -> list[Visit]:
+    """The stays, oldest first; a Succeed or Fail state is left at once."""
+    found: list[Visit] = []
+    for event in events:
+        if "stateEnteredEventDetails" in event:
+            found.append(Visit(event["stateEnteredEventDetails"]["name"], event["timestamp"]))
+        elif "stateExitedEventDetails" in event and found:
+            found[-1] = Visit(found[-1].state, found[-1].entered, event["timestamp"])
+    return found

@@ -1,0 +1,85 @@
+"""What every page has: head, name of the run, ways to the other pages, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from local.console.html import join, tag
+from local.console.words import text
+
+PAGES = {"/": "Series", "/slots": "Slots", "/edges": "Edges", "/ledger": "Ledger"}
+DOCTYPE = Markup("<!doctype html>\n")
+
+
+def page(title: str, run: str, here: str, *content: Any) -> Markup:
+    """A whole page."""
+    return DOCTYPE + tag(
+        "html",
+        tag(
+            "head",
+            tag("meta", charset="utf-8"),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("meta", name="color-scheme", content="light dark"),
+            tag("title", f"{title} – {run}"),
+            tag("link", rel="icon", href="/static/icon.svg", type="image/svg+xml"),
+            tag("link", rel="stylesheet", href="/static/console.css"),
+            tag("script", src="/static/console.js", defer=True),
+        ),
+        tag(
+            "body",
+            tag("a", "Skip to the content", href="#content", class_="skip"),
+            tag("header", tag("a", run, href="/", class_="run"), _ways(here), class_="top"),
+            tag("main", *content, id="content"),
+            tag(
+                "footer", "A local run: it starts empty and forgets everything when it stops. Times are UTC."
+            ),
+        ),
+        lang="en",
+    )
+
+
+def _ways(here: str) -> Markup:
+    links = [
+        tag("a", name, href=path, aria_current="page" if path == here else None)
+        for path, name in PAGES.items()
+    ]
+    return tag("nav", links, aria_label="Pages")
+
+
+def table(caption: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], empty: str) -> Markup:
+    """A table. `columns`: by heading, the name of a row's value or a function of the row."""
+    if not rows:
+        return tag("section", tag("h2", caption), tag("p", empty, class_="empty"))
+    heads = [tag("th", heading, scope="col") for heading in columns]
+    body = [tag("tr", [tag("td", _cell(row, column)) for column in columns.values()]) for row in rows]
+    return tag(
+        "section",
+        tag(
+            "div",
+            tag("table", tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", body)),
+            class_="wide",
+            tabindex=0,
+            role="region",
+            aria_label=caption,
+        ),
+    )
+
+
+def _cell(row: Mapping[str, Any], column: Any) -> Any:
+    return column(row) if callable(column) else text(row.get(column))
+
+
+def definitions(values: Mapping[str, Any]) -> Markup:
+    """Names and values; what has no value is left out."""
+    return tag(
+        "dl",
+        join(
+            (tag("dt", name), tag("dd", text(value) if not isinstance(value, Markup) else value))
+            for name, value in values.items()
+            if value not in (None, "")
+        ),
+        class_="facts",
+    )

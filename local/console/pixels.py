@@ -1,0 +1,116 @@
+"""A frame as a PNG: decoded from what the image set holds, windowed as its header asks or as chosen."""
+
+from __future__ import annotations
+
+import importlib.util
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+
+class UndecodableError(ValueError):
+    """A frame that this machine cannot decode; the message says why."""
+
+
+def decode(data: bytes, content_type: str, header: dict[str, Any]) -> NDArray[Any]:
+    """The stored pixel values. `content_type`: GetImageFrame's; `header`: the instance's attributes.
+
+    Raises:
+        UndecodableError: another encoding, no codec, or bytes that do not fit the header.
+    """
+    if content_type == "application/octet-stream":
+        return _native(data, header)
+    if importlib.util.find_spec("imagecodecs") is None:
+        raise UndecodableError(f"{content_type}: the package imagecodecs is not installed")
+    import imagecodecs
+
+    decoders: dict[str, Any] = {
+        "image/jph": imagecodecs.htj2k_decode,
+        "image/jphc": imagecodecs.htj2k_decode,
+        "image/j2c": imagecodecs.jpeg2k_decode,
+        "image/jpeg": imagecodecs.jpeg8_decode,
+        "image/jxl": imagecodecs.jpegxl_decode,
+    }
+    if content_type not in decoders:
+        raise UndecodableError(f"{content_type}: only still pictures are shown here")
+    try:
+        decoded: NDArray[Any] = decoders[content_type](data)
+    except (RuntimeError, ValueError) as error:
+        raise UndecodableError(f"{content_type}: {error}") from error
+    return decoded
+
+
+def _native(data: bytes, header: dict[str, Any]) -> NDArray[Any]:
+    rows, columns, samples = int(header["Rows"]), int(header["Columns"]), int(header["SamplesPerPixel"] or 1)
+    if int(header["BitsAllocated"]) == 1:
+        bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+        return bits[: rows * columns].reshape(rows, columns)
+    kind = "i" if header.get("PixelRepresentation") else "u"
+    values = np.frombuffer(data, f"<{kind}{int(header['BitsAllocated']) // 8}")
+    shape = (rows, columns, samples) if samples > 1 else (rows, columns)
+    if values.size < rows * columns * samples:
+        raise UndecodableError(f"{values.size} values where {rows} x {columns} x {samples} are expected")
+    return values[: rows * columns * samples].reshape(shape)
+
+
+def rescaled(pixels: NDArray[Any], header: dict[str, Any]) -> Grey:
+    """Modality values (PS3.3 C.11.1): Hounsfield units for CT."""
+    return pixels * number(header, "RescaleSlope", 1.0) + number(header, "RescaleIntercept", 0.0)
+
+
+def window_of(header: dict[str, Any], values: Grey) -> tuple[float, float]:
+    """The header's first window, else one that takes all but the darkest and brightest per cent."""
+    width = number(header, "WindowWidth", 0.0)
+    if width > 0:
+        return number(header, "WindowCenter", 0.0), width
+    low, high = np.percentile(values, (1, 99))
+    return float(low + high) / 2, max(1.0, float(high - low))
+
+
+def windowed(values: Grey, center: float, width: float, *, inverted: bool) -> Bytes:
+    """Eight bits, linear (PS3.3 C.11.2.1.2.1)."""
+    span = max(width - 1, 1e-6)
+    shades = np.clip(((values - (center - 0.5)) / span + 0.5) * 255, 0, 255).astype(np.uint8)
+    return 255 - shades if inverted else shades
+
+
+def picture(pixels: NDArray[Any], header: dict[str, Any], window: tuple[float, float] | None) -> bytes:
+    """The PNG: grey with a window; colour as it is."""
+    if pixels.ndim == 3:
+        return png(pixels.astype(np.uint8))
+    values = rescaled(pixels, header)
+    center, width = window or window_of(header, values)
+    inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
+    return png(windowed(values, center, width, inverted=inverted))
+
+
+def png(pixels: Bytes) -> bytes:
+    """Eight-bit grey or RGB (https://www.w3.org/TR/png-3/)."""
+    height, width = pixels.shape[:2]
+    colour = 2 if pixels.ndim == 3 else 0
+    lines = np.ascontiguousarray(pixels).reshape(height, -1)
+    raw = np.insert(lines, 0, 0, axis=1).tobytes()  # filter 0 before every line
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def number(header: dict[str, Any], keyword: str, default: float) -> float:
+    """A number of HealthImaging's metadata, where numbers are texts, padded, and lists by turns."""
+    value = header.get(keyword)
+    if isinstance(value, list):
+        value = value[0] if value else None
+    try:
+        return default if value in (None, "") else float(str(value))
+    except ValueError:
+        return default

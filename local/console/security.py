@@ -1,0 +1,38 @@
+"""Who may ask: this machine's own browser, and no page from elsewhere in it."""
+
+from __future__ import annotations
+
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Request, Response
+
+NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+HEADERS = {
+    # Nothing is fetched from elsewhere, nothing is kept, nobody frames it.
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def check(request: Request) -> None:
+    """Refuse a name that merely resolves to loopback, and a form that another page sends.
+
+    Raises:
+        Forbidden: either.
+    """
+    name = request.host.rpartition(":")[0] or request.host
+    if name not in NAMES:
+        raise Forbidden(f"{request.host}: 127.0.0.1 and localhost are allowed")
+    if request.method not in ("GET", "HEAD") and request.headers.get("Origin") != request.host_url.rstrip(
+        "/"
+    ):
+        raise Forbidden("a form must come from this console")
+
+
+def harden(response: Response) -> Response:
+    """The headers of every answer."""
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,87 @@
+"""What the console asks of the run: index, edge, executions, pictures; and the little that it may change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+from dicom_ingest.db import queue
+from dicom_ingest.db.connection import Connection
+from dicom_ingest.reprocess import Reprocessor
+from local.clients import Clients
+from local.console import executions
+from local.console.executions import Execution
+from local.console.frames import FrameStore
+from local.databases import session
+from local.edge_status import EdgeSilentError, edge_status
+from local.invoke import invoke
+from local.state import RunState
+from local.wiring import Names
+
+# As an operator on AWS: what is read cannot change anything, and `ahlijob` has no task tokens.
+READ_ONLY = ("SET default_transaction_read_only = on", "SET search_path = operator_views, public")
+
+
+class Sources:
+    """Of one run. Threads may use it at once."""
+
+    def __init__(self, state: RunState) -> None:
+        self.name = f"{state.stack} · {state.name}"
+        self._state = state
+        self._clients = Clients(state.aws_url, state.healthimaging_url)
+        self.frames = FrameStore(self._clients.medical_imaging, state.datastore_id)
+
+    @contextmanager
+    def index(self) -> Iterator[Connection]:
+        """A connection of the request's own, for reading."""
+        with session(self._state.database_url) as connection:
+            for statement in READ_ONLY:
+                connection.run(statement)
+            yield connection
+
+    def edge(self) -> dict[str, Any] | None:
+        """What the edge says of itself; None where there is none or it does not answer."""
+        if self._state.health_port is None:
+            return None
+        try:
+            return edge_status(self._state.health_port)
+        except EdgeSilentError:
+            return None
+
+    def execution(self, arn: str | None) -> Execution | None:
+        """See `executions.read`."""
+        return executions.read(self._clients.stepfunctions, arn)
+
+    def reprocess(self, manifest_key: str, *, force: bool) -> None:
+        """Start an execution for it; `force` imports again."""
+        Reprocessor(
+            s3=self._clients.s3,
+            stepfunctions=self._clients.stepfunctions,
+            bucket=self._state.bucket,
+            stack=self._state.stack,
+            state_machine_arn=self._state.state_machine_arn,
+            replay_name=f"force-{uuid4().hex[:12]}" if force else "",
+        ).manifest(manifest_key)
+
+    def pause(self, datastore_id: str, paused: bool) -> None:
+        """No grants while paused."""
+        with session(self._state.database_url) as connection:
+            queue.set_paused(connection, datastore_id, paused)
+        self._grant()
+
+    def set_capacity(self, datastore_id: str, capacity: int) -> None:
+        """So many imports at a time."""
+        with session(self._state.database_url) as connection:
+            queue.set_capacity(connection, datastore_id, capacity)
+        self._grant()
+
+    def _grant(self) -> None:
+        """Whoever may start now does so at once."""
+        function = Names(self._state.stack).function("release_import_slot")
+        invoke(self._clients, function, {"execution_arn": "operator", "state": {}})
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._clients.close()

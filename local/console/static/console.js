@@ -1,0 +1,76 @@
+// Pages work without this: it only keeps them up to date and makes the pictures quick to scroll.
+"use strict";
+
+const PAUSE = 2000;
+const live = () => document.getElementById("live");
+
+async function refresh() {
+  const here = live();
+  if (!here || document.hidden || here.dataset.over === "yes") return;
+  const answer = await fetch(here.dataset.from || `${location.pathname}/live`);
+  if (!answer.ok) return;
+  const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
+  if (!next || next.outerHTML === here.outerHTML) return;
+  const focused = here.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  here.replaceWith(next);
+  if (focused) next.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  tell(next.dataset.said);
+  if (next.dataset.over === "yes") location.reload(); // its pictures and verdicts are there now
+}
+
+// Screen readers are told of new counts, once.
+function tell(words) {
+  const said = document.getElementById("said");
+  if (said && words && said.textContent !== words) said.textContent = words;
+}
+
+async function keepRefreshing() {
+  try {
+    await refresh();
+    document.body.classList.remove("away");
+  } catch (error) {
+    document.body.classList.add("away"); // the run has ended; what is shown is the last that was known
+  }
+  setTimeout(keepRefreshing, PAUSE);
+}
+
+function viewer(root) {
+  const picture = root.querySelector("#picture");
+  const caption = root.querySelector("#frame-caption");
+  const sliders = Object.fromEntries([...root.querySelectorAll("input[type=range]")].map((s) => [s.id, s]));
+  const last = Number(root.dataset.last);
+  let touched = false;
+
+  function address(number) {
+    const window = touched && sliders.center ? `?center=${sliders.center.value}&width=${sliders.width.value}` : "";
+    return `${root.dataset.base}/${number}.png${window}`;
+  }
+  function show() {
+    const number = Number(sliders.frame.value);
+    picture.src = address(number);
+    picture.alt = caption.textContent = `Frame ${number} of ${last}`;
+    for (const slider of Object.values(sliders)) root.querySelector(`#${slider.id}-value`).value = slider.value;
+    for (const near of [number - 1, number + 1]) if (near >= 1 && near <= last) new Image().src = address(near);
+  }
+  function scroll(by) {
+    sliders.frame.value = Number(sliders.frame.value) + by;
+    show();
+  }
+  for (const slider of Object.values(sliders)) {
+    slider.addEventListener("input", () => {
+      touched ||= slider !== sliders.frame;
+      show();
+    });
+  }
+  picture.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    scroll(Math.sign(event.deltaY));
+  }, { passive: false });
+  document.body.classList.add("scripted");
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  const root = document.getElementById("viewer");
+  if (root) viewer(root);
+  setTimeout(keepRefreshing, PAUSE);
+});

@@ -1,0 +1,197 @@
+"""A real headless Chromium, spoken to over a pipe (DevTools protocol): no driver, no port, no packages.
+
+https://chromedevtools.github.io/devtools-protocol/
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--no-proxy-server",
+    "--remote-debugging-pipe",
+)
+DEADLINE_SECONDS = 30.0
+
+
+def missing() -> str | None:
+    """Why there is no browser to test with; None where there is one."""
+    return None if Path(CHROMIUM).exists() else f"{CHROMIUM} is not installed (Debian: apt install chromium)"
+
+
+class Browser:
+    """One page of one browser process."""
+
+    def __init__(self, profile: Path) -> None:
+        commands_out, self._commands = _pipe()
+        self._answers, answers_in = _pipe()
+        null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+        quiet = (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
+        fds = [(os.POSIX_SPAWN_DUP2, commands_out, 3), (os.POSIX_SPAWN_DUP2, answers_in, 4)]
+        arguments = [CHROMIUM, *ARGUMENTS, f"--user-data-dir={profile}"]
+        self._pid = os.posix_spawn(
+            CHROMIUM, arguments, os.environ, file_actions=[null, quiet, *fds], setpgroup=0
+        )
+        os.close(commands_out)
+        os.close(answers_in)
+        self._buffer = b""
+        self._number = 0
+        self._events: list[dict[str, Any]] = []
+        self._session: str | None = None
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """One command and its result."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._read()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, (method, answer)
+                result: dict[str, Any] = answer["result"]
+                return result
+            self._events.append(answer)
+
+    def _read(self) -> dict[str, Any]:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._answers], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"the browser says nothing for {DEADLINE_SECONDS} s"
+            piece = os.read(self._answers, 1 << 16)
+            assert piece, "the browser has ended"
+            self._buffer += piece
+        message, self._buffer = self._buffer.split(b"\0", 1)
+        answer: dict[str, Any] = json.loads(message)
+        return answer
+
+    def look(
+        self, width: int = 1280, height: int = 900, *, dark: bool = False, reduced_motion: bool = False
+    ) -> None:
+        """The size of the window and what the reader prefers."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce" if reduced_motion else "no-preference"},
+        ]
+        self.call("Emulation.setEmulatedMedia", features=features)
+
+    def open(self, url: str) -> None:
+        """Go there and wait until everything is loaded."""
+        self._events.clear()
+        self.call("Page.navigate", url=url)
+        self.loaded()
+
+    def loaded(self) -> None:
+        """Wait for the page's load event."""
+        while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
+            self._events.append(self._read())
+
+    def forget(self) -> None:
+        """Forget the events so far: the next `loaded` waits for a new page."""
+        self._events.clear()
+
+    def ask(self, expression: str) -> Any:
+        """The value of a JavaScript expression; a promise is waited for."""
+        found = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in found, (expression, found["exceptionDetails"])
+        return found["result"].get("value")
+
+    def until(self, expression: str) -> Any:
+        """The expression's first true value."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not (value := self.ask(expression)):
+            assert time.monotonic() < deadline, f"stayed false: {expression}"
+            time.sleep(0.05)  # between two looks at a condition
+        return value
+
+    def press(self, key: str, code: int) -> None:
+        """A key, as a person presses it."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    def complaints(self) -> list[str]:
+        """What the browser's console says: errors, refused content."""
+        said = []
+        for event in self._events:
+            if event.get("method") == "Log.entryAdded":
+                said.append(f"{event['params']['entry']['text']} {event['params']['entry'].get('url', '')}")
+            elif event.get("method") == "Runtime.exceptionThrown":
+                said.append(str(event["params"]["exceptionDetails"]))
+        return said
+
+    def requested(self) -> list[str]:
+        """The addresses that the page asked for."""
+        return [
+            event["params"]["request"]["url"]
+            for event in self._events
+            if event.get("method") == "Network.requestWillBeSent"
+        ]
+
+    def screenshot(self, path: Path, *, whole: bool = False) -> None:
+        """What is seen, as a PNG; `whole`: beyond the window, too."""
+        found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(found["data"]))
+
+    def close(self) -> None:
+        """End the browser and wait for it."""
+        os.killpg(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._commands)
+        os.close(self._answers)
+
+
+def _pipe() -> tuple[int, int]:
+    """Reading end, writing end: above the numbers that the browser wants for itself."""
+    ends = os.pipe()
+    moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A browser with an empty profile while the block runs."""
+    profile = Path(tempfile.mkdtemp(prefix="browser-"))
+    try:
+        opened = Browser(profile)
+        try:
+            yield opened
+        finally:
+            opened.close()
+    finally:
+        shutil.rmtree(profile, ignore_errors=True)
