@@ -110,7 +110,7 @@ def ticket(connection: Connection, ref: SeriesTransferRef, execution: str, ticke
 _INTEND = """
 UPDATE ahlijob SET state = 'STARTING', job_name = :job_name, results_prefix = :results_prefix,
     starting_at = CASE WHEN client_token = :client_token THEN starting_at ELSE clock_timestamp() END,
-    client_token = :client_token
+    client_token = :client_token, import_over_at = NULL, outcome = NULL, message = NULL
 WHERE pk = :pk AND state IN ('GRANTED', 'STARTING') RETURNING pk
 """
 
@@ -155,6 +155,7 @@ def next_attempt(connection: Connection, pk: int, status: str, message: str | No
     row = connection.one(
         "UPDATE ahlijob SET state = 'STARTING', attempt = attempt + 1, import_id = NULL, "
         "import_status = NULL, client_token = NULL, starting_at = NULL, running_at = NULL, "
+        "import_over_at = NULL, outcome = NULL, message = NULL, "
         "earlier_imports = earlier_imports || jsonb_build_object('attempt', attempt, "
         "'import_id', import_id, 'status', CAST(:status AS text), 'message', CAST(:message AS text)) "
         "WHERE pk = :pk AND state = 'RUNNING' RETURNING attempt",

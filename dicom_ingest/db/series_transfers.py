@@ -215,6 +215,15 @@ def over(connection: Connection, ref: SeriesTransferRef, execution: str) -> bool
     return connection.one(_OVER, **_mine(ref, execution)) is not None
 
 
+def only_indexed(connection: Connection, pk: int) -> None:
+    """Nobody owns it, so no import was ever asked for: INDEXED, and over."""
+    connection.run(
+        "UPDATE series_transfer SET state = 'OVER', outcome = 'INDEXED', over_at = clock_timestamp() "
+        "WHERE pk = :pk AND owner_execution IS NULL",
+        pk=pk,
+    )
+
+
 def find(connection: Connection, transfer_id: str, series_instance_uid: str) -> int:
     """The pk of a registered series transfer."""
     row = connection.one(

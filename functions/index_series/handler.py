@@ -34,19 +34,24 @@ def index_series(request: IndexSeriesRequest) -> IndexSeriesReply:
     """
     event, replay_name = request.event.detail, request.event.replay_name or ""
     check_event(event, settings().stack, settings().bucket)
-    with database().transaction() as connection:
-        series_transfers.register(connection, event, rfc3339(request.event.time))
     if replay_name.startswith(REINDEX):
-        return _reindexed(event)
-    claim = _claim(event, request.execution_arn)
+        return _reindexed(request.event)
+    claim = _claim(request.event, request.execution_arn)
     if claim.owner != request.execution_arn:
         return _owned_elsewhere(request.event, claim, forced=replay_name.startswith(FORCE))
     return _indexed(request, claim, replay_name if replay_name.startswith(FORCE) else None)
 
 
-def _claim(event: SeriesComplete, execution: str) -> Claim:
-    """Claim it; from an owner who is gone for certain, take it over."""
-    claim = database().do(lambda connection: series_transfers.claim(connection, event, execution))
+def _claim(announced: SeriesCompleteEvent, execution: str) -> Claim:
+    """Register and claim it; from an owner who is gone for certain, take it over."""
+    event = announced.detail
+
+    def register_and_claim(connection: Connection) -> Claim:
+        # In one transaction: what is registered and owned by nobody would be watched by nobody.
+        series_transfers.register(connection, event, rfc3339(announced.time))
+        return series_transfers.claim(connection, event, execution)
+
+    claim = database().do(register_and_claim)
     if claim.owner == execution or claim.touched_lately:
         return claim
     if executions.is_running(clients.stepfunctions(), claim.owner):
@@ -101,14 +106,18 @@ def _wake(datastore_id: str | None) -> None:
         deliver(database(), clients.stepfunctions(), datastore_id, granted)
 
 
-def _reindexed(event: SeriesComplete) -> IndexSeriesReply:
+def _reindexed(announced: SeriesCompleteEvent) -> IndexSeriesReply:
     """Write the index again and leave everything else alone: no claim, no import."""
+    event = announced.detail
     manifest = read_manifest(clients.s3(), event)
     objects = list_objects(clients.s3(), event.bucket, event.prefix)
 
     def write(connection: Connection) -> Indexed:
+        series_transfers.register(connection, event, rfc3339(announced.time))
         pk = series_transfers.find(connection, event.transfer_id, event.series_instance_uid)
-        return index.index(connection, pk, manifest, objects, None)
+        indexed = index.index(connection, pk, manifest, objects, None)
+        series_transfers.only_indexed(connection, pk)
+        return indexed
 
     indexed = database().do(write)
     return IndexSeriesReply(

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.db import imports, series_transfers
+from dicom_ingest.db import import_slots, imports, series_transfers
 from dicom_ingest.db.connection import Database
 from dicom_ingest.errors import ClaimLostError
 from dicom_ingest.healthimaging import ImportOrder, find_started
@@ -150,3 +150,18 @@ def test_nothing_imported_holds_nothing(world: World) -> None:
     series = Announced()
     record(world, series, ImportResults(), release=True)
     assert held(world, again(series, sequence=2)) is None
+
+
+def test_a_new_attempt_after_a_recorded_failure_holds_its_slot_to_the_end(world: World) -> None:
+    """A replay takes over what was recorded but not released, and starts once more."""
+    execution = world.begin()
+    world.record(execution, world.start(execution))
+    assert world.ticket(execution)["import_over_at"] is not None
+    with world.database.transaction() as connection:
+        pk = mine(world, execution).pk
+        imports.next_attempt(connection, pk, "FAILED", None)
+        imports.intend(connection, pk, "second token", "stack-1-2", "results/2/")
+        imports.running(connection, pk, "second token", "job2", "SUBMITTED")
+        released = import_slots.release(connection, execution.ref, execution.arn)
+    assert released.orphaned, "its second import goes on"
+    assert world.ticket(execution)["state"] == "RUNNING"

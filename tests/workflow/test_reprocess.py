@@ -185,3 +185,15 @@ def test_dead_letters_are_redriven(pipeline: Pipeline) -> None:
     assert answer == (1, 1)
     assert output(pipeline.finished(series)[0])["outcome"]["name"] == "COMPLETED"
     pipeline.clients.sqs.purge_queue(QueueUrl=queue)
+
+
+def test_a_reindex_of_what_was_never_seen_leaves_nothing_open(pipeline: Pipeline) -> None:
+    series = Announced()
+    pipeline.upload(series)
+    reprocessor(pipeline, "reindex-unseen").manifest(str(series.manifest_key))
+    pipeline.finished(series)
+    transfer = pipeline.transfer(series)
+    assert (transfer["state"], transfer["outcome"], transfer["owner_execution"]) == ("OVER", "INDEXED", None)
+    pipeline.announce(series)
+    pipeline.finished(series, 2)
+    assert pipeline.transfer(series)["outcome"] == "COMPLETED"
