@@ -20,7 +20,7 @@ from tests.support.series import Announced
 if TYPE_CHECKING:
     from mypy_boto3_medical_imaging import HealthImagingClient
 
-DEADLINE_SECONDS = 90
+DEADLINE_SECONDS = 150
 Found = TypeVar("Found")
 
 
@@ -105,7 +105,7 @@ class Pipeline:
             found = look()
             if found:
                 return found
-            time.sleep(0.1)  # between two looks at a condition
+            time.sleep(0.25)  # between two looks at a condition; each asks moto to list all executions
         raise AssertionError(f"waited {DEADLINE_SECONDS} s in vain: {what}")
 
     def transfer(self, announced: Announced) -> dict[str, Any]:

@@ -13,10 +13,13 @@ from tests.support.pipeline import Pipeline
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of one xdist worker, so that the pipeline is started once."""
+    """Two xdist groups, so that two pipelines are started at most: most of the time is spent waiting."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("workflow"))
+            group = (
+                "workflow" if item.path.stem in ("test_paths", "test_seen_elsewhere") else "workflow-faults"
+            )
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,8 @@ def test_an_execution_stopped_while_it_waits_leaves_nothing_held(pipeline: Pipel
     pipeline.eventually(pipeline.stuck_jobs, "its import hangs")
     pipeline.stop(importing)
     pipeline.slots(50, rate=0.01, burst=1)
-    for series in (Announced(), paced):  # the first takes the burst, the second waits for its start
+    burst = Announced()
+    for series in (burst, paced):  # the first takes the burst, the second waits for its start
         pipeline.ingest(series)
         pipeline.eventually(partial(pipeline.tickets, series), "its ticket")
     pipeline.eventually(lambda: pipeline.tickets(paced)[0]["delivered_at"], "it is granted")
@@ -150,6 +151,7 @@ def test_an_execution_stopped_while_it_waits_leaves_nothing_held(pipeline: Pipel
     pipeline.reclaim_until_over(importing)
     assert pipeline.transfer(importing)["outcome"] == "COMPLETED"
     assert {pipeline.transfer(series)["outcome"] for series in (queued, paced)} == {"FAILED"}
+    assert ended(pipeline, burst) == ("SUCCEEDED", "COMPLETED", ["DONE"])
 
 
 def test_healthimaging_refuses_for_a_while(pipeline: Pipeline) -> None:

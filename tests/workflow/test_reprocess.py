@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from dicom_ingest import audit, reprocess
 from dicom_ingest.contracts.steps import AuditFinding
@@ -37,7 +38,7 @@ def findings(pipeline: Pipeline, announced: Announced) -> list[AuditFinding]:
         pipeline.database,
         pipeline.clients.s3,
         pipeline.state.bucket,
-        pipeline.state.stack,
+        announced.edge.rpartition("-")[0],  # edges of this name only: one LIST a transfer takes its time
         days=30,
         now=datetime.now(UTC) + timedelta(days=2),
     )
@@ -45,7 +46,9 @@ def findings(pipeline: Pipeline, announced: Announced) -> list[AuditFinding]:
 
 
 def today(**changes: Any) -> Announced:
-    return Announced(received_at=datetime.now(UTC) - timedelta(hours=1), **changes)
+    """Announced today, by an edge of its own."""
+    edge = f"dicom-ingest-{uuid4().hex[:8]}-edge"
+    return Announced(**{"received_at": datetime.now(UTC) - timedelta(hours=1), "edge": edge, **changes})
 
 
 def test_a_reprocessing_converges_reindexes_or_forces(pipeline: Pipeline) -> None:
@@ -132,7 +135,8 @@ def test_an_event_that_was_never_delivered_is_found_and_mended(pipeline: Pipelin
 
 
 def test_objects_without_a_manifest_are_found_and_indexed_from_their_headers(pipeline: Pipeline) -> None:
-    known, lost = today(), today()
+    known = today()
+    lost = replace(today(), edge=known.edge)
     # Two series of one transfer: one was announced, of the other the manifest never came.
     lost = replace(lost, transfer_id=known.transfer_id, study_instance_uid=known.study_instance_uid)
     pipeline.ingest(known)
