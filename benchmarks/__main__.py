@@ -13,8 +13,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import stages
-from benchmarks.receiving import compare
+from benchmarks import pipeline, semaphore, stages
+from benchmarks.functions import cold_start, indexing
+from benchmarks.receiving import compare as receiving
+from benchmarks.uploading import compare as uploading
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -29,7 +31,12 @@ class Benchmark:
 
 BENCHMARKS = {
     "stages": Benchmark(stages.run),
-    "receiving": Benchmark(compare.run, has_full=True),
+    "receiving": Benchmark(receiving.run, has_full=True),
+    "uploading": Benchmark(uploading.run),
+    "indexing": Benchmark(indexing.run),
+    "cold_start": Benchmark(cold_start.run),
+    "semaphore": Benchmark(semaphore.run, has_full=True),
+    "pipeline": Benchmark(pipeline.run, has_full=True),
 }
 
 

@@ -1,0 +1,65 @@
+"""An S3 that reads what it is sent, answers with the checksum it was told, and keeps nothing.
+
+`python -m benchmarks.uploading.sink` prints its port. EventBridge's PutEvents is answered, too.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+
+BUFFER_BYTES = 1 << 20
+CHECKSUMS = (b"x-amz-checksum-sha256", b"x-amz-checksum-crc32", b"x-amz-checksum-crc64nvme")
+
+
+def main() -> int:
+    """Until it is killed."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
+        sys.stdout.write(f"{server.getsockname()[1]}\n")
+        sys.stdout.flush()
+        while True:
+            connection, _ = server.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=_serve, args=(connection,), daemon=True).start()
+
+
+def _serve(connection: socket.socket) -> None:
+    buffer = memoryview(bytearray(BUFFER_BYTES))
+    with connection:
+        rest = b""
+        while True:
+            while b"\r\n\r\n" not in rest:
+                read = connection.recv_into(buffer)
+                if not read:
+                    return
+                rest += buffer[:read]
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            request, *lines = head.split(b"\r\n")
+            headers = {
+                name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)
+            }
+            if headers.get(b"expect") == b"100-continue":
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            left = int(headers.get(b"content-length", b"0")) - len(rest)
+            while left > 0:
+                left -= connection.recv_into(buffer[: min(left, BUFFER_BYTES)])
+            rest = b""
+            connection.sendall(_answer(request, headers))
+
+
+def _answer(request: bytes, headers: dict[bytes, bytes]) -> bytes:
+    method = request.split(b" ", 1)[0]
+    body = b""
+    if b"x-amz-target" in headers:
+        body = json.dumps({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}).encode()
+    elif method == b"POST" and b"uploads" in request:
+        body = b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+    lines = [b"HTTP/1.1 200 OK", b'ETag: "0"', b"Content-Length: %d" % len(body)]
+    lines += [b"%s: %s" % (name, headers[name]) for name in CHECKSUMS if name in headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+if __name__ == "__main__":
+    sys.exit(main())
