@@ -1,4 +1,4 @@
-"""One running pipeline for the whole suite: moto executes our state machine, workers run our functions."""
+"""A running pipeline for half of the suite: moto executes our state machine, workers run our functions."""
 
 from __future__ import annotations
 
