@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from cdk.packaging.slices import publish
 
 LAMBDA_PLATFORM = "aarch64-manylinux2014"
 LAMBDA_PYTHON = "3.13"
+
+
+SYSTEM_CERTS = {"UV_SYSTEM_CERTS": "1"}
+"""As in pyproject.toml, which `uv tool run` does not read."""
 
 
 class DependencyError(RuntimeError):
@@ -68,7 +73,7 @@ class Lock:
         """
         command = [str(find_uv(self.root)), *arguments]
         done = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
-            command, cwd=self.root, capture_output=True, text=True, check=False
+            command, cwd=self.root, env=SYSTEM_CERTS | os.environ, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             shown = " ".join(["uv", *arguments])

@@ -34,6 +34,8 @@ class Verdict(str, Enum):
     MISSING = "MISSING"
     UNCHANGED = "UNCHANGED"
     """The data store already held the same bytes."""
+    SUPERSEDED = "SUPERSEDED"
+    """Its transfer was not imported: the data store holds a newer version of one of its instances."""
 
 
 class TicketState(str, Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dicom_ingest.contracts.outcomes import Outcome, Verdict
 from dicom_ingest.db.connection import Connection
 from dicom_ingest.results import ImageSet, InstanceResult
 
@@ -115,13 +116,19 @@ def conflict(connection: Connection, series_transfer_pk: int, datastore_id: str)
     )
 
 
-def record_unchanged(connection: Connection, series_transfer_pk: int, datastore_id: str) -> None:
-    """The data store held all of it already."""
+NOT_IMPORTED = {Outcome.DUPLICATE: Verdict.UNCHANGED, Outcome.SUPERSEDED: Verdict.SUPERSEDED}
+
+
+def record_not_imported(
+    connection: Connection, series_transfer_pk: int, datastore_id: str, outcome: Outcome
+) -> None:
+    """The data store held all of it unchanged, or one of its instances in a newer version."""
     connection.run(
-        "UPDATE instance_transfer SET verdict = 'UNCHANGED', datastore_id = :datastore_id, "
+        "UPDATE instance_transfer SET verdict = :verdict, datastore_id = :datastore_id, "
         "updated_at = clock_timestamp() WHERE series_transfer_pk = :pk AND verdict = 'PENDING'",
         pk=series_transfer_pk,
         datastore_id=datastore_id,
+        verdict=NOT_IMPORTED[outcome].value,
     )
 
 

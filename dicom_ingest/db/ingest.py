@@ -52,8 +52,7 @@ def import_need(
     if outcome is None:
         series_transfers.under_way(connection, ref, execution)
         return Need("not in the data store yet")
-    if outcome is Outcome.DUPLICATE:
-        image_sets.record_unchanged(connection, claim.pk, datastore_id)
+    image_sets.record_not_imported(connection, claim.pk, datastore_id, outcome)
     words = (
         "the data store holds the same bytes" if outcome is Outcome.DUPLICATE else "a newer version is held"
     )
@@ -135,8 +134,7 @@ def record_not_needed(
 ) -> OutcomeState:
     """Write that nothing had to be imported after all: held unchanged, or in a newer version."""
     outcome = imports.held(connection, ticket.series_transfer_pk, datastore_id).outcome or Outcome.DUPLICATE
-    if outcome is Outcome.DUPLICATE:
-        image_sets.record_unchanged(connection, ticket.series_transfer_pk, datastore_id)
+    image_sets.record_not_imported(connection, ticket.series_transfer_pk, datastore_id, outcome)
     series_transfers.finish(connection, ref, execution, outcome, datastore_id=datastore_id)
     imports.import_over(connection, ticket.pk, "NOT_NEEDED", outcome, None)
     counted = image_sets.counts(connection, ticket.series_transfer_pk)

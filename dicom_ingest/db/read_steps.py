@@ -80,10 +80,16 @@ def _through_the_queue(ticket: Row) -> Iterator[Step]:
 
 
 def _recorded(image_sets: list[Row], verdicts: dict[str, int]) -> Iterator[Step]:
-    recorded = min((row["created_at"] for row in image_sets), default=None)
-    words = [f"image set {row['image_set_id']} version {row['version']}" for row in image_sets]
-    words += [f"{count} {verdict}" for verdict, count in verdicts.items()]
-    yield Step("image sets recorded", recorded, ", ".join(words) if recorded else "")
+    """An import again makes image sets again, of its own ticket; verdicts are said of the last."""
+    tickets = list(dict.fromkeys(row["ticket_id"] for row in image_sets))
+    if not tickets:
+        yield Step("image sets recorded", None)
+    for ticket in tickets:
+        mine = [row for row in image_sets if row["ticket_id"] == ticket]
+        words = [f"image set {row['image_set_id']} version {row['version']}" for row in mine]
+        if ticket == tickets[-1]:
+            words += [f"{count} {verdict}" for verdict, count in verdicts.items()]
+        yield Step("image sets recorded", min(row["created_at"] for row in mine), ", ".join(words))
 
 
 def _released(transfer: Row, tickets: list[Row]) -> Iterator[Step]:

@@ -16,6 +16,7 @@ from cdk.device import NUCLEUS_VERSION, install_script
 from cdk.install_edge import UnknownEdgeError, main, script_for
 from dicom_ingest.contracts.config import parse_config
 from tests.infrastructure.conftest import BORROWED
+from tests.support.programs import require
 
 REPLACED = {
     "apt-get": "",
@@ -45,6 +46,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def _install(tmp_path: Path, root: Path) -> subprocess.CompletedProcess[str]:
+    require("bash", "grep", "openssl", "sed")
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
     for name, body in REPLACED.items():

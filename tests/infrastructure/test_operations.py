@@ -14,6 +14,7 @@ import pytest
 from cdk.cleanup import cleanup_script, removal_script
 from cdk.doctor import doctor_script
 from dicom_ingest.contracts.config import Config, parse_config
+from tests.support.programs import require
 
 AWS = '''
 """The AWS command line, as far as the scripts use it: `aws SERVICE OPERATION --option value`, text output."""
@@ -71,6 +72,7 @@ def iot(aws_iot: Any) -> Any:
 
 
 def _run(script: str, programs: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    require("awk", "bash", "df", "grep")
     environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"} | more
     return subprocess.run(
         ["bash", "-s"], input=script, env=environment, capture_output=True, text=True, check=False
@@ -111,6 +113,7 @@ def test_c18_development_empties_its_data_store_before_it_goes() -> None:
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_the_cleanup_is_a_script_that_bash_understands(environment: str) -> None:
+    require("bash")
     script = cleanup_script(parse_config({"environment": environment}))
     checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")

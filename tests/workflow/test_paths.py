@@ -203,6 +203,10 @@ def test_an_older_version_never_replaces_a_newer_one(pipeline: Pipeline) -> None
     pipeline.finished(new)
     pipeline.ingest(old)
     assert outcome(pipeline.finished(old)[0])["name"] == "SUPERSEDED"
+    ledger = pipeline.rows(
+        "SELECT superseded, pending, balanced FROM ledger WHERE transfer_id = :id", id=old.transfer_id
+    )
+    assert ledger == [{"superseded": 2, "pending": 0, "balanced": True}]
 
 
 def test_a_conflicting_patient_id_gives_non_primary_image_sets(pipeline: Pipeline) -> None:

@@ -190,7 +190,7 @@ CREATE TABLE instance_transfer (
     received_at timestamptz NOT NULL,
     uid_findings text[] NOT NULL DEFAULT '{}',
     verdict text NOT NULL DEFAULT 'PENDING'
-        CHECK (verdict IN ('PENDING', 'IMPORTED', 'WARNED', 'FAILED', 'MISSING', 'UNCHANGED')),
+        CHECK (verdict IN ('PENDING', 'IMPORTED', 'WARNED', 'FAILED', 'MISSING', 'UNCHANGED', 'SUPERSEDED')),
     datastore_id text,
     image_set_id text,
     image_set_version integer,

@@ -13,13 +13,14 @@ SELECT
     coalesce(t.objects_found, 0) AS in_s3,
     count(i.sop_instance_uid) FILTER (WHERE i.key IS NOT NULL) AS indexed,
     count(*) FILTER (WHERE i.verdict IN ('IMPORTED', 'WARNED', 'UNCHANGED')) AS imported,
+    count(*) FILTER (WHERE i.verdict = 'SUPERSEDED') AS superseded,
     count(*) FILTER (WHERE i.verdict = 'FAILED') AS failed,
     count(*) FILTER (WHERE i.verdict = 'MISSING') AS missing,
     count(*) FILTER (WHERE i.verdict = 'PENDING') AS pending,
     coalesce(t.objects_found = t.instance_count
         AND count(i.sop_instance_uid) FILTER (WHERE i.key IS NOT NULL) = t.instance_count
-        AND count(*) FILTER (WHERE i.verdict IN ('IMPORTED', 'WARNED', 'UNCHANGED') AND i.key IS NOT NULL)
-            = t.instance_count, false) AS balanced
+        AND count(*) FILTER (WHERE i.verdict IN ('IMPORTED', 'WARNED', 'UNCHANGED', 'SUPERSEDED')
+            AND i.key IS NOT NULL) = t.instance_count, false) AS balanced
 FROM series_transfer t
 LEFT JOIN instance_transfer i ON i.series_transfer_pk = t.pk
 GROUP BY t.pk;
