@@ -15,23 +15,33 @@ from local.state import RunState
 from local.tables import console
 
 HELP = "start everything and keep it running until Ctrl-C or SIGTERM"
-PORTS = {"edge": 11112, "health": 8042}
+PORTS = {"edge": 11112, "health": 8042, "console": 11180}
 WATCH_SECONDS = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_runtime_options(parser, "up", PORTS)
+    parser.add_argument(
+        "--console-port",
+        type=int,
+        default=PORTS["console"],
+        metavar="PORT",
+        help="0 takes a free one (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0 after Ctrl-C or SIGTERM; PartFailedError when a part ends by itself."""
+    from local.console.server import listen, serve  # numpy: the other commands do without
+
     output = console()
     options = runtime_options(arguments)
     with ExitStack() as stack:
+        listener = stack.enter_context(listen(arguments.console_port))
         with output.status("Starting PostgreSQL, AWS, HealthImaging and the edge"):
             runtime = stack.enter_context(Runtime(options))
-        _show(runtime.state, output)
+        _show(runtime.state, stack.enter_context(serve(runtime.state, listener)), output)
         never = threading.Event()
         try:
             while not never.wait(WATCH_SECONDS):
@@ -41,8 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(state: RunState, output: Console) -> None:
+def _show(state: RunState, console_url: str, output: Console) -> None:
     lines = {
+        "console": f"{console_url} (open it in a browser)",
         "DICOM": f"{state.dicom_host}:{state.dicom_port} (any AE title)",
         "edge": f"http://127.0.0.1:{state.health_port}/status",
         "AWS": f"{state.aws_url} (S3, EventBridge, Step Functions, SQS, Lambda)",

@@ -75,22 +75,24 @@ class Application:
             "/",
             tag("h1", "Where is it?", class_="unseen"),
             tag("p", "", id="said", class_="unseen", aria_live="polite"),
-            listing.form(query),
-            self._home_live(request),
+            *self._home_parts(request, query, listing.form(query)),
         )
 
     def _home_live(self, request: Request) -> Markup:
-        query = request.args.to_dict()
+        return tag("div", *self._home_parts(request, request.args.to_dict()))
+
+    def _home_parts(self, request: Request, query: dict[str, str], *between: Markup) -> list[Markup]:
+        """The flow and the table, which change; what a person types into stands between them and stays."""
         with self._sources.index() as index:
             counts, rows = flow(index), listing.found(index, query)
-        return tag(
+        picture = tag(
             "div",
             stages.picture(counts, self._sources.edge()),
-            listing.listing(rows, query),
-            id="live",
-            data_from=f"/live?{request.query_string.decode()}",
+            id="flow",
+            data_live=f"/live?{request.query_string.decode()}",
             data_said=stages.sentence(counts),
         )
+        return [picture, *between, tag("div", listing.listing(rows, query), id="rows", data_live=True)]
 
     def _find(self, transfer: Any, series_uid: str) -> Timeline:
         """The series transfer of an address; NotFound where there is none."""
@@ -112,7 +114,10 @@ class Application:
             tag(
                 "div",
                 series.viewer(
-                    found.series_transfer, frames, self._window(frames), request.args.get("frame", 1, int)
+                    found.series_transfer,
+                    frames,
+                    self._window(frames),
+                    request.args.get("frame", (len(frames) + 1) // 2, int),
                 ),
                 tag("div", series.facts(found), series.actions(found)),
                 class_="columns",

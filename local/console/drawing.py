@@ -31,7 +31,7 @@ def draw(graph: Graph, execution: Execution | None) -> Markup:
         "svg",
         tag("title", _summary(execution), id="graph-title"),
         _arrowheads(),
-        [_line(graph, way, way_number, _key(way) in went) for way_number, way in ways],
+        [_line(graph, way, number, _key(way) in went) for number, way in ways],
         [_state(node, execution, visited, failed=failed) for node in graph.nodes.values()],
         class_="graph",
         viewBox=f"0 0 {width} {height}",
@@ -76,17 +76,24 @@ def _corner(node: Node) -> tuple[int, int]:
 
 
 def _line(graph: Graph, way: Way, number: int, went: bool) -> Markup:
-    path = " ".join(_path(graph.nodes[way.source], graph.nodes[way.target], way, number))
+    source, target = graph.nodes[way.source], graph.nodes[way.target]
+    path = " ".join(_path(source, target, way, number, straight=_nothing_between(graph, source, target)))
     classes = " ".join(name for name, holds in {"error": way.error, "went": went}.items() if holds)
     head = "went" if went else "error" if way.error else "way"
     return tag("path", d=path, class_=f"way {classes}".strip(), marker_end=f"url(#{head})")
 
 
-def _path(source: Node, target: Node, way: Way, number: int) -> Iterator[str]:
+def _nothing_between(graph: Graph, source: Node, target: Node) -> bool:
+    between = range(source.rank + 1, target.rank)
+    taken = any(node.column == source.column and node.rank in between for node in graph.nodes.values())
+    return target.rank > source.rank and not taken
+
+
+def _path(source: Node, target: Node, way: Way, number: int, *, straight: bool) -> Iterator[str]:
     """Right angles only: down its own column, else along a line between the columns."""
     (x, y), (to_x, to_y) = _corner(source), _corner(target)
     middle, to_middle = y + HEIGHT / 2, to_y + HEIGHT / 2
-    if source.column == target.column and target.rank == source.rank + 1:
+    if source.column == target.column and straight:
         yield f"M{x + WIDTH / 2} {y + HEIGHT} V{to_y - 2}"
     elif source.column == target.column and not way.error:
         bus = LEFT - BUS * (1 + number % 4)

@@ -33,7 +33,7 @@ def stages(counts: Row, edge: dict[str, Any] | None) -> list[Stage]:
     indexing, waiting = counts["series_being_indexed"], counts["series_waiting"]
     importing, uploaded = counts["series_importing"], said.get("instances_uploaded", "?")
     return [
-        Stage("Edge", spool, "instances in the spool", receiving, moving=bool(spool), stuck=edge is None),
+        Stage("Edge", spool, "instances to send", receiving, moving=bool(spool), stuck=edge is None),
         Stage("S3", uploaded, "instances", f"{counts['series_announced']} series announced"),
         Stage(
             "Index",

@@ -48,9 +48,7 @@ def form(query: Mapping[str, str]) -> Markup:
     """Search and filters; a plain GET."""
     return tag(
         "form",
-        _field(
-            "q", "Search", query, type="search", placeholder="accession, patient id, UID, AE title", size=34
-        ),
+        _field("q", "Search", query, type="search", placeholder="accession, patient id, UID, AE", size=27),
         _select("view", "Show", query, VIEWS),
         _select("place", "Place", query, {"": "any", **{name: name for name in PLACES}}),
         _field("modality", "Modality", query, size=6),
@@ -89,8 +87,8 @@ def listing(rows: list[Row], query: Mapping[str, str]) -> Markup:
         "Place": lambda row: place(row["place"]),
         "Series": _series,
         "Instances": "instances",
-        "Patient": "patient_id",
-        "Accession": "accession_number",
+        "Patient": lambda row: _code(row["patient_id"]),
+        "Accession": lambda row: _code(row["accession_number"]),
         "Study": "study_description",
         "From": "calling_ae",
         "Received": lambda row: time(row["first_received_at"]),
@@ -110,6 +108,10 @@ def _series(row: Row) -> Markup:
         href=address(row),
         title=row["series_instance_uid"],
     )
+
+
+def _code(text: str | None) -> Markup | None:
+    return tag("span", text, class_="code") if text else None
 
 
 def address(row: Row) -> str:

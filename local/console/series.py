@@ -99,6 +99,7 @@ def live(found: Timeline, graph: Graph, execution: Execution | None) -> Markup:
             class_="columns",
         ),
         id="live",
+        data_live=f"{address(found.series_transfer)}/live",
         data_over="yes" if over else "no",
     )
 
@@ -135,7 +136,7 @@ def _step(step: Step, before: Any) -> Markup:
         "li",
         tag("span", step.name, class_="name"),
         tag("span", time(step.at) or "to come", class_="at"),
-        tag("span", f"+{duration(max(0.0, after))}", class_="after") if after is not None else None,
+        tag("span", f"+{duration(max(0.0, after))}" if after is not None else "", class_="after"),
         tag("span", step.words, class_="words"),
         class_=None if step.at else "to-come",
     )

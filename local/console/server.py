@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,10 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.console.application import Application
 from local.console.sources import Sources
+from local.options import OptionsError
 from local.state import RunState
 
 LOOPBACK = "127.0.0.1"
-PORT = 11180
-"""By default; 0 takes a free one."""
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -25,15 +25,43 @@ class QuietHandler(WSGIRequestHandler):
         """Nothing."""
 
 
+def listen(port: int) -> socket.socket:
+    """A listening socket: whoever asks before there is something to say waits.
+
+    Raises:
+        OptionsError: the port is taken, or is none.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OptionsError(
+            f"--console-port {port} on {LOOPBACK}: {reason}. Choose another one; 0 takes any free port"
+        ) from error
+    listener.listen()
+    return listener
+
+
 @contextmanager
-def serve(state: RunState, port: int = PORT) -> Iterator[str]:
+def serve(state: RunState, listener: socket.socket) -> Iterator[str]:
     """Answer while the block runs; the console's address."""
     sources = Sources(state)
-    server = make_server(LOOPBACK, port, Application(sources), threaded=True, request_handler=QuietHandler)
+    host, port = listener.getsockname()
+    server = make_server(
+        host,
+        port,
+        Application(sources),
+        threaded=True,
+        request_handler=QuietHandler,
+        fd=listener.fileno(),
+    )
     thread = threading.Thread(target=server.serve_forever, name="console", daemon=True)
     thread.start()
     try:
-        yield f"http://{LOOPBACK}:{server.port}"
+        yield f"http://{host}:{port}"
     finally:
         server.shutdown()
         thread.join()

@@ -18,7 +18,10 @@ from local.wiring import REPOSITORY
 from tests.support.runtime import eventually
 
 START_SECONDS = 90.0
-ANY_PORT = ("--edge-port", "0", "--health-port", "0", "--quiet-seconds", "0.5", "--fast-imports")
+ANY_PORT = (
+    *("--edge-port", "0", "--health-port", "0", "--console-port", "0"),
+    *("--quiet-seconds", "0.5", "--fast-imports"),
+)
 
 
 def environment(**changes: str) -> dict[str, str]:

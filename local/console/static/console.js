@@ -2,20 +2,25 @@
 "use strict";
 
 const PAUSE = 2000;
-const live = () => document.getElementById("live");
 
+// Every element with data-live is replaced by its newer self; the first says where from.
 async function refresh() {
-  const here = live();
-  if (!here || document.hidden || here.dataset.over === "yes") return;
-  const answer = await fetch(here.dataset.from || `${location.pathname}/live`);
+  const shown = [...document.querySelectorAll("[data-live]")];
+  if (!shown.length || document.hidden) return;
+  const answer = await fetch(shown[0].dataset.live);
   if (!answer.ok) return;
-  const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
-  if (!next || next.outerHTML === here.outerHTML) return;
-  const focused = here.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  here.replaceWith(next);
+  const newer = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const element of shown) replace(element, newer.getElementById(element.id));
+}
+
+function replace(element, next) {
+  if (!next || next.outerHTML === element.outerHTML) return;
+  const focused = element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  element.replaceWith(next);
   if (focused) next.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   tell(next.dataset.said);
-  if (next.dataset.over === "yes") location.reload(); // its pictures and verdicts are there now
+  // Its pictures and verdicts are there now.
+  if (next.dataset.over === "yes" && element.dataset.over === "no") location.reload();
 }
 
 // Screen readers are told of new counts, once.
