@@ -9,10 +9,10 @@ WORKERS ?= 2
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON := $(PYTHON)
 export UV_COMPILE_BYTECODE := 1
-ROOMS := dicom_ingest functions statemachines edge_component local dcmdata benchmarks
+ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up local test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
+.PHONY: help demo up local ops test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -38,6 +38,9 @@ check: dev-env ## format, lint, types and import rules
 
 typecheck-cdk: dev-env ## types of the CDK room: slow and hungry, so a run of its own
 	@$(RUN) -m mypy cdk
+
+ops: env ## ask and steer a pipeline: make ops ARGS="status"
+	@$(RUN) -m ops $(ARGS)
 
 bench: dev-env ## the benchmarks; figures go to benchmarks/results/
 	@$(RUN) -m benchmarks $(ARGS)

@@ -1,0 +1,69 @@
+"""What the documentation names exists: commands, targets, keys, tables, alarms, files."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.outcomes import Outcome
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+SQL = "\n".join(path.read_text() for path in (ROOT / "dicom_ingest/db/migrations").glob("*.sql"))
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_modules_that_are_run_exist(page: str) -> None:
+    for module in set(re.findall(r"python -m ([a-z_.]+)", TEXT[page])):
+        assert importlib.util.find_spec(module), module
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_make_targets_exist(page: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", TEXT[page], flags=re.MULTILINE))
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_links_lead_somewhere(page: str) -> None:
+    folder = ROOT if page in ("README.md", "CHANGELOG.md") else ROOT / "docs"
+    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT[page]):
+        assert (folder / target).exists(), target
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_tables_in_sql_exist(page: str) -> None:
+    for table in re.findall(r"\bFROM (\w+)", TEXT[page]):
+        assert re.search(rf"CREATE (TABLE|VIEW) {table.lower()}\b", SQL), table
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_verbs_of_the_command_lines_exist(page: str) -> None:
+    for room, verb in re.findall(r"python -m (ops|local) ([a-z-]+)", TEXT[page]):
+        place = "verbs" if room == "ops" else "cli"
+        assert (ROOT / room / place / f"{verb}.py").exists(), f"{room} {verb}"
+
+
+def test_every_configuration_key_is_in_the_readme() -> None:
+    for key in Config.model_fields:
+        assert f"`{key}" in TEXT["README.md"], key
+
+
+def test_every_outcome_is_explained() -> None:
+    for outcome in Outcome:
+        assert outcome.value in TEXT["architecture.md"], outcome
+
+
+def test_every_alarm_has_its_line_in_the_runbook() -> None:
+    source = (ROOT / "cdk/alarms.py").read_text()
+    names = set(re.findall(r'self\._alarm\(\s*f?"([a-z{}_.()-]+)"', source))
+    assert len(names) > 8
+    for name in names:
+        line = {"series-{outcome.lower()}": "series-failed"}.get(name, name)
+        assert f"`{line}`" in TEXT["operations.md"], name
