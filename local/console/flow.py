@@ -28,7 +28,7 @@ def stages(counts: Row, edge: dict[str, Any] | None) -> list[Stage]:
     said: dict[str, Any] = edge or {}
     spool = said.get("spool_instances", 0)
     received, unsealed = said.get("instances_received", 0), said.get("series_open", 0)
-    receiving = f"{received} received, {unsealed} series open" if edge else "the edge does not answer"
+    receiving = f"{received} received, {unsealed} open" if edge else "the edge does not answer"
     shut = counts["paused"] or counts["gate_closed"]
     indexing, waiting = counts["series_being_indexed"], counts["series_waiting"]
     importing, uploaded = counts["series_importing"], said.get("instances_uploaded", "?")

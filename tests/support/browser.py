@@ -34,6 +34,8 @@ ARGUMENTS = (
     "--remote-debugging-pipe",
 )
 DEADLINE_SECONDS = 30.0
+BETWEEN_PAGES = ("Inspected target navigated or closed", "Cannot find default execution context")
+"""What a question is answered while one page goes and the next comes."""
 
 
 def missing() -> str | None:
@@ -64,6 +66,7 @@ class Browser:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command and its result."""
@@ -75,6 +78,8 @@ class Browser:
         while True:
             answer = self._read()
             if answer.get("id") == self._number:
+                if answer.get("error", {}).get("message") in BETWEEN_PAGES:
+                    return {"result": {"value": None}}
                 assert "error" not in answer, (method, answer)
                 result: dict[str, Any] = answer["result"]
                 return result
@@ -112,17 +117,15 @@ class Browser:
     def open(self, url: str) -> None:
         """Go there and wait until everything is loaded."""
         self._events.clear()
-        self.call("Page.navigate", url=url)
-        self.loaded()
-
-    def loaded(self) -> None:
-        """Wait for the page's load event."""
-        while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
+        loader = self.call("Page.navigate", url=url)["loaderId"]
+        while not any(_is_load(event, loader) for event in self._events):
             self._events.append(self._read())
 
-    def forget(self) -> None:
-        """Forget the events so far: the next `loaded` waits for a new page."""
-        self._events.clear()
+    def follow(self, expression: str) -> None:
+        """Do what leads to another page, and wait until that one is loaded."""
+        self.ask("window.isBefore = true")
+        self.ask(expression)
+        self.until("!window.isBefore && document.readyState === 'complete'")
 
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
@@ -131,9 +134,11 @@ class Browser:
         return found["result"].get("value")
 
     def until(self, expression: str) -> Any:
-        """The expression's first true value."""
+        """The expression's first true value; between two pages nothing is true."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (value := self.ask(expression)):
+        while not (
+            value := self.ask(f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()")
+        ):
             assert time.monotonic() < deadline, f"stayed false: {expression}"
             time.sleep(0.05)  # between two looks at a condition
         return value
@@ -172,6 +177,14 @@ class Browser:
         os.waitpid(self._pid, 0)
         os.close(self._commands)
         os.close(self._answers)
+
+
+def _is_load(event: dict[str, Any], loader: str) -> bool:
+    """Whether this is the load event of this navigation: an earlier page's may come late."""
+    if event.get("method") != "Page.lifecycleEvent":
+        return False
+    found = event["params"]["name"], event["params"]["loaderId"]
+    return found == ("load", loader)
 
 
 def _pipe() -> tuple[int, int]:

@@ -1,0 +1,231 @@
+"""The console in a real browser: what a PACS administrator sees, reads, types and clicks."""
+
+from __future__ import annotations
+
+import io
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from local.cli.demo import DCMDATA
+from local.console import pixels
+from tests.e2e.console.running import ConsoleRun
+from tests.support.browser import Browser
+
+ROWS = "document.querySelectorAll('#rows tbody tr').length"
+TEXT = "document.getElementById('{}').innerText"
+
+
+def stage(page: Browser, name: str) -> int:
+    return int(page.ask(f"document.querySelector('[data-stage=\"{name}\"] .count').innerText"))
+
+
+def open_series(page: Browser, console: ConsoleRun, description: str) -> str:
+    page.open(console.url)
+    find = f"[...document.querySelectorAll('#rows a')].find(a => a.innerText.includes('{description}')).href"
+    address: str = page.ask(find)
+    page.open(address)
+    return address
+
+
+def test_the_flow_and_every_series_are_on_the_first_page(console: ConsoleRun, page: Browser) -> None:
+    page.open(console.url)
+    assert stage(page, "S3") == 91
+    assert stage(page, "Index") == stage(page, "Image sets") == 7
+    assert page.ask(ROWS) == 7
+    assert "Nothing needs a person" in page.ask(TEXT.format("flow"))
+    assert "Axial 5 mm soft tissue" in page.ask(TEXT.format("rows"))
+
+
+def test_nothing_is_fetched_from_elsewhere_and_the_browser_has_no_complaint(
+    console: ConsoleRun, page: Browser
+) -> None:
+    open_series(page, console, "Axial")
+    page.until("document.getElementById('picture').naturalWidth > 0")
+    foreign = [url for url in page.requested() if not url.startswith((console.url, "data:"))]
+    assert foreign == []
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("modality=MR", 2),
+        ("q=PH26-0001", 3),
+        ("q=PHANTOM-0003", 2),
+        ("place=waiting", 0),
+        ("view=needs_a_person", 0),
+    ],
+)
+def test_filters_and_search_narrow_the_table_down(
+    console: ConsoleRun, page: Browser, query: str, count: int
+) -> None:
+    page.open(f"{console.url}/?{query}")
+    assert page.ask(ROWS) == count
+
+
+def test_a_search_in_vain_says_where_else_to_look(console: ConsoleRun, page: Browser) -> None:
+    page.open(console.url)
+    page.ask("document.getElementById('f-q').value = 'A<b>1'")
+    page.follow("document.querySelector('.filters').submit()")
+    assert "The index does not know A<b>1. It may still be at an edge" in page.ask(TEXT.format("rows"))
+
+
+def test_a_series_has_its_timeline_its_workflow_and_its_verdicts(console: ConsoleRun, page: Browser) -> None:
+    open_series(page, console, "Axial")
+    names = page.ask("[...document.querySelectorAll('.timeline .name')].map(e => e.innerText)")
+    assert names[0] == "first received"
+    assert names[-1] == "over"
+    assert {"sealed", "indexed", "slot granted", "import over", "image sets recorded"} <= set(names)
+    passed = page.ask("[...document.querySelectorAll('.graph .passed text')].map(e => e.textContent)")
+    assert {"IndexSeries", "StartImport", "SeriesIngested"} <= set(passed)
+    assert "RecordFailure" not in passed
+    assert (
+        page.ask("[...document.querySelectorAll('tbody .place')].map(e => e.innerText)") == ["IMPORTED"] * 24
+    )
+    assert page.ask("document.querySelector('.graph').dataset.now") == ""
+
+
+def test_slices_are_scrolled_with_the_keyboard(console: ConsoleRun, page: Browser) -> None:
+    open_series(page, console, "Axial")
+    assert page.ask("document.getElementById('frame-caption').innerText") == "Frame 12 of 24"
+    page.until("document.getElementById('picture').naturalWidth === 256")
+    page.ask("document.getElementById('frame').focus()")
+    page.press("ArrowRight", 39)
+    page.until("document.getElementById('picture').src.endsWith('/13.png')")
+    assert page.ask("document.getElementById('frame-caption').innerText") == "Frame 13 of 24"
+    page.ask("document.getElementById('width').focus()")
+    page.press("ArrowRight", 39)
+    page.until("document.getElementById('picture').src.endsWith('/13.png?center=40&width=401')")
+    page.until("document.getElementById('picture').complete")
+
+
+def test_a_slice_shows_the_very_pixels_that_were_sent(console: ConsoleRun, page: Browser) -> None:
+    address = open_series(page, console, "Axial")
+    shown = fetched(f"{address}/frames/5.png?center=40&width=400")
+    (ds,) = [
+        ds
+        for file in (DCMDATA / "ct-torso" / "2-axial-soft-tissue").glob("*.dcm")
+        if (ds := pydicom.dcmread(file)).InstanceNumber == 5
+    ]
+    hounsfield = ds.pixel_array * float(ds.RescaleSlope) + float(ds.RescaleIntercept)
+    assert np.array_equal(
+        np.asarray(Image.open(io.BytesIO(shown))), pixels.windowed(hounsfield, 40, 400, inverted=False)
+    )
+
+
+def test_a_series_without_pictures_says_so(console: ConsoleRun, page: Browser) -> None:
+    open_series(page, console, "Report")
+    assert page.ask("document.querySelector('.empty').innerText") == "There are none (yet)."
+
+
+def test_what_waits_is_lit_and_the_page_follows_it_to_its_end(console: ConsoleRun, page: Browser) -> None:
+    page.open(f"{console.url}/slots")
+    click(page, "button[value=pause]")
+    assert page.ask("document.querySelector('.card .place').innerText") == "paused"
+    address = open_series(page, console, "lateral")
+    click(page, "button.strong")  # import again
+    page.until("document.querySelector('.graph').dataset.now === 'AcquireImportSlot'")
+    assert page.ask("document.querySelector('.graph .now text').textContent") == "AcquireImportSlot"
+    assert "granting is paused" in page.ask("document.querySelector('.now').innerText")
+    page.open(console.url)
+    assert stage(page, "Waiting") == 1
+    assert "paused by an operator" in page.ask("document.querySelector('.stuck .words').innerText")
+    page.open(f"{console.url}/slots")
+    assert page.ask("document.querySelectorAll('tbody tr').length") == 1
+    click(page, "button[value=resume]")
+    page.open(address)
+    page.until("document.getElementById('live')?.dataset.over === 'yes'")
+    page.until("document.body.innerText.includes('version 2')")
+
+
+def test_new_counts_are_told_politely(console: ConsoleRun, page: Browser) -> None:
+    page.open(console.url)
+    assert page.ask("document.getElementById('said').getAttribute('aria-live')") == "polite"
+    page.ask("document.getElementById('flow').append('old')")  # so that the next look finds something newer
+    page.until("document.getElementById('said').innerText.includes('7 series announced')")
+
+
+@pytest.mark.parametrize("path", ["", "/slots", "/edges", "/ledger", "series"])
+def test_every_page_can_be_read_aloud_and_used_without_a_mouse(
+    console: ConsoleRun, page: Browser, path: str
+) -> None:
+    if path == "series":
+        open_series(page, console, "Axial")
+    else:
+        page.open(console.url + path)
+    assert page.ask("document.documentElement.lang") == "en"
+    assert page.ask("document.querySelectorAll('h1').length") == 1
+    assert page.ask("[...document.images].every(i => i.alt)")
+    fields = "[...document.querySelectorAll('input:not([type=hidden]), select')]"
+    assert page.ask(f"{fields}.every(field => field.labels.length === 1)")
+    assert page.ask("[...document.querySelectorAll('th')].every(th => th.scope === 'col')")
+    ids = "(ids => ids.length - new Set(ids).size)([...document.querySelectorAll('[id]')].map(e => e.id))"
+    assert page.ask(ids) == 0
+    page.press("Tab", 9)
+    assert page.ask("document.activeElement.innerText") == "Skip to the content"
+
+
+def test_it_follows_the_systems_colours_and_wish_for_rest(console: ConsoleRun, page: Browser) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.open(console.url)
+    light = page.ask(ground)
+    page.look(dark=True, reduced_motion=True)
+    assert page.ask(ground) != light
+    page.ask("document.querySelector('.flow li').classList.add('moving')")
+    assert page.ask("getComputedStyle(document.querySelector('.moving'), '::after').animationName") == "none"
+    page.look()
+    assert (
+        page.ask("getComputedStyle(document.querySelector('.moving'), '::after').animationName") == "onward"
+    )
+
+
+def test_it_fits_a_narrow_window(console: ConsoleRun, page: Browser) -> None:
+    page.look(width=420)
+    for path in ("", "/slots", "/edges", "/ledger"):
+        page.open(console.url + path)
+        assert page.ask("document.documentElement.scrollWidth") <= 420, path
+
+
+def test_another_name_that_leads_to_loopback_is_refused(console: ConsoleRun) -> None:
+    parts = urlsplit(console.url)
+    connection = HTTPConnection(parts.hostname or "", parts.port)
+    connection.request("GET", "/", headers={"Host": "rebound.example"})
+    assert connection.getresponse().status == 403
+    connection.close()
+    connection.request("POST", "/slots", headers={"Origin": "http://elsewhere.example"})
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nowhere",
+        "/static/../server.py",
+        "/series/2d9f0d3b-6b0f-4bd6-8d77-3b1b2c1c9a11/1.2.3",
+        "/series/not-a-transfer/1.2.3",
+    ],
+)
+def test_what_is_not_there_is_a_404(console: ConsoleRun, path: str) -> None:
+    parts = urlsplit(console.url)
+    connection = HTTPConnection(parts.hostname or "", parts.port)
+    connection.request("GET", path)
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
+def click(page: Browser, selector: str) -> None:
+    """Click it and wait for the page that follows."""
+    page.follow(f"document.querySelector('{selector}').click()")
+
+
+def fetched(url: str) -> bytes:
+    with build_opener(ProxyHandler({})).open(url, timeout=30) as answer:
+        body: bytes = answer.read()
+    return body

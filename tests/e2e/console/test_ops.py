@@ -1,0 +1,142 @@
+"""The operator's verbs against a real run: what is asked, what is changed, what a wrong word says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ops.__main__ import main
+from tests.e2e.console.running import ConsoleRun
+from tests.support.runtime import eventually
+
+Ops = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ops(console: ConsoleRun, capsys: pytest.CaptureFixture[str]) -> Ops:
+    """One verb, to its end: exit code, output, errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main([*arguments, "--runs", str(console.runs)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def answer(ops: Ops, *arguments: str) -> Any:
+    code, out, err = ops(*arguments, "--json")
+    assert err == "", err
+    assert code in (0, 1)
+    return json.loads(out)
+
+
+@pytest.mark.parametrize("term", ["PH26-0002", "PHANTOM-0002"])
+def test_where_is_my_study(ops: Ops, term: str) -> None:
+    code, out, _ = ops("where", term)
+    assert code == 0
+    assert "T1 axial" in out
+    for step in ("first received", "sealed", "indexed", "slot granted", "import over", "slot released"):
+        assert out.count(step) == 2, step
+    assert out.count("21 IMPORTED") == 4  # per series: its image set's step and the verdicts
+    found = answer(ops, "where", term)
+    assert {each["found"]["place"] for each in found} == {"COMPLETED"}
+    assert all(each["timeline"]["waits_for"] is None for each in found)
+
+
+def test_many_series_are_a_table_first(ops: Ops) -> None:
+    code, out, _ = ops("where", "CLIENT_AE")
+    assert code == 0
+    assert "Series transfers (7)" in out
+
+
+def test_what_nobody_knows_is_one_line(ops: Ops) -> None:
+    code, _, err = ops("where", "1.2.3")
+    assert code == 1
+    assert err.startswith("error: local run console does not know 1.2.3 as study, series, instance")
+    assert err.count("\n") == 1
+
+
+def test_status_ledger_edges_and_audit_agree(ops: Ops) -> None:
+    status = answer(ops, "status", "--modality", "CT")
+    assert len(status["series_transfers"]) == 3
+    assert status["flow"]["instances_imported"] == 91
+    ledger = answer(ops, "ledger")
+    assert ledger["differences"] == []
+    assert sum(row["imported"] for row in ledger["sums"]) == 91
+    edges = answer(ops, "edges")
+    assert edges["edges_say"][0]["instances_received"] == edges["index_says"][0]["instances"] == 91
+    assert answer(ops, "audit") == {"manifests": 7, "findings": []}
+
+
+def test_sql_answers_changes_nothing_and_shows_no_token(ops: Ops) -> None:
+    assert len(answer(ops, "sql", "SELECT * FROM Ahlijob")) >= 7
+    code, _, err = ops("sql", "DELETE FROM Ahliimageset")
+    assert (code, err) == (1, "error: cannot execute DELETE in a read-only transaction\n")
+    assert ops("sql", "SELECT task_token FROM Ahlijob")[2] == 'error: column "task_token" does not exist\n'
+
+
+def test_a_paused_queue_is_raised_resumed_and_told_live(ops: Ops) -> None:
+    (series,) = [
+        row for row in answer(ops, "status")["series_transfers"] if row["series_description"] == "Scout"
+    ]
+    uid = series["series_instance_uid"]
+    assert answer(ops, "slots", "pause")["semaphores"][0]["paused"]
+    (started,) = answer(ops, "reprocess", uid, "--force")
+    assert started["execution"].startswith("arn:")
+    (ticket,) = eventually(lambda: answer(ops, "slots")["tickets"])
+    assert ticket["state"] == "WAITING"
+    (found,) = answer(ops, "where", uid)
+    assert "granting is paused" in found["timeline"]["waits_for"]["words"]
+    raised = answer(ops, "slots", "raise", str(ticket["ticket_id"]))
+    assert raised["tickets"][0]["priority"] == -1
+    assert answer(ops, "slots", "resume")["granted"] == 1
+    eventually(lambda: answer(ops, "where", uid)[0]["found"]["place"] == "COMPLETED")
+    code, out, _ = ops("tail", "--all", "--seconds", "0")
+    assert code == 0
+    assert len(out.splitlines()) == 7
+    versions = [row["version"] for row in answer(ops, "where", uid)[0]["timeline"]["image_sets"]]
+    assert versions == [1, 2]
+
+
+def test_a_cancelled_ticket_ends_its_execution(ops: Ops, console: ConsoleRun) -> None:
+    (series,) = [
+        row for row in answer(ops, "status")["series_transfers"] if row["series_description"] == "Report"
+    ]
+    ops("slots", "pause")
+    (started,) = answer(ops, "reprocess", series["series_instance_uid"], "--force")
+    (ticket,) = eventually(lambda: answer(ops, "slots")["tickets"])
+    assert answer(ops, "slots", "cancel", str(ticket["ticket_id"]))["tickets"] == []
+    steps = console.runtime.clients.stepfunctions
+
+    def ended() -> bool:
+        return steps.describe_execution(executionArn=started["execution"])["status"] == "FAILED"
+
+    eventually(ended)
+    code, _, err = ops("slots", "cancel", str(ticket["ticket_id"]))
+    assert code == 2
+    assert "only a waiting ticket can be cancelled" in err
+    ops("slots", "resume")
+    answer(ops, "reprocess", series["series_instance_uid"])
+    eventually(lambda: answer(ops, "where", series["series_instance_uid"])[0]["found"]["place"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("slots", "capacity"), "needs a number"),
+        (("slots", "capacity", "-1"), "0 or more is allowed"),
+        (("slots", "pause", "--datastore", "x"), "--datastore x: one of"),
+        (("reprocess",), "say which in one way"),
+        (("reprocess", "--manifest", "x"), "'x' is not manifests/"),
+        (("audit", "--days", "0"), "1 to 366 are allowed"),
+    ],
+)
+def test_a_wrong_choice_is_one_line(ops: Ops, arguments: tuple[str, ...], words: str) -> None:
+    code, _, err = ops(*arguments)
+    assert code == 2
+    assert words in err
+    assert err.count("\n") == 1
