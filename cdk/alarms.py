@@ -68,6 +68,7 @@ class Alarms(Construct):
         self._alarm(
             "gate-closed", metrics.gate_closed(), 1, "The data store refuses imports: role, key, store."
         )
+        self._alarm("out-of-order", metrics.out_of_order(), 1, "An earlier transfer never came.")
         self._alarm("slots-reclaimed", metrics.slots_reclaimed(), 1, "Slots were left behind and freed.")
 
     def _of_edge(self, metrics: Metrics, edge: str) -> None:

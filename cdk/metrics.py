@@ -71,6 +71,10 @@ class Metrics(Construct):
         """1 while a data store refuses imports as a whole."""
         return self._own(wiring.GATE_CLOSED)
 
+    def out_of_order(self) -> cloudwatch.Metric:
+        """Imports granted although an earlier transfer of their instances never came."""
+        return self._own(wiring.OUT_OF_ORDER)
+
     def slots_reclaimed(self) -> cloudwatch.Metric:
         """Slots that no execution gave back."""
         return self._own(wiring.SLOTS_RECLAIMED, "Sum")

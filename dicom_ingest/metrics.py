@@ -26,3 +26,4 @@ def gauge_queue(pressure: Pressure) -> None:
     count(wiring.OLDEST_WAITER_SECONDS, pressure.oldest_waiter_seconds)
     count(wiring.SLOTS_HELD, pressure.held)
     count(wiring.GATE_CLOSED, int(pressure.gate_closed))
+    count(wiring.OUT_OF_ORDER, pressure.out_of_order)

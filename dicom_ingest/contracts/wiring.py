@@ -24,6 +24,8 @@ OLDEST_WAITER_SECONDS = "OldestWaiterSeconds"
 SLOTS_HELD = "SlotsHeld"
 GATE_CLOSED = "GateClosed"
 """1 while a data store's gate is closed, else 0."""
+OUT_OF_ORDER = "OutOfOrder"
+"""Imports granted within the last hour although an earlier transfer of their instances never came."""
 SLOTS_RECLAIMED = "SlotsReclaimed"
 AUDIT_FINDINGS = "AuditFindings"
 

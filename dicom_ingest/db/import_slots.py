@@ -131,7 +131,12 @@ FOR UPDATE OF w SKIP LOCKED
 """
 
 _GRANT = f"""
-UPDATE ahlijob SET state = 'GRANTED', granted_at = :now, start_at = :start_at, delivered_at = NULL
+UPDATE ahlijob SET state = 'GRANTED', granted_at = :now, start_at = :start_at, delivered_at = NULL,
+    unknown_predecessor = EXISTS (
+        SELECT FROM series_transfer t CROSS JOIN unnest(t.after) earlier
+        WHERE t.pk = ahlijob.series_transfer_pk AND NOT EXISTS (
+            SELECT FROM series_transfer p
+            WHERE p.transfer_id = earlier AND p.series_instance_uid = t.series_instance_uid))
 WHERE pk = :pk RETURNING {_COLUMNS}
 """
 

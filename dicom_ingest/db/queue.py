@@ -15,6 +15,8 @@ class Pressure:
     oldest_waiter_seconds: float
     held: int
     gate_closed: bool
+    out_of_order: int = 0
+    """Granted within the last hour although an earlier transfer of their instances is unknown."""
 
 
 _PRESSURE = """
@@ -22,7 +24,9 @@ SELECT count(*) FILTER (WHERE j.state = 'WAITING') AS waiting,
     COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp()
         - min(j.created_at) FILTER (WHERE j.state = 'WAITING')) AS float), 0) AS oldest_waiter_seconds,
     count(*) FILTER (WHERE j.state IN ('GRANTED', 'STARTING', 'RUNNING')) AS held,
-    COALESCE(bool_or(s.gate = 'CLOSED'), false) AS gate_closed
+    COALESCE(bool_or(s.gate = 'CLOSED'), false) AS gate_closed,
+    (SELECT count(*) FROM ahlijob o WHERE o.datastore_id = :datastore_id AND o.unknown_predecessor
+        AND o.granted_at > clock_timestamp() - interval '1 hour') AS out_of_order
 FROM semaphore s LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
     AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
 WHERE s.datastore_id = :datastore_id

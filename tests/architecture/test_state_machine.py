@@ -81,6 +81,21 @@ def test_every_task_times_out_retries_with_jitter_and_catches(state: str) -> Non
 
 
 @pytest.mark.parametrize("state", list(TASKS))
+def test_an_index_that_is_away_for_hours_is_waited_for(state: str) -> None:
+    """With full jitter a wait is half of its bound on average: half a day of outage is waited out."""
+    retries = [r for r in TASKS[state]["Retry"] if "DatabaseAwayError" in r["ErrorEquals"]]
+    if state == "CheckImport":
+        assert retries == [], "it opens no database"
+        return
+    (retry,) = retries
+    bounds = [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
+        for n in range(retry["MaxAttempts"])
+    ]
+    assert sum(bounds) / 2 >= 12 * 3600
+
+
+@pytest.mark.parametrize("state", list(TASKS))
 def test_error_names_are_leaves_of_ours_or_awss_own(state: str) -> None:
     names = [n for rule in TASKS[state]["Retry"] + TASKS[state]["Catch"] for n in rule["ErrorEquals"]]
     assert [n for n in names if n not in leaves() and not AWS_ERRORS.fullmatch(n)] == []

@@ -10,7 +10,7 @@ import pytest
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db import gate, import_slots
+from dicom_ingest.db import gate, import_slots, queue
 from dicom_ingest.db.connection import Database
 from dicom_ingest.errors import ClaimLostError
 from tests.database.conftest import DATASTORE
@@ -107,6 +107,7 @@ def test_an_unknown_predecessor_holds_back_for_an_hour_only(database: Database) 
     with database.transaction() as connection:
         later = datetime.now(timezone.utc) + timedelta(hours=2)
         assert len(import_slots.grant(connection, DATASTORE, later)) == 1
+        assert queue.pressure(connection, DATASTORE).out_of_order == 1, "which rings an alarm"
 
 
 def test_starts_are_paced_by_rate_and_burst(database: Database) -> None:

@@ -52,7 +52,8 @@ CREATE TABLE ahlijob (
     import_over_at timestamptz,
     orphaned_at timestamptz, -- a mark: the owner is gone, the import may go on
     over_at timestamptz,
-    earlier_imports jsonb NOT NULL DEFAULT '[]' -- import id and status of earlier attempts
+    earlier_imports jsonb NOT NULL DEFAULT '[]', -- import id and status of earlier attempts
+    unknown_predecessor boolean NOT NULL DEFAULT false -- granted although an earlier transfer never came
 );
 CREATE UNIQUE INDEX ahlijob_one_live ON ahlijob (datastore_id, transfer_id, series_instance_uid)
     WHERE state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING');

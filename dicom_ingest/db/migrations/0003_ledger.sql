@@ -62,5 +62,5 @@ CREATE VIEW operator_views.ahlijob AS
 SELECT pk, datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority, state, outcome, status,
     owner_execution, fence, attempt, client_token, job_name, import_id, import_status, results_prefix, message,
     created_at, granted_at, start_at, delivered_at, starting_at, running_at, import_over_at, orphaned_at, over_at,
-    earlier_imports
+    earlier_imports, unknown_predecessor
 FROM public.ahlijob;
