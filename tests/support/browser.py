@@ -133,15 +133,12 @@ class Browser:
         assert "exceptionDetails" not in found, (expression, found["exceptionDetails"])
         return found["result"].get("value")
 
-    def until(self, expression: str) -> Any:
-        """The expression's first true value; between two pages nothing is true."""
+    def until(self, expression: str) -> None:
+        """Wait until the expression is true; between two pages nothing is."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (
-            value := self.ask(f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()")
-        ):
+        while not self.ask(f"(() => {{ try {{ return !!({expression}) }} catch {{ return false }} }})()"):
             assert time.monotonic() < deadline, f"stayed false: {expression}"
             time.sleep(0.05)  # between two looks at a condition
-        return value
 
     def press(self, key: str, code: int) -> None:
         """A key, as a person presses it."""
