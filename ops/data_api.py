@@ -96,8 +96,15 @@ def _parameter(name: str, value: Any) -> dict[str, Any]:
             field = {"doubleValue": value}
         case str():
             field = {"stringValue": value}
+        case datetime():
+            moment = value.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+            return {"name": name, "value": {"stringValue": moment}, "typeHint": "TIMESTAMP"}
+        case date():
+            return {"name": name, "value": {"stringValue": value.isoformat()}, "typeHint": "DATE"}
         case _:
-            raise TypeError(f"parameter {name}: {type(value).__name__} is not one of text, number, boolean")
+            raise TypeError(
+                f"parameter {name}: {type(value).__name__} is not one of text, number, boolean, date, time"
+            )
     return {"name": name, "value": field}
 
 

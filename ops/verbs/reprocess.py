@@ -1,7 +1,8 @@
 """``reprocess``: send series through the workflow again. What is imported is not imported twice.
 
 By a search term as `where` takes it; by day, edge, outcome or its words; by a manifest's key or a
-prefix, as `audit` names them; or what could not be delivered. `--force` imports again.
+prefix, as `audit` names them; or what could not be delivered. `--force` imports again,
+`--reindex` imports nothing.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", metavar="KEY", help="one manifest, known to the index or not")
     parser.add_argument("--prefix", help="{edge}/{transfer}/, also without a manifest")
     parser.add_argument("--dead-letters", action="store_true", help="events that could not be delivered")
-    parser.add_argument("--force", action="store_true", help="import again what is imported already")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--force", action="store_true", help="import again what is imported already")
+    how.add_argument("--reindex", action="store_true", help="write the index anew, import nothing")
     parser.add_argument("--dry-run", action="store_true", help="list what would be worked on")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     """0: executions were started, or listed; 1: nothing was selected."""
-    worker = reprocessor(target, force=arguments.force)
+    worker = _reprocessor(target, "force" if arguments.force else "reindex" if arguments.reindex else None)
     ways = [
         arguments.term is not None,
         any(getattr(arguments, name) for name in SELECTORS),
@@ -65,15 +68,15 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     return 0 if rows else 1
 
 
-def reprocessor(target: Target, *, force: bool) -> Reprocessor:
-    """What starts executions at the target; `force`: under a replay name that imports again."""
+def _reprocessor(target: Target, purpose: str | None) -> Reprocessor:
+    """What starts executions at the target; the replay's name says what they may do."""
     return Reprocessor(
         s3=target.client("s3"),
         stepfunctions=target.client("stepfunctions"),
         bucket=target.bucket,
         stack=target.stack,
         state_machine_arn=target.state_machine_arn,
-        replay_name=f"force-{uuid4().hex[:12]}" if force else "",
+        replay_name=f"{purpose}-{uuid4().hex[:12]}" if purpose else "",
     )
 
 

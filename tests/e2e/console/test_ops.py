@@ -102,6 +102,20 @@ def test_a_paused_queue_is_raised_resumed_and_told_live(ops: Ops) -> None:
     assert versions == [1, 2]
 
 
+def test_what_would_be_reprocessed_is_listed_first(ops: Ops) -> None:
+    by_term = answer(ops, "reprocess", "PH26-0001", "--dry-run")
+    assert {row["manifest_key"].partition("/")[0] for row in by_term} == {"manifests"}
+    assert len(by_term) == 3
+    by_outcome = answer(ops, "reprocess", "--outcome", "FAILED", "--day", "2000-01-01", "--dry-run")
+    assert by_outcome == []
+
+
+def test_a_manifest_may_be_named_and_only_the_index_written(ops: Ops) -> None:
+    (row,) = [row for row in answer(ops, "reprocess", "PH26-0002", "--dry-run")][:1]
+    (started,) = answer(ops, "reprocess", "--manifest", row["manifest_key"], "--reindex")
+    assert started["execution"].startswith("arn:")
+
+
 def test_a_cancelled_ticket_ends_its_execution(ops: Ops, console: ConsoleRun) -> None:
     (series,) = [
         row for row in answer(ops, "status")["series_transfers"] if row["series_description"] == "Report"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import boto3
@@ -108,10 +108,14 @@ def test_parameters_are_told_apart_by_type(stand: Stand) -> None:
             {"name": "none", "value": {"isNull": True}},
             {"name": "yes", "value": {"booleanValue": True}},
             {"name": "half", "value": {"doubleValue": 0.5}},
+            {"name": "day", "value": {"stringValue": "2026-11-22"}, "typeHint": "DATE"},
+            {"name": "at", "value": {"stringValue": "2026-11-22 07:30:00.500"}, "typeHint": "TIMESTAMP"},
         ],
         {},
     )
-    assert stand.index.run("q", text="x", none=None, yes=True, half=0.5) == []
+    east = timezone(timedelta(hours=1))
+    at = datetime(2026, 11, 22, 8, 30, 0, 500000, tzinfo=east)
+    assert stand.index.run("q", text="x", none=None, yes=True, half=0.5, day=date(2026, 11, 22), at=at) == []
     with pytest.raises(TypeError, match="parameter ids: list is not one of"):
         stand.index.run("q", ids=[1])
 
