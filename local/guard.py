@@ -6,6 +6,7 @@ the other end. Its end of file means that the parent is gone. Standard library o
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -62,6 +63,7 @@ class Guard:
 
 GUARD = Guard()
 """The guard of this process."""
+atexit.register(GUARD.close)
 
 
 def _alive(process_group: int) -> bool:
