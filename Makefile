@@ -54,8 +54,11 @@ synth: dev-env ## the CloudFormation template, into cdk.out/
 deploy: dev-env ## deploy to the AWS account of your credentials
 	@$(RUN) -m cdk.cli deploy $(ARGS)
 
-lock: $(UV) ## resolve the lock again after pyproject.toml has changed
+lock: $(UV) ## resolve the lock again after pyproject.toml has changed, and export it for plain pip
 	@$(UV) lock
+	@for group in functions edge cdk local dev; do \
+	  $(UV) export --quiet --frozen --no-emit-project --no-default-groups --no-header --group $$group \
+	    -o requirements/$$group.txt >/dev/null; done
 
 clean: ## remove what make has made
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache cdk.out
