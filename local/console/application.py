@@ -17,11 +17,13 @@ from dicom_ingest.db.read_places import Filter, places
 from dicom_ingest.db.read_timeline import Timeline, timeline
 from local.console import flow as stages
 from local.console import graph, listing, operations, security, series
+from local.console.executions import Execution
 from local.console.frames import Frame
 from local.console.html import tag
 from local.console.page import page
 from local.console.pixels import UndecodableError
 from local.console.sources import Sources
+from local.console.viewer import viewer
 
 STATIC = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -105,15 +107,15 @@ class Application:
 
     def _series(self, request: Request, transfer: Any, series_uid: str) -> Markup:
         found = self._find(transfer, series_uid)
-        frames = self._frames(found)
+        frames, execution = self._frames(found), self._execution(found)
         return self._page(
-            "Series",
+            found.series_transfer["series_description"] or "Series",
             "",
             series.heading(found),
-            self._live(found),
+            series.live(found, self._graph, execution),
             tag(
                 "div",
-                series.viewer(
+                viewer(
                     found.series_transfer,
                     frames,
                     self._window(frames),
@@ -123,14 +125,15 @@ class Application:
                 class_="columns",
             ),
             series.instances(found),
+            series.event(execution),
         )
 
     def _series_live(self, _: Request, transfer: Any, series_uid: str) -> Markup:
-        return self._live(self._find(transfer, series_uid))
+        found = self._find(transfer, series_uid)
+        return series.live(found, self._graph, self._execution(found))
 
-    def _live(self, found: Timeline) -> Markup:
-        execution = self._sources.execution(found.series_transfer["owner_execution"])
-        return series.live(found, self._graph, execution)
+    def _execution(self, found: Timeline) -> Execution | None:
+        return self._sources.execution(found.series_transfer["owner_execution"])
 
     def _frames(self, found: Timeline) -> list[Frame]:
         newest = {row["image_set_id"]: row["version"] for row in found.image_sets}

@@ -29,6 +29,8 @@ class Execution:
     status: str
     visits: list[Visit]
     error: str | None = None
+    event: str = ""
+    """Its input: the whole event that announced the series transfer."""
 
     @property
     def now(self) -> str | None:
@@ -50,7 +52,7 @@ def read(client: SFNClient, arn: str | None) -> Execution | None:
             return None
         raise
     words = ": ".join(filter(None, (described.get("error"), described.get("cause"))))
-    return Execution(arn, described["status"], visits(events), words or None)
+    return Execution(arn, described["status"], visits(events), words or None, described.get("input", ""))
 
 
 def visits(events: list[Any]) -> list[Visit]:

@@ -89,6 +89,7 @@ def test_a_series_has_its_timeline_its_workflow_and_its_verdicts(console: Consol
         page.ask("[...document.querySelectorAll('tbody .place')].map(e => e.innerText)") == ["IMPORTED"] * 24
     )
     assert page.ask("document.querySelector('.graph').dataset.now") == ""
+    assert '"detail-type": "Series Complete"' in page.ask("document.querySelector('details pre').textContent")
 
 
 def test_slices_are_scrolled_with_the_keyboard(console: ConsoleRun, page: Browser) -> None:

@@ -110,10 +110,17 @@ def test_what_would_be_reprocessed_is_listed_first(ops: Ops) -> None:
     assert by_outcome == []
 
 
-def test_a_manifest_may_be_named_and_only_the_index_written(ops: Ops) -> None:
-    (row,) = [row for row in answer(ops, "reprocess", "PH26-0002", "--dry-run")][:1]
+def test_a_manifest_may_be_named_and_only_the_index_written(ops: Ops, console: ConsoleRun) -> None:
+    row, _ = answer(ops, "reprocess", "PH26-0002", "--dry-run")
     (started,) = answer(ops, "reprocess", "--manifest", row["manifest_key"], "--reindex")
-    assert started["execution"].startswith("arn:")
+    steps = console.runtime.clients.stepfunctions
+
+    def outcome() -> str | None:
+        described = steps.describe_execution(executionArn=started["execution"])
+        found = json.loads(described.get("output", "{}")).get("outcome")
+        return found["name"] if found else None
+
+    assert eventually(outcome) == "INDEXED"
 
 
 def test_a_cancelled_ticket_ends_its_execution(ops: Ops, console: ConsoleRun) -> None:
@@ -130,12 +137,17 @@ def test_a_cancelled_ticket_ends_its_execution(ops: Ops, console: ConsoleRun) ->
         return steps.describe_execution(executionArn=started["execution"])["status"] == "FAILED"
 
     eventually(ended)
+    (cancelled,) = answer(ops, "where", series["series_instance_uid"])
+    assert cancelled["found"]["place"] == "FAILED"
+    assert cancelled["found"]["detail"].startswith("TicketCancelled")
+    assert "a person" in cancelled["timeline"]["waits_for"]["words"]
     code, _, err = ops("slots", "cancel", str(ticket["ticket_id"]))
     assert code == 2
     assert "only a waiting ticket can be cancelled" in err
     ops("slots", "resume")
     answer(ops, "reprocess", series["series_instance_uid"])
-    eventually(lambda: answer(ops, "where", series["series_instance_uid"])[0]["found"]["place"])
+    done = ("COMPLETED", "DUPLICATE")
+    eventually(lambda: answer(ops, "where", series["series_instance_uid"])[0]["found"]["place"] in done)
 
 
 @pytest.mark.parametrize(
