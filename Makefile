@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up local ops test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
+.PHONY: help demo up local ops pictures test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -54,9 +54,12 @@ synth: dev-env ## the CloudFormation template, into cdk.out/
 deploy: dev-env ## deploy to the AWS account of your credentials
 	@$(RUN) -m cdk.cli deploy $(ARGS)
 
+pictures: dev-env ## the console's pictures in docs/pictures/, from a run; needs Chromium
+	@$(RUN) -m tests.e2e.console.pictures
+
 lock: $(UV) ## resolve the lock again after pyproject.toml has changed, and export it for plain pip
 	@$(UV) lock
-	@for group in functions edge cdk local dev; do \
+	@for group in functions edge cdk ops local dev; do \
 	  $(UV) export --quiet --frozen --no-emit-project --no-default-groups --no-header --group $$group \
 	    -o requirements/$$group.txt >/dev/null; done
 

@@ -16,7 +16,7 @@ for package in LOCK["package"]:
 GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
 
 
-@pytest.mark.parametrize("group", ["functions", "edge", "cdk", "local", "dev"])
+@pytest.mark.parametrize("group", ["functions", "edge", "cdk", "ops", "local", "dev"])
 def test_exported_requirements_are_the_locks(group: str) -> None:
     text = (ROOT / f"requirements/{group}.txt").read_text(encoding="utf-8")
     pins = re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, flags=re.MULTILINE)
