@@ -7,6 +7,7 @@ import json
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from pydicom import config
@@ -48,6 +49,13 @@ UNREADABLE = (
 )
 """What pydicom raises on bytes that are not what they claim to be."""
 config.settings.reading_validation_mode = config.IGNORE  # what a VR forbids is the index's business
+PLAIN_VRS = frozenset(
+    (
+        *("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT"),
+        *("PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"),
+    )
+)
+"""A value of these means the same wherever it stands (in a data set of the same character set)."""
 BYTES_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 
 
@@ -154,6 +162,26 @@ def _attributes(ds: Dataset, present: set[BaseTag]) -> dict[str, dict[str, Any]]
 def _json(ds: Dataset, tag: BaseTag) -> dict[str, Any]:
     """One element in the DICOM JSON model; a value that its VR does not allow is kept as text."""
     raw = ds.get_item(tag, keep_deferred=True)
+    if isinstance(raw, RawDataElement) and raw.VR in PLAIN_VRS and isinstance(raw.value, bytes):
+        charset = ds.original_character_set
+        encodings = (charset,) if isinstance(charset, str) else tuple(charset)
+        return _plain_json(tag, raw.VR, raw.value, raw.is_little_endian, encodings)
+    return _converted(ds, tag, raw)
+
+
+@lru_cache(maxsize=8192)
+def _plain_json(
+    tag: BaseTag, vr: str, value: bytes, is_little_endian: bool, encodings: tuple[str, ...]
+) -> dict[str, Any]:
+    """Remembered: most values are those of the series' instance before, and converting them costs most."""
+    ds = Dataset()
+    ds.set_original_encoding(False, is_little_endian, list(encodings))
+    raw = RawDataElement(tag, vr, len(value), value, 0, False, is_little_endian)
+    ds[tag] = raw
+    return _converted(ds, tag, raw)
+
+
+def _converted(ds: Dataset, tag: BaseTag, raw: DataElement | RawDataElement | None) -> dict[str, Any]:
     try:
         element = ds[tag]
         if element.VR in BYTES_VRS:

@@ -190,7 +190,13 @@ class Receiver:
             (evt.EVT_N_ACTION, self.on_action),
         ]
         return EdgeServer(
-            self._ae, (self._settings.bind, port), self, handlers, tls, self._settings.association_timeout
+            self._ae,
+            (self._settings.bind, port),
+            self,
+            handlers,
+            tls,
+            self._settings.association_timeout,
+            self._settings.receiver,
         )
 
 

@@ -71,6 +71,8 @@ class Settings(StrictModel):
     max_associations_per_peer: int = Field(default=100, ge=1)
     """Per IP address."""
     max_pdu_bytes: int = Field(default=128 * 1024, ge=4096, le=16 * MIB)
+    receiver: Literal["fast", "pynetdicom"] = "fast"
+    """Who reads the data of established associations; `fast` hands what it does not know to pynetdicom."""
     association_timeout: float = Field(default=10, gt=0)
     """How long a connection may take to send its A-ASSOCIATE-RQ (and its TLS handshake)."""
     network_timeout: float = Field(default=60, gt=0)

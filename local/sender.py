@@ -80,7 +80,14 @@ def _associate(files: Sequence[InstanceFile], host: str, port: int) -> Associati
     # pynetdicom sends a command and its data set apart; without this each instance waits 40 ms for an
     # acknowledgement (Nagle's algorithm against delayed ACK).
     association.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    keep_answers(association)
     return association
+
+
+def keep_answers(association: Association) -> None:
+    """Answers go to who waits for them: pynetdicom's own thread drops one that comes before it has paused."""
+    get_msg = association.dimse.get_msg
+    association.dimse.get_msg = lambda block=False: get_msg(block) if block else (None, None)
 
 
 def _send(association: Association, file: InstanceFile, sent: Sent) -> None:

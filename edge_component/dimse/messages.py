@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -36,6 +36,21 @@ class StoreRequest(C_STORE):  # type: ignore[misc]  # pynetdicom has no types
     reception: Reception
 
 
+class AnyRequest(Protocol):
+    """A C-STORE-RQ, however it was read."""
+
+    reception: Reception
+
+
+class PlainRequest(AnyRequest, Protocol):
+    """One that was read without pydicom."""
+
+    @property
+    def command(self) -> tuple[str, str]:
+        """SOP class and instance UID."""
+        ...
+
+
 class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has no types
     """Reads messages fragment by fragment (PS3.8 E.2), in the thread that reads the socket."""
 
@@ -45,7 +60,7 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
         self._command = bytearray()
         self._fragments: list[list[Any]] = []
         self._other_bytes = 0
-        self._request: StoreRequest | None = None
+        self._request: AnyRequest | None = None
         self._broken = False
 
     def receive_primitive(self, primitive: P_DATA) -> None:
@@ -53,12 +68,19 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
         for context_id, data in primitive.presentation_data_value_list:
             if self._broken:
                 return
-            try:
-                self._fragment(context_id, data)
-            except ProtocolError as error:
-                self._broken = True
-                logs.warning("protocol error", reason=str(error), calling_ae=self.assoc.requestor.ae_title)
-                self.dul.event_queue.put("Evt19")  # PS3.8 9.2: unrecognised or invalid PDU
+            self.receive_fragment(context_id, memoryview(data))
+
+    def receive_fragment(self, context_id: int, data: memoryview) -> None:
+        """A presentation data value: its control byte and what follows. Whoever gives it may reuse it."""
+        try:
+            self._fragment(context_id, data)
+        except ProtocolError as error:
+            self._fail(str(error))
+
+    def _fail(self, reason: str) -> None:
+        self._broken = True
+        logs.warning("protocol error", reason=reason, calling_ae=self.assoc.requestor.ae_title)
+        self.dul.event_queue.put("Evt19")  # PS3.8 9.2: unrecognised or invalid PDU
 
     def abandon(self) -> None:
         """The association is over: what was not answered will not be."""
@@ -69,33 +91,46 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
             if isinstance(waiting[1], StoreRequest):
                 waiting[1].reception.abandon()
 
-    def _fragment(self, context_id: int, data: bytes) -> None:
+    def _fragment(self, context_id: int, data: memoryview) -> None:
         if not data:
             raise ProtocolError("an empty presentation data value")
-        control, body = data[0], memoryview(data)[1:]
+        control, body = data[0], data[1:]
         is_command, is_last = control & 1, control & 2
         if is_command:
-            self._command_fragment(context_id, data, body, last=bool(is_last))
+            self._command_fragment(context_id, bytes(data), last=bool(is_last))
         elif self._request is not None:
             self._request.reception.write(body)
             if is_last:
                 request, self._request = self._request, None
-                self.msg_queue.put((context_id, request))
+                self._complete(context_id, request)
         elif self._fragments:
-            self._other_fragment(context_id, data, last=bool(is_last))
+            self._other_fragment(context_id, bytes(data), last=bool(is_last))
         else:
             raise ProtocolError("a data set without a command")
 
-    def _command_fragment(self, context_id: int, data: bytes, body: memoryview, *, last: bool) -> None:
+    def _complete(self, context_id: int, request: AnyRequest) -> None:
+        """The data set is in its reception: on to pynetdicom, which asks for the status and answers."""
+        self.msg_queue.put((context_id, request))
+
+    def _parsed(self, context_id: int, encoded: bytes) -> PlainRequest | None:  # noqa: ARG002
+        """A C-STORE-RQ read without pydicom, by who can."""
+        return None
+
+    def _command_fragment(self, context_id: int, data: bytes, *, last: bool) -> None:
         if self._request is not None or (self._fragments and not self._command):
             raise ProtocolError("a command inside a data set")
-        self._command += body
+        self._command += data[1:]
         self._fragments.append([context_id, data])
         if len(self._command) > MAX_COMMAND_BYTES:
             raise ProtocolError(f"a command set of more than {MAX_COMMAND_BYTES} bytes")
         if not last:
             return
-        command, self._command = _decoded(bytes(self._command)), bytearray()
+        encoded, self._command = bytes(self._command), bytearray()
+        if plain := self._parsed(context_id, encoded):
+            self._fragments = []
+            self._expect(context_id, plain, plain.command)
+            return
+        command = _decoded(encoded)
         has_dataset = command.get("CommandDataSetType") != NO_DATASET
         if command.get("CommandField") == C_STORE_RQ:
             self._fragments = []
@@ -104,21 +139,19 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
             self._hand_over()
 
     def _begin(self, context_id: int, command: Dataset, *, has_dataset: bool) -> None:
+        uids = _text(command, "AffectedSOPClassUID"), _text(command, "AffectedSOPInstanceUID")
+        self._expect(context_id, _store_request(command, context_id), uids)
+        if not has_dataset and (request := self._request):
+            self._request = None
+            self._complete(context_id, request)
+
+    def _expect(self, context_id: int, request: AnyRequest, uids: tuple[str, str]) -> None:
+        """A data set, which goes into a reception."""
         context = self.assoc._accepted_cx.get(context_id)
         if context is None:
             raise ProtocolError(f"a C-STORE in presentation context {context_id}, which was not accepted")
-        request = _store_request(command, context_id)
-        request.reception = self._begin_store(
-            StoreCommand(
-                _text(command, "AffectedSOPClassUID"),
-                _text(command, "AffectedSOPInstanceUID"),
-                str(context.transfer_syntax[0]),
-            )
-        )
-        if has_dataset:
-            self._request = request
-        else:
-            self.msg_queue.put((context_id, request))
+        request.reception = self._begin_store(StoreCommand(*uids, str(context.transfer_syntax[0])))
+        self._request = request
 
     def _other_fragment(self, context_id: int, data: bytes, *, last: bool) -> None:
         self._other_bytes += len(data)

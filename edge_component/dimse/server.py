@@ -8,15 +8,23 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
 from socketserver import BaseServer
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import MODE_ACCEPTOR, Association
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from edge_component import logs
+from edge_component.dimse.fast import FastDimse, FastUpperLayer
 from edge_component.dimse.messages import BeginStore, EdgeDimse
 from edge_component.dimse.upper_layer import EdgeSocket, EdgeUpperLayer
+
+Path = Literal["fast", "pynetdicom"]
+PATHS: dict[Path, tuple[type[EdgeUpperLayer], type[EdgeDimse]]] = {
+    "fast": (FastUpperLayer, FastDimse),
+    "pynetdicom": (EdgeUpperLayer, EdgeDimse),
+}
+"""Who reads the data of an established association."""
 
 
 class Connections(Protocol):
@@ -65,10 +73,11 @@ class EdgeRequestHandler(RequestHandler):  # type: ignore[misc]  # pynetdicom ha
         assoc._server = self.server
         # pynetdicom finds its associations by this name.
         assoc.name = f"AcceptorThread@{datetime.now(timezone.utc):%Y%m%d%H%M%S}"
-        assoc.dul = EdgeUpperLayer(assoc)
+        upper_layer, messages = PATHS[self.server.path]
+        assoc.dul = upper_layer(assoc)
         # Setting them arms the timers of the upper layer, which is new.
         assoc.acse_timeout, assoc.network_timeout = self.ae.acse_timeout, self.ae.network_timeout
-        assoc.dimse = EdgeDimse(assoc, self.server.connections.begin_store(assoc))
+        assoc.dimse = messages(assoc, self.server.connections.begin_store(assoc))
         assoc.set_socket(EdgeSocket(assoc, self.request, self.ae.maximum_pdu_size))
         assoc.acceptor.maximum_length = self.ae.maximum_pdu_size
         assoc.acceptor.ae_title = self.server.ae_title
@@ -101,7 +110,9 @@ class EdgeServer(ThreadedAssociationServer):  # type: ignore[misc]  # pynetdicom
         handlers: list[tuple[Any, Callable[..., Any]]],
         tls: ssl.SSLContext | None,
         handshake_timeout: float,
+        path: Path = "fast",
     ) -> None:
+        self.path = path
         self.connections = connections
         self._tls = tls
         self._handshake_timeout = handshake_timeout

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 from typing import Any
 
 from pynetdicom.dul import DULServiceProvider
@@ -56,6 +58,8 @@ class EdgeSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no 
         super().__init__(assoc, client_socket=client_socket)
         self._max_pdu_bytes = max_pdu_bytes
         self._limit = PDU_HEAD
+        self._head = bytearray()
+        self._buffer = bytearray()
 
     def recv(self, nr_bytes: int) -> bytearray:
         """So many bytes, fewer when the peer is gone.
@@ -63,21 +67,67 @@ class EdgeSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no 
         Raises:
             OSError: longer than allowed, silent for too long, or the connection is broken.
         """
-        if nr_bytes > self._limit:
-            logs.warning("connection closed", reason=f"a PDU of {nr_bytes} bytes", allowed=self._limit)
-            raise OSError(f"a PDU of {nr_bytes} bytes; {self._limit} are allowed")
-        sock = self.socket
-        if sock is None:
-            raise OSError("the connection is closed")
+        if nr_bytes == PDU_HEAD and self._head:
+            head, self._head = self._head, bytearray()
+            return head
+        self._check(nr_bytes)
         data = bytearray(nr_bytes)
-        view, read = memoryview(data), 0
-        while read < nr_bytes and (piece := sock.recv_into(view[read:])):
-            read += piece
-        view.release()
+        with memoryview(data) as view:
+            read = self._fill(view)
         del data[read:]
         # PDUs come as a head of six bytes and then the rest, whose limit its type decides.
         self._limit = self._rest_limit(data[0]) if nr_bytes == PDU_HEAD and read == PDU_HEAD else PDU_HEAD
         return data
+
+    def peek_type(self) -> int | None:
+        """The type of the next PDU, whose head the next `recv` gives; None: the peer is gone.
+
+        Raises:
+            OSError: as `recv`.
+        """
+        self._head = self.recv(PDU_HEAD)
+        return self._head[0] if len(self._head) == PDU_HEAD else None
+
+    def recv_body(self) -> memoryview:
+        """What follows the head that `peek_type` has read, in a buffer that the next call uses again.
+
+        Raises:
+            OSError: as `recv`, or the peer is gone.
+        """
+        head, self._head = self._head, bytearray()
+        length = int.from_bytes(head[2:], "big")
+        self._check(length)
+        self._limit = PDU_HEAD
+        if len(self._buffer) < length:
+            self._buffer = bytearray(self._max_pdu_bytes + PDU_SLACK)
+        view = memoryview(self._buffer)[:length]
+        if (read := self._fill(view)) < length:
+            raise OSError(f"{read} of a PDU's {length} bytes")
+        return view
+
+    def readable(self, seconds: float) -> bool:
+        """Whether something comes within so long."""
+        sock = self.socket
+        if sock is None or (isinstance(sock, ssl.SSLSocket) and sock.pending()):
+            return sock is not None
+        try:
+            return bool(select.select([sock], [], [], seconds)[0])
+        except (OSError, ValueError):  # closed meanwhile
+            return False
+
+    def _check(self, length: int) -> None:
+        if length > self._limit:
+            logs.warning("connection closed", reason=f"a PDU of {length} bytes", allowed=self._limit)
+            raise OSError(f"a PDU of {length} bytes; {self._limit} are allowed")
+
+    def _fill(self, view: memoryview) -> int:
+        """How many bytes came before the peer was gone."""
+        sock, read = self.socket, 0
+        if sock is None:
+            raise OSError("the connection is closed")
+        while read < len(view) and (piece := sock.recv_into(view[read:])):
+            read += piece
+        return read
 
     def _rest_limit(self, pdu_type: int) -> int:
         if pdu_type == P_DATA_TF:

@@ -13,6 +13,8 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode
 
+from local.sender import keep_answers
+
 _numbers = itertools.count(1)
 
 
@@ -79,6 +81,7 @@ def association(
     for sop_class, syntax in sorted(wanted):
         ae.add_requested_context(sop_class, syntaxes or [syntax])
     assoc = ae.associate("127.0.0.1", port, ae_title=called_ae, **arguments)
+    keep_answers(assoc)
     try:
         yield assoc
     finally:

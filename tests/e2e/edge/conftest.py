@@ -24,8 +24,8 @@ def cloud(_cloud: EdgeCloud) -> EdgeCloud:
     return _cloud
 
 
-@pytest.fixture
-def edge(tmp_path: Path, cloud: EdgeCloud) -> Iterator[EdgeProcess]:
-    """A running edge with quick settings."""
-    with EdgeProcess(tmp_path, cloud.environment) as process:
+@pytest.fixture(params=["fast", "pynetdicom"])
+def edge(request: pytest.FixtureRequest, tmp_path: Path, cloud: EdgeCloud) -> Iterator[EdgeProcess]:
+    """A running edge with quick settings, whoever reads its associations."""
+    with EdgeProcess(tmp_path, cloud.environment, receiver=request.param) as process:
         yield process

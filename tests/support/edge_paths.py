@@ -1,0 +1,165 @@
+"""Both ways from P-DATA to a reception, without a network: what each makes of the same PDUs."""
+
+from __future__ import annotations
+
+import queue
+import random
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+from pynetdicom.pdu import P_DATA_TF
+
+from edge_component.dimse.fast import FastDimse
+from edge_component.dimse.messages import EdgeDimse, StoreRequest
+from edge_component.statuses import SUCCESS, Status
+from edge_component.store import Reception, StoreCommand
+from tests.support.edge_wire import CT, EXPLICIT, VERIFICATION, echo_command, fragment, store_command
+
+HEAD = 6
+P_DATA = 4
+UID_A, UID_B = "1.2.826.0.1.1", "2.25.7"
+
+
+@dataclass
+class Transcript:
+    """What happened, in order."""
+
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    broken: bool = False
+
+
+class RecordingReception:
+    """Notes what it is given."""
+
+    def __init__(self, transcript: Transcript, command: StoreCommand) -> None:
+        self._events = transcript.events
+        self._events.append(("begin", command))
+        self._data = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """A fragment."""
+        self._data += bytes(data)
+
+    def finish(self) -> Status:
+        """All of it."""
+        self._events.append(("finish", self._data))
+        return SUCCESS
+
+    def abandon(self) -> None:
+        """Cut off."""
+        self._events.append(("abandon", self._data))
+
+
+def slow(stream: bytes) -> Transcript:
+    """pynetdicom decodes PDUs; a complete C-STORE waits in the queue of the association's thread."""
+    return _follow(stream, EdgeDimse, _give_pdu)
+
+
+def fast(stream: bytes) -> Transcript:
+    """The fast path reads PDUs in place."""
+    return _follow(stream, FastDimse, lambda dimse, pdu: dimse.take(memoryview(pdu)[HEAD:]))
+
+
+def _give_pdu(dimse: Any, pdu: bytes) -> None:
+    decoded = P_DATA_TF()
+    decoded.decode(bytearray(pdu))
+    dimse.receive_primitive(decoded.to_primitive())
+
+
+def _follow(stream: bytes, kind: type[EdgeDimse], give: Callable[[Any, bytes], None]) -> Transcript:
+    transcript = Transcript()
+    events: queue.Queue[str] = queue.Queue()
+    sent: list[bytes] = []
+    assoc = SimpleNamespace(
+        _accepted_cx={1: SimpleNamespace(transfer_syntax=[EXPLICIT])},
+        requestor=SimpleNamespace(ae_title="FUZZ"),
+        dul=SimpleNamespace(event_queue=events, socket=SimpleNamespace(send=sent.append)),
+        dimse_timeout=None,
+        get_handlers=lambda _event: [],
+        _serve_request=lambda *_: None,
+    )
+    dimse = kind(assoc, lambda command: cast("Reception", RecordingReception(transcript, command)))
+    for pdu in pdus(stream):
+        try:
+            give(dimse, pdu)
+        except Exception:  # noqa: BLE001 - pynetdicom aborts the association whatever it is
+            transcript.broken = True
+        while (message := dimse.get_msg())[1] is not None:
+            if isinstance(message[1], StoreRequest):
+                message[1].reception.finish()
+            else:
+                transcript.events.append(("message", message[0], type(message[1]).__name__))
+        if transcript.broken or not events.empty():
+            transcript.broken = True
+            break
+    dimse.abandon()
+    return transcript
+
+
+def pdus(stream: bytes) -> Iterator[bytes]:
+    """The P-DATA-TF PDUs up to the first that is cut off or of another type."""
+    at = 0
+    while at + HEAD <= len(stream) and stream[at] == P_DATA:
+        end = at + HEAD + int.from_bytes(stream[at + 2 : at + HEAD], "big")
+        if end > len(stream):
+            return
+        yield stream[at:end]
+        at = end
+
+
+def seeds() -> list[bytes]:
+    """Streams as senders make them: in one PDU or many, several instances, other messages between."""
+    data = struct.pack("<HH2sH", 8, 0x18, b"UI", len(UID_A) + 1) + UID_A.encode() + b"\0" + bytes(40)
+    command = fragment(1, store_command(CT, UID_A), command=True, last=True)
+    whole = command + fragment(1, data, command=False, last=True)
+    pieces = [data[at : at + 16] for at in range(0, len(data), 16)]
+    many = command + b"".join(fragment(1, piece, command=False, last=piece is pieces[-1]) for piece in pieces)
+    both = struct.pack(">BxL", P_DATA, 0)[:2]
+    body = command[HEAD:] + fragment(1, data, command=False, last=True)[HEAD:]
+    together = both + struct.pack(">L", len(body)) + body
+    split = store_command(CT, UID_B)
+    halves = fragment(1, split[:40], command=True, last=False) + fragment(
+        1, split[40:], command=True, last=True
+    )
+    echo = fragment(1, echo_command(), command=True, last=True)
+    odd = fragment(1, store_command(VERIFICATION, "not a uid"), command=True, last=True)
+    tail = fragment(1, data, command=False, last=True)
+    return [whole, many, together, halves + tail, whole + echo + whole, odd + tail, echo, whole * 3]
+
+
+def mutated(seed: bytes, random_: random.Random) -> bytes:
+    """A few bytes changed, cut out, doubled, or lengths made wrong."""
+    stream = bytearray(seed)
+    for _ in range(random_.randint(1, 4)):
+        if not stream:
+            break
+        at = random_.randrange(len(stream))
+        span = random_.randint(1, 24)
+        match random_.randrange(5):
+            case 0:
+                stream[at] = random_.randrange(256)
+            case 1:
+                del stream[at : at + span]
+            case 2:
+                stream[at:at] = stream[at : at + span]
+            case 3:
+                stream[at] ^= 1 << random_.randrange(8)
+            case _:
+                stream[at : at + span] = random_.randbytes(span)
+    return bytes(stream)
+
+
+def disagreement(stream: bytes) -> str | None:
+    """None: what the fast path takes, the slow one takes alike; it may refuse more, never accept more."""
+    quick = fast(stream)
+    if quick.broken:
+        return None
+    thorough = slow(stream)
+    if thorough.broken:
+        return f"only the fast path accepts {stream.hex()}"
+    if thorough.events != quick.events:
+        return f"{quick.events} is not {thorough.events} for {stream.hex()}"
+    return None

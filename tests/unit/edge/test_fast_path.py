@@ -1,0 +1,145 @@
+"""The fast path does what pynetdicom does, to the byte, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import random
+import threading
+from pathlib import Path
+from typing import cast
+
+import pytest
+from pydicom.dataset import Dataset
+from pynetdicom.dimse_messages import C_STORE_RSP
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu import P_DATA_TF
+
+from edge_component.associations import Associations
+from edge_component.dimse.fast import FastRequest, store_request, store_response
+from edge_component.header import Header, _plain_json, read_header
+from edge_component.journal.intake import AssociationRow
+from edge_component.receiver import Receiver
+from edge_component.statuses import SUCCESS, Status, cannot_understand, out_of_resources
+from edge_component.store import Store, StoreCommand
+from tests.support.edge_dicom import encoded, instance, send, series_of
+from tests.support.edge_paths import disagreement, fast, mutated, seeds, slow
+from tests.support.edge_stand_ins import settings
+from tests.support.edge_wire import CT, EXPLICIT, echo_command, store_command
+
+STREAMS = 3000
+
+
+class NoJournal:
+    """Associations need one."""
+
+    def heard(self, calling_ae: str) -> None:
+        """Forgotten."""
+
+    def close_association(self, association: str, *, aborted: bool) -> None:
+        """Forgotten."""
+
+
+class ThreadsOfAStore:
+    """Which threads began and finished each reception."""
+
+    def __init__(self) -> None:
+        self.threads: list[list[int]] = []
+
+    def begin(self, _sender: AssociationRow, _command: StoreCommand) -> ThreadsOfAStore:
+        self.threads.append([threading.get_ident()])
+        return self
+
+    def write(self, data: memoryview) -> None:
+        """Swallowed."""
+
+    def finish(self) -> Status:
+        self.threads[-1].append(threading.get_ident())
+        return SUCCESS
+
+    def abandon(self) -> None:
+        """Swallowed."""
+
+
+@pytest.mark.parametrize("status", [SUCCESS, out_of_resources("full"), cannot_understand("x" * 80)])
+@pytest.mark.parametrize("sop", ["1.2.3", "1.2.34"])
+def test_the_answer_is_pynetdicoms_to_the_byte(status: Status, sop: str) -> None:
+    answer = C_STORE()
+    answer.MessageIDBeingRespondedTo = 7
+    answer.AffectedSOPClassUID, answer.AffectedSOPInstanceUID = CT, sop
+    answer.Status = status.code
+    if not status.stored:
+        answer.ErrorComment = status.short_comment
+    message = C_STORE_RSP()
+    message.primitive_to_message(answer)
+    (fragment,) = list(message.encode_msg(3, 16384))
+    pdu = P_DATA_TF()
+    pdu.from_primitive(fragment)
+    assert store_response(FastRequest(3, 7, CT.encode(), sop.encode()), status) == pdu.encode()
+
+
+def test_a_plain_command_is_understood() -> None:
+    found = store_request(5, store_command(CT, "1.2.3", message_id=9))
+    assert found is not None
+    assert (found.context_id, found.message_id, found.command) == (5, 9, (CT, "1.2.3"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [echo_command(), store_command(CT, "1.2.x"), store_command(CT, ""), store_command(CT, "1.2")[:-1], b""],
+    ids=["C-ECHO", "letters in a UID", "no UID", "cut off", "empty"],
+)
+def test_anything_else_is_left_to_pynetdicom(command: bytes) -> None:
+    assert store_request(1, command) is None
+
+
+@pytest.mark.parametrize("stream", seeds())
+def test_streams_of_well_behaved_senders_are_taken_alike(stream: bytes) -> None:
+    assert fast(stream) == slow(stream)
+    assert not fast(stream).broken
+
+
+@pytest.mark.filterwarnings("ignore:VR lookup failed:UserWarning")
+def test_mutated_streams_are_never_taken_otherwise_than_by_pynetdicom() -> None:
+    random_, corpus = random.Random(20261122), seeds()
+    found = [disagreement(mutated(random_.choice(corpus), random_)) for _ in range(STREAMS)]
+    assert [words for words in found if words] == []
+
+
+@pytest.mark.parametrize("path", ["fast", "pynetdicom"])
+def test_who_reads_an_association_is_a_setting(tmp_path: Path, path: str) -> None:
+    chosen = settings(tmp_path, receiver=path, bind="127.0.0.1", dicom_port=0)
+    store = ThreadsOfAStore()
+    receiver = Receiver(chosen, cast("Store", store), Associations(chosen, NoJournal()))
+    receiver.listen()
+    try:
+        assert send(receiver.ports["dicom_port"], series_of(2)) == [0x0000, 0x0000]
+    finally:
+        receiver.close()
+    in_the_reading_thread = [began == ended for began, ended in store.threads]
+    assert in_the_reading_thread == [path == "fast"] * 2
+
+
+def test_an_attribute_is_converted_alike_whether_it_was_seen_before_or_not() -> None:
+    names = ["Yamada^Tarou=山田^太郎", "Müller^Jörg", "Smith"]
+    for charset in ("ISO_IR 192", "ISO_IR 100", ""):
+        for name in names if charset == "ISO_IR 192" else names[2:]:
+            ds = instance(PatientName=name, PatientBirthDate="19700131", SpecificCharacterSet=charset)
+            _plain_json.cache_clear()
+            assert _header(ds) == _header(ds)
+
+
+def test_the_same_bytes_in_another_character_set_are_another_name() -> None:
+    utf8 = instance(PatientName="Müller", SpecificCharacterSet="ISO_IR 192")
+    raw = encoded(utf8)
+    latin = raw.replace(b"ISO_IR 192", b"ISO_IR 100")
+    assert "MÃ¼ller" not in _header_of(raw).attributes
+    assert "MÃ¼ller" in _header_of(latin).attributes
+
+
+def _header(ds: Dataset) -> Header:
+    return _header_of(encoded(ds))
+
+
+def _header_of(raw: bytes) -> Header:
+
+    return read_header(io.BytesIO(raw), EXPLICIT)
