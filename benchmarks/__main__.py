@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pipeline, semaphore, stages
+from benchmarks import costs, pipeline, semaphore, stages
 from benchmarks.functions import cold_start, indexing
 from benchmarks.receiving import compare as receiving
 from benchmarks.uploading import compare as uploading
@@ -37,6 +37,7 @@ BENCHMARKS = {
     "cold_start": Benchmark(cold_start.run),
     "semaphore": Benchmark(semaphore.run, has_full=True),
     "pipeline": Benchmark(pipeline.run, has_full=True),
+    "costs": Benchmark(costs.run),
 }
 
 
