@@ -38,15 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
     output = console()
     options = runtime_options(arguments)
     with ExitStack() as stack:
-        listener = stack.enter_context(listen(arguments.console_port))
-        with output.status("Starting PostgreSQL, AWS, HealthImaging and the edge"):
-            runtime = stack.enter_context(Runtime(options))
-        _show(runtime.state, stack.enter_context(serve(runtime.state, listener)), output)
-        never = threading.Event()
         try:
+            listener = stack.enter_context(listen(arguments.console_port))
+            with output.status("Starting PostgreSQL, AWS, HealthImaging and the edge"):
+                runtime = stack.enter_context(Runtime(options))
+            _show(runtime.state, stack.enter_context(serve(runtime.state, listener)), output)
+            never = threading.Event()
             while not never.wait(WATCH_SECONDS):
                 runtime.check()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # also while it starts: what has started is stopped again
             output.print("Stopping")
     return 0
 
