@@ -14,6 +14,7 @@ from rich.table import Table
 from benchmarks.receiving.corpora import CORPORA, Template, write_template
 from benchmarks.receiving.receivers import (
     EDGE,
+    EDGE_BY_PYNETDICOM,
     LIMIT,
     LIMIT_SYNCED,
     PYNETDICOM,
@@ -91,7 +92,7 @@ def _cell(
 def _instances(cell: Cell, receiver: Receiver) -> int:
     """At least one on each association."""
     instances = CORPORA[cell.corpus].instances
-    if receiver in (EDGE, PYNETDICOM):
+    if receiver in (EDGE, EDGE_BY_PYNETDICOM, PYNETDICOM):
         instances //= SLOW_SHARE
     return max(instances, cell.associations)
 
@@ -106,7 +107,10 @@ def _ratios(medians: dict[str, Run]) -> dict[str, float]:
     for name, figures in medians.items():
         if (peer := medians.get(STORESCP.name)) and name != STORESCP.name:
             found[f"{name} / {STORESCP.name}"] = figures.instances_per_second / peer.instances_per_second
-    edge = medians[EDGE.name]
+    edge, by_pynetdicom = medians[EDGE.name], medians[EDGE_BY_PYNETDICOM.name]
+    ratio = edge.instances_per_second / by_pynetdicom.instances_per_second
+    found[f"{EDGE.name} / {EDGE_BY_PYNETDICOM.name}"] = ratio
+    found["cpu: edge / edge by pynetdicom"] = edge.cpu_ms / by_pynetdicom.cpu_ms
     for limit in (LIMIT, LIMIT_SYNCED):
         ratio = edge.instances_per_second / medians[limit.name].instances_per_second
         found[f"{EDGE.name} / {limit.name}"] = ratio

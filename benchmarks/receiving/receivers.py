@@ -112,6 +112,11 @@ def edge_environment(port: int, folder: Path, **settings: str) -> dict[str, str]
 
 
 EDGE = Receiver("edge", lambda *_: [sys.executable, "-m", "edge_component"], edge_environment)
+EDGE_BY_PYNETDICOM = Receiver(
+    "edge by pynetdicom",
+    EDGE.command,
+    lambda port, folder: edge_environment(port, folder, receiver="pynetdicom"),
+)
 STORESCP = Receiver(
     "storescp tuned",
     lambda port, folder: [*STORESCP_TUNED, "-od", str(folder), str(port)],
@@ -123,4 +128,4 @@ STORESCP = Receiver(
 PYNETDICOM = Receiver("pynetdicom", _module("benchmarks.receiving.plain_pynetdicom"))
 LIMIT = Receiver("limit", _module("benchmarks.receiving.limit"), raw=True)
 LIMIT_SYNCED = Receiver("limit, one sync", _module("benchmarks.receiving.limit", "--sync"), raw=True)
-RECEIVERS = (EDGE, STORESCP, PYNETDICOM, LIMIT, LIMIT_SYNCED)
+RECEIVERS = (EDGE, EDGE_BY_PYNETDICOM, STORESCP, PYNETDICOM, LIMIT, LIMIT_SYNCED)

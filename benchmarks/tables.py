@@ -1,0 +1,128 @@
+"""Write the tables of docs/performance.md from benchmarks/results: ``python -m benchmarks.tables``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).with_name("results")
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+
+
+def main() -> int:
+    """Each table stands between ``<!-- name -->`` and ``<!-- /name -->``."""
+    page = PAGE.read_text(encoding="utf-8")
+    for name, table in TABLES.items():
+        results = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        measured = f"`{results['command']}`, {results['machine']['measured_at'][:10]}"
+        text = f"<!-- {name} -->\n{measured}\n\n{table(results)}\n<!-- /{name} -->"
+        before, _, rest = page.partition(f"<!-- {name} -->")
+        page = before + text + rest.partition(f"<!-- /{name} -->")[2]
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    lines = [list(head)]
+    lines += [["---"] * len(lines[0])]
+    lines += [[str(value) for value in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _receiving(results: dict[str, Any]) -> str:
+    rows = []
+    for cell in results["cells"]:
+        ratios, receivers = cell["ratios"], cell["receivers"]
+        of_storescp = [
+            ratios.get(f"{name} / storescp tuned", "-")
+            for name in ("edge", "edge by pynetdicom", "pynetdicom", "limit", "limit, one sync")
+        ]
+        edge = [ratios["edge / limit, one sync"], ratios.get("cpu: edge / storescp tuned", "-")]
+        where = f"{cell['corpus']} ×{cell['associations']}"
+        rows.append([where, *of_storescp, *edge, round(receivers["edge"]["pss"])])
+    head = (
+        "",
+        "edge",
+        "edge by pynetdicom",
+        "pynetdicom",
+        "limit",
+        "limit, one sync",
+        "edge / limit, one sync",
+        "CPU",
+        "edge MiB",
+    )
+    return _table(head, rows)
+
+
+def _uploading(results: dict[str, Any]) -> str:
+    rows = [
+        [cell["objects"], cell["in_flight"], way, ratio["rate"], ratio["per_core"]]
+        for cell in results["cells"]
+        for way, ratio in cell["ratios"].items()
+    ]
+    return _table(("objects", "in flight", "way", "rate", "objects per second of processor time"), rows)
+
+
+def _indexing(results: dict[str, Any]) -> str:
+    rows = [
+        [row[name] for name in ("instances", "seconds", "cpu_seconds", "statements", "GET", "LIST")]
+        + [round(row["peak_mebibytes"])]
+        for row in results["series"]
+    ]
+    return _table(("instances", "s", "processor s", "SQL statements", "GET", "LIST", "peak MiB"), rows)
+
+
+def _cold_start(results: dict[str, Any]) -> str:
+    rows = [
+        [f"`{name}`", round(row["cpu_ms"]), row["modules"], ", ".join(row["unwanted"]) or "none"]
+        for name, row in results["functions"].items()
+    ]
+    return _table(("function", "processor ms", "modules", "of pydicom, numpy, tracer"), rows)
+
+
+def _semaphore(results: dict[str, Any]) -> str:
+    rows = [(name.replace("_", " "), count) for name, count in results["violations"].items()]
+    for name in ("release_ms", "acquire_ms"):
+        spread = results[name]
+        rows.append((f"{name.removesuffix('_ms')}, ms", f"median {spread['median']}, p99 {spread['p99']}"))
+    return _table((f"{results['waiting']:,} waiting, {results['releases']:,} released", ""), rows)
+
+
+def _pipeline(results: dict[str, Any]) -> str:
+    rows = list(results["median_seconds_by_stage"].items())
+    long = results["ten_minute_import"]
+    rows += [
+        ("transitions, median", results["transitions"]["median"]),
+        ("history events, median", results["history_events"]["median"]),
+        ("transitions of a ten-minute import", long["transitions"]),
+        ("history events of a ten-minute import", long["history_events"]),
+    ]
+    return _table((f"{results['series']} series of 4, {results['seconds']} s", "median seconds"), rows)
+
+
+def _costs(results: dict[str, Any]) -> str:
+    measured, long = (
+        results["dollars_per_1000_series"],
+        results["dollars_per_1000_series_with_ten_minute_imports"],
+    )
+    return _table(
+        ("$ per 1,000 series of 100 instances", "as measured", "imports of ten minutes"),
+        [(item, measured[item], long[item]) for item in measured],
+    )
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "receiving": _receiving,
+    "uploading": _uploading,
+    "indexing": _indexing,
+    "cold_start": _cold_start,
+    "semaphore": _semaphore,
+    "pipeline": _pipeline,
+    "costs": _costs,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
