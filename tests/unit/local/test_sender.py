@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
-from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.sop_class import CTImageStorage
 
 from local.dicom_folder import read_folder
@@ -22,7 +22,9 @@ from tests.support.runtime_dicom import instance, write_series
 
 @contextmanager
 def scp(handler: Any, *sop_classes: Any) -> Iterator[int]:
-    """A C-STORE SCP with this handler; its port."""
+    """A C-STORE SCP with this handler that takes these SOP classes only; its port."""
+    # A setting of pynetdicom's whole process, which an edge in the same test worker may have changed.
+    unrestricted, _config.UNRESTRICTED_STORAGE_SERVICE = _config.UNRESTRICTED_STORAGE_SERVICE, False
     entity = AE(ae_title="EDGE_AE")
     for sop_class in sop_classes or (CTImageStorage,):
         entity.add_supported_context(sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
@@ -32,6 +34,7 @@ def scp(handler: Any, *sop_classes: Any) -> Iterator[int]:
         yield server.server_address[1]
     finally:
         server.shutdown()
+        _config.UNRESTRICTED_STORAGE_SERVICE = unrestricted
 
 
 def data_set(path: Path) -> bytes:
