@@ -22,7 +22,7 @@ from edge_component.commitment import (
     parse_request,
 )
 from edge_component.dimse.messages import BeginStore, StoreRequest
-from edge_component.dimse.negotiation import preferred_transfer_syntax
+from edge_component.dimse.negotiation import choose_transfer_syntaxes
 from edge_component.dimse.server import EdgeServer
 from edge_component.dimse.upper_layer import EdgeUpperLayer
 from edge_component.journal.database import JournalError
@@ -132,16 +132,18 @@ class Receiver:
             assoc.kill()
             return
         assoc.edge_row = answer
-        for context in assoc.requestor.primitive.presentation_context_definition_list:
-            chosen = preferred_transfer_syntax(context.transfer_syntax)
-            if chosen is not None:
-                context.transfer_syntax = [chosen]
+        sender = self._settings.sender(answer.calling_ae)
+        transfer_syntaxes = choose_transfer_syntaxes(
+            assoc.requestor.primitive.presentation_context_definition_list,
+            sender.prefer if sender else "as_proposed",
+        )
         logs.info(
             "association requested",
             association=answer.association,
             calling_ae=answer.calling_ae,
             called_ae=answer.called_ae,
             peer=peer,
+            transfer_syntaxes=transfer_syntaxes,
         )
 
     def on_store(self, event: evt.Event) -> Dataset | int:
