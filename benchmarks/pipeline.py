@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,18 +18,17 @@ from rich.table import Table
 from benchmarks.stages import STAGES
 from dcmdata.generate.load import write_small_series
 from dicom_ingest.db.connection import Database
-from dicom_ingest.healthimaging import poll_after
+from dicom_ingest.polling import most_polls
 from local.dicom_folder import read_folder
 from local.exports import export
 from local.options import Options
 from local.runtime import Runtime
 from local.sender import send
+from statemachines.history import ordinary
 
 SERIES, SERIES_FULL, INSTANCES, ASSOCIATIONS = 40, 200, 4, 4
 DEADLINE_SECONDS = 1800
-LONG_IMPORT_SECONDS = 600
-EVENTS_OF_A_POLL = 9
-"""WaitForImport 2, CheckImport 5, ImportFinished? 2."""
+IMPORT_SECONDS = (600, 3600, 86400)
 TRANSITION = "Entered"
 """Each state that is entered is a transition; the start of the execution is one more."""
 
@@ -103,31 +102,22 @@ def _events(path: Path) -> list[str]:
 
 
 def _billing(histories: list[list[str]]) -> dict[str, Any]:
-    """Transitions and history events, as seen and for an import that takes ten minutes."""
+    """Transitions and history events, as seen and for imports that take long."""
     transitions = [1 + sum(kind.endswith(TRANSITION) for kind in kinds) for kinds in histories]
     events = [len(kinds) for kinds in histories]
     polls = [kinds.count("WaitStateEntered") - 1 for kinds in histories]
-    seen = round(median(polls))
-    extra = _polls(LONG_IMPORT_SECONDS) - seen
     return {
         "transitions": {"median": median(transitions), "most": max(transitions)},
         "history_events": {"median": median(events), "most": max(events)},
-        "polls": seen,
-        "ten_minute_import": {
-            "polls": _polls(LONG_IMPORT_SECONDS),
-            "transitions": median(transitions) + 3 * extra,
-            "history_events": median(events) + EVENTS_OF_A_POLL * extra,
-        },
+        "polls": round(median(polls)),
+        "by_import_seconds": {str(seconds): _reckoned(seconds) for seconds in IMPORT_SECONDS},
     }
 
 
-def _polls(seconds: float) -> int:
-    """How often an import that takes so long is looked at."""
-    polls, waited = 0, 0.0
-    while waited < seconds:
-        waited += poll_after(datetime.now(timezone.utc) - timedelta(seconds=waited))
-        polls += 1
-    return polls
+def _reckoned(import_seconds: int) -> dict[str, int]:
+    """What an import that takes so long comes to, at most."""
+    polls = most_polls(import_seconds)
+    return {"polls": polls, **asdict(ordinary(polls))}
 
 
 def _show(figures: dict[str, Any]) -> None:
@@ -137,4 +127,4 @@ def _show(figures: dict[str, Any]) -> None:
     for stage, seconds in figures["median_seconds_by_stage"].items():
         table.add_row(stage, f"{seconds:.2f}")
     console.print(table)
-    console.print({name: figures[name] for name in ("transitions", "history_events", "ten_minute_import")})
+    console.print({name: figures[name] for name in ("transitions", "history_events", "by_import_seconds")})

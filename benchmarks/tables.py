@@ -93,13 +93,14 @@ def _semaphore(results: dict[str, Any]) -> str:
 
 def _pipeline(results: dict[str, Any]) -> str:
     rows = list(results["median_seconds_by_stage"].items())
-    long = results["ten_minute_import"]
     rows += [
         ("transitions, median", results["transitions"]["median"]),
         ("history events, median", results["history_events"]["median"]),
-        ("transitions of a ten-minute import", long["transitions"]),
-        ("history events of a ten-minute import", long["history_events"]),
     ]
+    for seconds, words in (("600", "ten-minute"), ("3600", "one-hour"), ("86400", "one-day")):
+        cost = results["by_import_seconds"][seconds]
+        rows.append((f"transitions of a {words} import, at most", cost["transitions"]))
+        rows.append((f"history events of a {words} import, at most", cost["history_events"]))
     return _table((f"{results['series']} series of 4, {results['seconds']} s", "median seconds"), rows)
 
 

@@ -9,14 +9,8 @@ from dicom_ingest.contracts.steps import ImportState, StartImportRequest
 from dicom_ingest.db import gate, imports
 from dicom_ingest.db.connection import database
 from dicom_ingest.errors import DataStoreGateClosedError
-from dicom_ingest.healthimaging import (
-    FIRST_POLL_SECONDS,
-    ImportOrder,
-    client_token,
-    examine,
-    find_started,
-    start,
-)
+from dicom_ingest.healthimaging import ImportOrder, client_token, examine, find_started, start
+from dicom_ingest.polling import FIRST_POLL_SECONDS
 from dicom_ingest.settings import settings
 from dicom_ingest.step import step
 
