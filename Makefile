@@ -23,7 +23,7 @@ demo: env ## run the main job: send dcmdata/ to an edge and follow it into image
 up: env ## keep the whole pipeline running until Ctrl-C (ARGS="--edge-port 11113")
 	@$(RUN) -m local up $(ARGS)
 
-local: env ## talk to a running pipeline: make local ARGS="status"
+local: env ## send to a running pipeline: make local ARGS="send dcmdata"
 	@$(RUN) -m local $(ARGS)
 
 test: check ## everything CI runs
@@ -39,7 +39,7 @@ check: dev-env ## format, lint, types and import rules
 typecheck-cdk: dev-env ## types of the CDK room: slow and hungry, so a run of its own
 	@$(RUN) -m mypy cdk
 
-ops: env ## ask and steer a pipeline: make ops ARGS="status"
+ops: env ## ask and steer a pipeline, local or on AWS: make ops ARGS="where PH26-0001"
 	@$(RUN) -m ops $(ARGS)
 
 bench: dev-env ## the benchmarks; figures go to benchmarks/results/
