@@ -9,10 +9,10 @@ WORKERS ?= 3
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON := $(PYTHON)
 export UV_COMPILE_BYTECODE := 1
-ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks
+ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up local ops pictures test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
+.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -56,6 +56,9 @@ deploy: dev-env ## deploy to the AWS account of your credentials
 
 pictures: dev-env ## the console's pictures in docs/pictures/, from a run; needs Chromium
 	@$(RUN) -m tests.e2e.console.pictures
+
+docs: dev-env ## the pages and pictures that are made from the code: after changing what they describe
+	@$(RUN) -m docs.generate
 
 lock: $(UV) ## resolve the lock again after pyproject.toml has changed, and export it for plain pip
 	@$(UV) lock
