@@ -62,7 +62,7 @@ def test_a_wrong_word_names_what_is_allowed(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as caught:
         main(["slots", "explode"])
     assert caught.value.code == 2
-    assert "'raise', 'cancel', 'pause', 'resume', 'capacity'" in capsys.readouterr().err
+    assert "'raise', 'cancel', 'move', 'pause', 'resume', 'capacity'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
