@@ -19,6 +19,8 @@ from edge_component.journal.intake import AssociationRow, InstanceRow, insert_in
 from edge_component.part10 import part10_head
 from edge_component.spool import Spool
 
+UNREADABLE = (HeaderError, InvalidDicomError, UnsafeIdentifierError, AttributeError)
+"""What reading a file raises that is no instance of ours."""
 UNKNOWN = "UNKNOWN"
 """Who sent it is written in the journal only: a file depends on the instance alone."""
 
@@ -44,8 +46,8 @@ def adopt(journal: sqlite3.Connection, spool: Spool, epoch: int, clock: Clock = 
     adopted = 0
     for name in sorted(set(spool.instance_files()) - known):
         try:
-            row = _row(spool, name, sender, clock)
-        except (HeaderError, InvalidDicomError, UnsafeIdentifierError, AttributeError) as error:
+            row = row_of(spool, spool.path(name), sender, clock)
+        except UNREADABLE as error:
             spool.quarantine_file(spool.path(name), f"found in the spool, cannot be read: {error}")
             logs.error("unreadable file found in the spool", file=name, reason=type(error).__name__)
             continue
@@ -61,8 +63,12 @@ def adopt(journal: sqlite3.Connection, spool: Spool, epoch: int, clock: Clock = 
     return adopted
 
 
-def _row(spool: Spool, name: str, sender: AssociationRow, clock: Clock) -> InstanceRow:
-    path = spool.path(name)
+def row_of(spool: Spool, path: Path, sender: AssociationRow, clock: Clock) -> InstanceRow:
+    """The journal row of an instance file that has none, read from its bytes.
+
+    Raises:
+        UNREADABLE: it is no instance of ours.
+    """
     syntax, head = _head(path)
     with spool.files.read(path) as stream:
         stream.seek(len(head))
@@ -70,7 +76,7 @@ def _row(spool: Spool, name: str, sender: AssociationRow, clock: Clock) -> Insta
         size, file_sha256, dataset_sha256 = _hashes(spool, path, syntax, len(head))
     return InstanceRow(
         association=sender.association,
-        file=name,
+        file=path.name,
         received_at=clock(),
         study_instance_uid=header.study_instance_uid,
         series_instance_uid=header.series_instance_uid,

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.events import EDGE_SOURCE, MAX_EVENT_BYTES, SERIES_COMPLETE
 from edge_component import logs
+from edge_component.aside import note_missing
 from edge_component.backoff import Backoff, Schedule
 from edge_component.clock import SYSTEM_CLOCK, Clock
 from edge_component.journal.database import count, transaction
@@ -134,6 +135,7 @@ class Announcer:
     def _accepted(self, sequence: int) -> None:
         """Receipts stay, names go; the files follow when this is on the disk."""
         self._schedule.done(sequence)
+        note_missing(self._journal, self._spool, sequence)
         with transaction(self._journal) as journal:
             written_off = mark_announced(journal, sequence, self._clock())
         facts = json.loads(written_off)

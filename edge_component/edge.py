@@ -145,7 +145,7 @@ class Edge:
             "senders": senders,
             "refusals": refusals,
             "quarantined": sum(1 for path in self._spool.quarantine.glob("*.dcm")),
-            "aside": sum(1 for path in self._spool.aside.iterdir()),
+            "aside": sum(1 for path in self._spool.aside.glob("*.dcm")),
         }
 
     def metrics(self) -> str:

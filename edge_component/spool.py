@@ -127,6 +127,8 @@ class Spool:
         self.quarantine = root / "quarantine"
         self.aside = root / "aside"
         """Acknowledged, announced as missing: never removed by us."""
+        self.again = root / "again"
+        """Asked by an operator to be sent again; the worker takes them from here."""
         self.journal = root / "journal.sqlite3"
         self._lock = threading.Lock()
         self._count = 0
@@ -134,7 +136,7 @@ class Spool:
 
     def prepare(self) -> None:
         """Make the folders; never removes anything."""
-        for folder in (self.root, self.instances, self.quarantine, self.aside):
+        for folder in (self.root, self.instances, self.quarantine, self.aside, self.again):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.files.sync_folder(self.root)
 
@@ -157,6 +159,12 @@ class Spool:
         """Keep a file that was announced as missing where a person finds it and no start adopts it."""
         with suppress(FileNotFoundError):  # gone behind our back: that is why it is missing
             self.files.rename(self.instances / name, self.aside / name)
+
+    def take_again(self, name: str) -> None:
+        """Back among the instances, durably: a file that an operator wants to be sent again."""
+        self.files.rename(self.again / name, self.instances / name)
+        for folder in (self.instances, self.again):
+            self.files.sync_folder(folder)
 
     def quarantine_file(self, path: Path, reason: str, **facts: str) -> None:
         """Move a file that was not acknowledged out of the way, with the reason beside it."""

@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from edge_component import logs
 from edge_component.announcer import Announcer
+from edge_component.aside import take_again
 from edge_component.assembly import Assembly
 from edge_component.aws import Clients, make_clients
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import open_journal
+from edge_component.lean import without_decoders
 from edge_component.locks import WORKER_LOCK, ProcessLock
 from edge_component.loops import Loop
 from edge_component.retention import Retention
@@ -39,12 +41,14 @@ class Worker:
         uploader = Uploader(self._connections[1], spool, settings, clients.s3, self._pool)
         announcer = Announcer(self._connections[2], spool, settings, clients.s3, clients.events)
         heartbeat = Heartbeat(self._connections[3], settings, clients.events)
+        asked = open_journal(spool.journal)
         retention = Retention(open_journal(spool.journal), spool, settings)
         self._loops = [
             Loop("assembler", assembly.run_once, ASSEMBLE_SECONDS, self.failed),
             Loop("uploader", uploader.run_once, UPLOAD_SECONDS, self.failed),
             Loop("announcer", announcer.run_once, ANNOUNCE_SECONDS, self.failed),
             Loop("heartbeat", heartbeat.run_once, HOUSEKEEPING_SECONDS, self.failed),
+            Loop("aside", lambda: take_again(asked, spool), HOUSEKEEPING_SECONDS, self.failed),
             Loop("retention", retention.run_once, HOUSEKEEPING_SECONDS, self.failed),
         ]
 
@@ -67,6 +71,7 @@ def main() -> int:
     settings = Settings.model_validate(json.loads(sys.stdin.readline()))
     logs.configure(settings.log_format, settings.log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    without_decoders()
     spool = Spool(settings.spool)
     lock = ProcessLock(settings.spool / WORKER_LOCK)
     lock.acquire(settings.aws_timeout)
