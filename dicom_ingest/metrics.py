@@ -21,6 +21,7 @@ def count(name: str, value: float = 1, *, correlation_id: str | None = None, **d
     """
     correlation_id = correlation_id or logger.get_current_keys().get("correlation_id")
     with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE) as metric:
+        metric.service = ""  # else Powertools adds it as a dimension, and no alarm finds the metric
         metric.add_dimension(name="stack", value=os.environ.get("STACK", "unknown"))
         for dimension, text in dimensions.items():
             metric.add_dimension(name=dimension, value=text)

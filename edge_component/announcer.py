@@ -201,10 +201,7 @@ def mark_announced(journal: sqlite3.Connection, sequence: int, now: float) -> st
     count(journal, "instances_missing", missing)
     count(journal, "series_announced")
     return json.dumps(
-        {
-            name: detail[name]
-            for name in ("transfer_id", "series_instance_uid", "instance_count", "seal_reason")
-        }
+        {name: detail[name] for name in ("correlation_id", "transfer_id", "instance_count", "seal_reason")}
     )
 
 

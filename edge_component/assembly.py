@@ -24,11 +24,14 @@ from edge_component.assembler import (
 )
 from edge_component.clock import SYSTEM_CLOCK, Clock
 from edge_component.journal.database import count, transaction
+from edge_component.manifests import correlation_id
 from edge_component.modalities import quiet_seconds
 from edge_component.settings import Settings
 from edge_component.spool import Spool
 
 BATCH = 1000
+MAX_NAMED = 20
+"""Associations in one log line; a modality may open one an image."""
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -184,7 +187,18 @@ class Assembly:
                WHERE sequence = ? AND sealed_at IS NULL""",
             (self._clock(), reason, aborted, sequence),
         )
-        logs.info("series sealed", sequence=sequence, reason=reason, aborted=aborted)
+        row = journal.execute("SELECT * FROM series_transfer WHERE sequence = ?", (sequence,)).fetchone()
+        carried = journal.execute(
+            "SELECT DISTINCT association FROM instance WHERE sequence = ? LIMIT ?", (sequence, MAX_NAMED)
+        ).fetchall()
+        logs.info(
+            "series sealed",
+            correlation_id=correlation_id(row),
+            associations=[found["association"] for found in carried],
+            sequence=sequence,
+            reason=reason,
+            aborted=aborted,
+        )
 
 
 def _versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Version]:

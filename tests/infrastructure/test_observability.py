@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
+import pytest
+
+from dicom_ingest import metrics
 from dicom_ingest.contracts import wiring
 from tests.infrastructure.template import Template
 
@@ -79,3 +83,33 @@ def test_without_import_nobody_is_alarmed_about_slots(template: Callable[[str], 
     names = {path.rpartition("/")[2] for path in template("no-import").resources("AWS::CloudWatch::Alarm")}
     assert not {"gate-closed", "oldest-waiter", "slots-reclaimed"} & names
     assert "undelivered-events" in names
+
+
+def _watched(node: Any) -> set[tuple[str, tuple[str, ...]]]:
+    """Name and dimensions of every metric of ours that the alarms look at, without the edges'."""
+    found = set()
+    if isinstance(node, dict):
+        if node.get("Namespace") == wiring.METRICS_NAMESPACE and "MetricName" in node:
+            dimensions = tuple(sorted(dimension["Name"] for dimension in node["Dimensions"]))
+            found.add((node["MetricName"], dimensions))
+        node = list(node.values())
+    for one in node if isinstance(node, list) else []:
+        found |= _watched(one)
+    return {(name, dimensions) for name, dimensions in found if "edge" not in dimensions}
+
+
+def test_what_the_alarms_look_at_is_what_the_functions_emit(
+    default: Template, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CloudWatch takes a metric with one dimension more for another metric: the alarm would never ring."""
+    watched = _watched(list(default.resources("AWS::CloudWatch::Alarm").values()))
+    assert len(watched) >= 6
+    monkeypatch.setenv("STACK", "dicom-ingest")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "record_image_sets")  # as on Lambda
+    for name, dimensions in sorted(watched):
+        metrics.count(name, 1, **{dimension: "any" for dimension in dimensions if dimension != "stack"})
+    emitted = [
+        json.loads(line)["_aws"]["CloudWatchMetrics"][0] for line in capsys.readouterr().out.splitlines()
+    ]
+    assert {(e["Metrics"][0]["Name"], tuple(sorted(e["Dimensions"][0]))) for e in emitted} == watched
+    assert {e["Namespace"] for e in emitted} == {wiring.METRICS_NAMESPACE}
