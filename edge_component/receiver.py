@@ -29,7 +29,7 @@ from edge_component.journal.database import JournalError
 from edge_component.journal.intake import AssociationRow
 from edge_component.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.settings import Settings
-from edge_component.statuses import Status, not_authorised
+from edge_component.statuses import Status, processing_failure
 from edge_component.store import Reception, Store, StoreCommand
 
 UNLIMITED = 1_000_000
@@ -150,7 +150,7 @@ class Receiver:
         """C-STORE: the data set is in the spool already, the store decides."""
         request = event.request
         if not isinstance(request, StoreRequest):
-            return _dataset(not_authorised("not a C-STORE of ours"))
+            return _dataset(processing_failure("not a C-STORE of ours"))
         return _dataset(request.reception.finish())
 
     def on_action(self, event: evt.Event) -> tuple[Dataset | int, Dataset | None]:

@@ -24,7 +24,6 @@ STORE = {
         "The data set cannot be parsed, or lacks a Study, Series or SOP Instance UID, or a UID is unusable.",
     ),
     "processing_failure": ("Failed: processing failure", "The journal did not take the instance."),
-    "not_authorised": ("Refused: not authorized", "This peer may not store."),
 }
 """By the function that makes the status: its name in the standard, and when it is given."""
 REJECTIONS = {
