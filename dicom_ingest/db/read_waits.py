@@ -63,6 +63,8 @@ def _in_the_queue(queue: Row) -> Wait:
         return Wait("an operator: granting is paused (`slots resume`)")
     if queue["gate"] == "CLOSED":
         return Wait(f"the data store: its gate is closed, {queue['gate_reason']}")
+    if queue["capacity"] == 0:
+        return Wait("an operator: no import may run (`slots capacity`)")
     if queue["same_series_ticket"] is not None:
         return Wait(f"ticket {queue['same_series_ticket']}: another import of the same series runs")
     if queue["predecessors"]:
