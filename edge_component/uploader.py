@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import sqlite3
 from collections.abc import Callable
@@ -14,12 +13,12 @@ from dicom_ingest.contracts.keys import SeriesPrefix
 from edge_component import logs
 from edge_component.backoff import Backoff, Schedule
 from edge_component.clock import SYSTEM_CLOCK, Clock
-from edge_component.files import Files
 from edge_component.journal.database import count, transaction
-from edge_component.s3 import DICOM, READ_BYTES, ChecksumError, MultipartUpload, put
+from edge_component.s3 import ChecksumError, ClientPut, FilePut, MultipartUpload, put_file
 from edge_component.sending import ObjectError, RefusedError, UnreadableError, code, refuses_the_object
 from edge_component.settings import Settings
 from edge_component.spool import Spool
+from edge_component.verified import VerifiedFile, unreadable
 
 SERVICE = 0
 """The service as a whole has a backoff of its own."""
@@ -64,11 +63,14 @@ class Uploader:
         s3: Any,
         pool: Executor,
         clock: Clock = SYSTEM_CLOCK,
+        put_file: FilePut | None = None,
     ) -> None:
+        """`put_file`: how files go that need no parts; by the client where nothing is said."""
         self._journal = journal
         self._spool = spool
         self._settings = settings
         self._s3 = s3
+        self._put_file = put_file or ClientPut(s3)
         self._pool = pool
         self._clock = clock
         backoff = Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds)
@@ -119,6 +121,7 @@ class Uploader:
                 self._spool,
                 self._settings,
                 self._s3,
+                self._put_file,
                 lambda begun: self._begun.put((upload.instance, begun)),
             )
         except (UnreadableError, RefusedError, ChecksumError, *ObjectError) as error:
@@ -179,7 +182,14 @@ class Uploader:
         )
 
 
-def send(upload: Upload, spool: Spool, settings: Settings, s3: Any, remember: Callable[[str], None]) -> None:
+def send(
+    upload: Upload,
+    spool: Spool,
+    settings: Settings,
+    s3: Any,
+    how: FilePut,
+    remember: Callable[[str], None],
+) -> None:
     """The file as it was received, or not at all.
 
     Raises:
@@ -187,30 +197,17 @@ def send(upload: Upload, spool: Spool, settings: Settings, s3: Any, remember: Ca
     """
     if upload.problem == DIFFERENT_CHECKSUM:  # the object is there, cannot be overwritten, and is not ours
         raise ChecksumError(upload.key)
-    _verify(spool.files, upload, spool)
     try:
         stream = spool.files.read(spool.path(upload.file))
     except OSError as error:
-        raise UnreadableError(f"spool file cannot be read: {error.strerror}") from error
+        raise unreadable(error) from error
     with stream:
+        file = VerifiedFile(stream, upload.bytes, upload.file_sha256)
         if upload.bytes > settings.multipart_bytes:
             multipart = MultipartUpload(s3, settings.bucket, upload.key, settings.multipart_bytes)
-            multipart.run(stream, upload.upload_id, remember)
+            multipart.run(file.verified(), upload.upload_id, remember)
         else:
-            put(s3, settings.bucket, upload.key, stream, upload.file_sha256, DICOM)
-
-
-def _verify(files: Files, upload: Upload, spool: Spool) -> None:
-    """The file is what was acknowledged, to the last bit."""
-    digest = hashlib.sha256()
-    try:
-        with files.read(spool.path(upload.file)) as stream:
-            while piece := stream.read(READ_BYTES):
-                digest.update(piece)
-    except OSError as error:
-        raise UnreadableError(f"spool file cannot be read: {error.strerror}") from error
-    if digest.hexdigest() != upload.file_sha256:
-        raise UnreadableError("spool file was altered")
+            put_file(how, settings.bucket, upload.key, file)
 
 
 def _problem(error: BaseException) -> str | None:

@@ -38,7 +38,14 @@ class Worker:
         self._pool = ThreadPoolExecutor(settings.uploads_in_flight, thread_name_prefix="upload")
         self._connections = [open_journal(spool.journal) for _ in range(4)]
         assembly = Assembly(self._connections[0], spool, settings)
-        uploader = Uploader(self._connections[1], spool, settings, clients.s3, self._pool)
+        uploader = Uploader(
+            self._connections[1],
+            spool,
+            settings,
+            clients.s3,
+            self._pool,
+            put_file=clients.put_file,
+        )
         announcer = Announcer(self._connections[2], spool, settings, clients.s3, clients.events)
         heartbeat = Heartbeat(self._connections[3], settings, clients.events)
         asked = open_journal(spool.journal)
