@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dicom_ingest.contracts.events import EDGE_HEARTBEAT, EDGE_SOURCE, EdgeHeartbeat, SenderSilence
 from edge_component import VERSION, logs
 from edge_component.clock import SYSTEM_CLOCK, Clock, moment
+from edge_component.rhythm import Rhythm
 from edge_component.sending import code
 from edge_component.settings import Settings
 from edge_component.status import all_counters, backlog
@@ -32,6 +33,7 @@ class Heartbeat:
         self._events = events
         self._clock = clock
         self._next_at = clock()
+        self._rhythm = Rhythm(journal, clock)
 
     def run_once(self) -> bool:
         """Send it when it is time; a failure waits for the next one."""
@@ -62,7 +64,7 @@ class Heartbeat:
         senders = self._journal.execute(
             "SELECT calling_ae, last_association_at FROM sender ORDER BY 2 DESC LIMIT ?", (MAX_SENDERS,)
         ).fetchall()
-        certificate = self._settings.tls_certificate
+        certificate, silent = self._settings.tls_certificate, self._rhythm.silent()
         return EdgeHeartbeat(
             edge=self._settings.edge,
             version=VERSION,
@@ -81,4 +83,6 @@ class Heartbeat:
             watermark=level_of(self._settings, disk, lying.bytes),
             certificate_expires_at=expires_at(certificate) if certificate else None,
             senders=[SenderSilence(calling_ae=row[0], last_association_at=moment(row[1])) for row in senders],
+            silent_aes=silent[:MAX_SENDERS],
+            silent_senders=len(silent),
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dicom_ingest import metrics
-from dicom_ingest.contracts import wiring
+from dicom_ingest.contracts import events, wiring
 from tests.infrastructure.template import Template
 
 
@@ -50,6 +50,23 @@ def test_an_edge_that_says_nothing_raises_an_alarm(template: Callable[[str], Tem
     assert {(alarm["TreatMissingData"], alarm["EvaluationPeriods"]) for alarm in silent} == {("breaching", 3)}
 
 
+def test_a_sender_that_falls_silent_raises_its_edges_alarm(template: Callable[[str], Template]) -> None:
+    edges = template("edges")
+    filters = {
+        f["Properties"]["MetricTransformations"][0]["MetricName"]: f["Properties"]
+        for f in edges.resources("AWS::Logs::MetricFilter").values()
+    }
+    counted = filters["EdgeSilentSenders"]["MetricTransformations"][0]["MetricValue"]
+    assert counted.removeprefix("$.detail.") in events.EdgeHeartbeat.model_fields
+    alarms = edges.resources("AWS::CloudWatch::Alarm")
+    quiet = [alarm["Properties"] for path, alarm in alarms.items() if path.endswith("-quiet-sender")]
+    assert {alarm["Threshold"] for alarm in quiet} == {1}
+    watched = [alarm["Metrics"][0]["MetricStat"]["Metric"] for alarm in quiet]
+    assert {metric["MetricName"] for metric in watched} == {"EdgeSilentSenders"}
+    of = {metric["Dimensions"][0]["Value"] for metric in watched}
+    assert of == {"clinic-edge1", "clinic-edge10", "clinic-cloud"}
+
+
 def test_heartbeats_become_metrics_of_their_edge(default: Template) -> None:
     rule = default.properties("AWS::Events::Rule", "observability/metrics/heartbeats/rule")
     assert rule["EventPattern"] == wiring.HEARTBEAT_PATTERN
@@ -67,15 +84,9 @@ def test_heartbeats_are_not_archived(default: Template) -> None:
 
 def test_the_dashboard_shows_what_the_functions_count(default: Template) -> None:
     body = default.text(default.properties("AWS::CloudWatch::Dashboard")["DashboardBody"])
-    for name in (
-        wiring.SERIES_OVER,
-        wiring.SERIES_WAITING,
-        wiring.OLDEST_WAITER_SECONDS,
-        wiring.SLOTS_HELD,
-        wiring.GATE_CLOSED,
-        "MatchedEvents",
-        "EdgeSpoolInstances",
-    ):
+    names = {value for name, value in vars(wiring).items() if name.isupper() and isinstance(value, str)}
+    names -= {wiring.METRICS_NAMESPACE, events.SERIES_COMPLETE, events.EDGE_HEARTBEAT, events.EDGE_SOURCE}
+    for name in (*names, "MatchedEvents", "EdgeSpoolInstances", "EdgeSilentSenders"):
         assert f'"{name}"' in body, name
 
 
