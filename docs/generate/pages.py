@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from docs.generate import decisions
 from docs.generate.conformance import facts
 from docs.generate.pictures import flow, lives, rooms, workflow
 from statemachines import describe
@@ -17,6 +18,7 @@ def pages() -> dict[str, Page]:
     """What renders each of them."""
     return {
         "docs/conformance-statement.md": facts.render,
+        "docs/decisions/README.md": decisions.index,
         "docs/pictures/flow.svg": flow.flow,
         "docs/pictures/instance-life.svg": lives.instance_life,
         "docs/pictures/rooms.svg": rooms.rooms,
