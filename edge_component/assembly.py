@@ -22,7 +22,7 @@ from edge_component.assembler import (
     next_sequence,
     seal_reason,
 )
-from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Age, Ages, Clock
 from edge_component.journal.database import count, transaction
 from edge_component.manifests import correlation_id
 from edge_component.modalities import quiet_seconds
@@ -60,12 +60,14 @@ class Assembly:
         settings: Settings,
         clock: Clock = SYSTEM_CLOCK,
         transfer_ids: Callable[[], str] = new_transfer_id,
+        monotonic: Clock = MONOTONIC,
     ) -> None:
         self._journal = journal
         self._spool = spool
         self._settings = settings
         self._rules = rules_of(settings)
         self._clock = clock
+        self._ages = Ages(clock, monotonic)
         self._transfer_ids = transfer_ids
 
     def run_once(self) -> bool:
@@ -149,12 +151,12 @@ class Assembly:
         )
 
     def _seal(self) -> bool:
-        now = self._clock()
         due: list[tuple[int, SealReason, bool]] = []
-        for row in self._journal.execute(OPEN_PROGRESS).fetchall():
-            reason = seal_reason(self._progress(row), self._rules, now)
-            if reason is not None:
-                due.append((row["sequence"], reason, row["last_aborted_at"] is not None))
+        with self._ages.look() as age:
+            for row in self._journal.execute(OPEN_PROGRESS).fetchall():
+                reason = seal_reason(self._progress(row, age), self._rules)
+                if reason is not None:
+                    due.append((row["sequence"], reason, row["last_aborted_at"] is not None))
         if not due:
             return False
         with transaction(self._journal) as journal:
@@ -162,21 +164,23 @@ class Assembly:
                 self._write_seal(journal, sequence, why, aborted=aborted)
         return True
 
-    def _progress(self, row: sqlite3.Row) -> Progress:
+    def _progress(self, row: sqlite3.Row, age: Age) -> Progress:
         sender = self._settings.sender(row["calling_ae"])
         quiet = (
             (sender.series_quiet_seconds if sender else None)
             or self._settings.series_quiet_seconds
             or quiet_seconds(row["modality"])
         )
+        sequence, aborted_at = row["sequence"], row["last_aborted_at"]
+        aborts = (sequence, "aborts", row["aborts"])
         return Progress(
-            opened_at=row["opened_at"],
-            last_received_at=row["last_received_at"],
+            age_seconds=age((sequence, "opened"), row["opened_at"]),
+            since_received=age((sequence, "instance", row["last_instance"]), row["last_received_at"]),
             instances=row["instances"],
             bytes=row["bytes"],
             quiet_seconds=quiet,
             associations_open=bool(row["associations_open"]),
-            last_aborted_at=row["last_aborted_at"],
+            since_aborted=None if aborted_at is None else age(aborts, aborted_at),
         )
 
     def _write_seal(
@@ -238,18 +242,21 @@ def _sittings(journal: sqlite3.Connection, study: str, series: str) -> list[str]
 
 
 # An association of an ended epoch that never said how it ended counts as aborted when the epoch ended.
+# The last instance is the one with the highest number: a clock that was set back does not hide it.
 OPEN_PROGRESS = """
+WITH progress AS (
 SELECT t.sequence, t.opened_at, count(i.instance) AS instances, sum(i.bytes) AS bytes,
-       max(i.received_at) AS last_received_at, max(i.modality) AS modality,
-       (SELECT a2.calling_ae FROM instance i2 JOIN association a2 USING (association)
-         WHERE i2.sequence = t.sequence ORDER BY i2.instance DESC LIMIT 1) AS calling_ae,
+       max(i.instance) AS last_instance, max(i.modality) AS modality,
        max(a.closed_at IS NULL AND e.ended_at IS NULL) AS associations_open,
        max(CASE WHEN a.closed_at IS NULL THEN e.ended_at
-                WHEN a.aborted THEN a.closed_at END) AS last_aborted_at
+                WHEN a.aborted THEN a.closed_at END) AS last_aborted_at,
+       sum(a.aborted OR a.closed_at IS NULL AND e.ended_at IS NOT NULL) AS aborts
   FROM series_transfer t
   JOIN instance i USING (sequence)
   JOIN association a USING (association)
   JOIN epoch e USING (epoch)
  WHERE t.sealed_at IS NULL AND t.announced_at IS NULL
- GROUP BY t.sequence
+ GROUP BY t.sequence)
+SELECT progress.*, i.received_at AS last_received_at, a.calling_ae
+  FROM progress JOIN instance i ON i.instance = progress.last_instance JOIN association a USING (association)
 """

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.events import EDGE_HEARTBEAT, EDGE_SOURCE, EdgeHeartbeat, SenderSilence
 from edge_component import VERSION, logs
-from edge_component.clock import SYSTEM_CLOCK, Clock, moment
+from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Clock, moment
 from edge_component.rhythm import Rhythm
 from edge_component.sending import code
 from edge_component.settings import Settings
@@ -26,18 +26,24 @@ class Heartbeat:
     """Owned by one thread, which calls `run_once`."""
 
     def __init__(
-        self, journal: sqlite3.Connection, settings: Settings, events: Any, clock: Clock = SYSTEM_CLOCK
+        self,
+        journal: sqlite3.Connection,
+        settings: Settings,
+        events: Any,
+        clock: Clock = SYSTEM_CLOCK,
+        monotonic: Clock = MONOTONIC,
     ) -> None:
         self._journal = journal
         self._settings = settings
         self._events = events
         self._clock = clock
-        self._next_at = clock()
+        self._monotonic = monotonic
+        self._next_at = monotonic()
         self._rhythm = Rhythm(journal, clock)
 
     def run_once(self) -> bool:
         """Send it when it is time; a failure waits for the next one."""
-        now = self._clock()
+        now = self._monotonic()
         if now < self._next_at:
             return False
         self._next_at = now + self._settings.heartbeat_seconds

@@ -12,7 +12,7 @@ from typing import Any
 from dicom_ingest.contracts.keys import SeriesPrefix
 from edge_component import logs
 from edge_component.backoff import Backoff, Schedule
-from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.clock import MONOTONIC, Clock
 from edge_component.journal.database import count, transaction
 from edge_component.s3 import ChecksumError, ClientPut, FilePut, MultipartUpload, put_file
 from edge_component.sending import ObjectError, RefusedError, UnreadableError, code, refuses_the_object
@@ -62,7 +62,7 @@ class Uploader:
         settings: Settings,
         s3: Any,
         pool: Executor,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock = MONOTONIC,
         put_file: FilePut | None = None,
     ) -> None:
         """`put_file`: how files go that need no parts; by the client where nothing is said."""

@@ -14,6 +14,7 @@ from edge_component.announcer import Announcer
 from edge_component.aside import take_again
 from edge_component.assembly import Assembly
 from edge_component.aws import Clients, make_clients
+from edge_component.clock import ClockWatch
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import open_journal
 from edge_component.lean import without_decoders
@@ -56,6 +57,7 @@ class Worker:
             Loop("announcer", announcer.run_once, ANNOUNCE_SECONDS, self.failed),
             Loop("heartbeat", heartbeat.run_once, HOUSEKEEPING_SECONDS, self.failed),
             Loop("aside", lambda: take_again(asked, spool), HOUSEKEEPING_SECONDS, self.failed),
+            Loop("clock", ClockWatch().run_once, HOUSEKEEPING_SECONDS, self.failed),
             Loop("retention", retention.run_once, HOUSEKEEPING_SECONDS, self.failed),
         ]
 
