@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dicom_ingest.contracts.config import Config
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.outcomes import Outcome, Verdict
 from local.__main__ import build_parser as local_parser
 from ops.__main__ import build_parser as ops_parser
 from tests.support.documentation import ROOT, Page, pages
@@ -103,9 +103,9 @@ def test_every_configuration_key_is_in_the_readme() -> None:
         assert f"`{key}" in PAGES["README.md"].text, key
 
 
-def test_every_outcome_is_explained() -> None:
-    for outcome in Outcome:
-        assert outcome.value in PAGES["docs/architecture.md"].text, outcome
+def test_every_outcome_and_every_verdict_is_explained() -> None:
+    for word in (*Outcome, *Verdict):
+        assert re.search(rf"\b{word.value}\b", PAGES["docs/architecture.md"].text), word
 
 
 @pytest.mark.parametrize("folder", ["docs", "docs/decisions"])
