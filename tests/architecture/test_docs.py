@@ -40,6 +40,7 @@ MORE_WRONG = (
     ("event or its field", "`detail.series_uid`", "detail.series_uid"),
     ("name", "the state `WaitForGodot`", "WaitForGodot"),
     ("name", "`series_quite_seconds`", "series_quite_seconds"),
+    ("option", "```\npython -m cdk.doctor device --regions us-east-1\n```", "--regions"),
     ("path", "as `restorer.py` says", "restorer.py"),
     ("configuration key", "`senders[].komitment`", "senders[].komitment"),
 )

@@ -57,6 +57,12 @@ def corpus() -> str:
 
 
 @cache
+def room_sources(room: str) -> str:
+    """The Python of one room."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / room).rglob("*.py")))
+
+
+@cache
 def words() -> frozenset[str]:
     """Every word of the sources."""
     settings = {f"EDGE_{name.upper()}" for name in Settings.model_fields}

@@ -17,11 +17,12 @@ from dicom_ingest.contracts.config import Config
 from dicom_ingest.contracts.events import EdgeHeartbeat, SeriesComplete
 from docs.generate.conformance.statuses import store_makers
 from edge_component import commitment
-from tests.support.documentation import ROOT, Page, corpus, tables, words
+from tests.support.documentation import ROOT, Page, corpus, room_sources, tables, words
 
 PYNETDICOM_FAILED = 0xC211
 """pynetdicom's own answer where a C-STORE handler raised."""
 
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 FOREIGN = {
     # Placeholders of a person's own
     "EDGE_HOST": "where the reader's edge is",
@@ -120,9 +121,12 @@ def wrong_paths(page: Page) -> set[str]:
 
 
 def wrong_options(page: Page) -> set[str]:
-    """`--options` of command lines."""
-    named = {option for span in page.spans for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)}
-    return {option for option in named if option not in corpus()} - FOREIGN.keys()
+    """`--options`: in the prose of any program of ours, in a command line of the one that is run."""
+    named = {option for span in page.spans for option in OPTION.findall(span) if option not in corpus()}
+    for room, rest in re.findall(r"python -m (\w+)[\w.]*([^\n`#|]*)", page.text):
+        if (ROOT / room).is_dir():
+            named |= {option for option in OPTION.findall(rest) if f'"{option}"' not in room_sources(room)}
+    return named - FOREIGN.keys()
 
 
 def wrong_names(page: Page) -> set[str]:
