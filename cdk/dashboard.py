@@ -49,7 +49,7 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
     )
     page.add_widgets(
         _graph("Cost: database capacity units", [metrics.database_units()]),
-        _graph("Cost: open connections keep the database awake", [metrics.database_connections()]),
+        _graph("Cost: connections keep the database awake", [metrics.database_connections()]),
         _graph("Cost: bytes in the bucket", [metrics.bucket_bytes()]),
     )
     return page

@@ -90,11 +90,13 @@ class Metrics(Construct):
 
     def undelivered(self) -> cloudwatch.Metric:
         """Events that EventBridge could not deliver."""
-        return self._pipeline.bus.undelivered.metric_approximate_number_of_messages_visible(period=PERIOD)
+        queue = self._pipeline.bus.undelivered
+        return queue.metric_approximate_number_of_messages_visible(period=PERIOD, label="undelivered events")
 
     def failed_upkeep(self) -> cloudwatch.Metric:
         """Invocations of the upkeep that failed for good."""
-        return self._pipeline.functions.failed.metric_approximate_number_of_messages_visible(period=PERIOD)
+        queue = self._pipeline.functions.failed
+        return queue.metric_approximate_number_of_messages_visible(period=PERIOD, label="failed upkeep")
 
     def database_capacity(self) -> cloudwatch.Metric:
         """Percent of the largest capacity that is allowed."""

@@ -9,7 +9,7 @@ from cdk.dashboard import dashboard
 from cdk.data import Data
 from cdk.metrics import Metrics
 from cdk.pipeline import Pipeline
-from cdk.queries import saved_queries
+from cdk.queries import Queries
 from dicom_ingest.contracts.config import Config
 
 
@@ -21,4 +21,4 @@ class Observability(Construct):
         metrics = Metrics(self, config, data, pipeline)
         self.alarms = Alarms(self, config, data.key, metrics)
         self.dashboard = dashboard(self, config, metrics)
-        saved_queries(self, config, pipeline.functions, metrics.heartbeat_log)
+        Queries(self, config, pipeline.functions, metrics.heartbeat_log)

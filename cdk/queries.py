@@ -92,21 +92,22 @@ QUERIES = (
 )
 
 
-def saved_queries(
-    scope: Construct, config: Config, functions: Functions, heartbeats: logs.ILogGroup
-) -> list[logs.CfnQueryDefinition]:
+class Queries(Construct):
     """All of QUERIES, each over its log groups."""
-    groups = {
-        "functions": [function.log_group.log_group_name for function in functions.by_name.values()],
-        "heartbeats": [heartbeats.log_group_name],
-    }
-    return [
-        logs.CfnQueryDefinition(
-            scope,
-            f"query-{number:02}",
-            name=f"{config.cdk_app_name}/{query.name}",
-            query_string=query.text,
-            log_group_names=groups[query.of],
-        )
-        for number, query in enumerate(QUERIES, start=1)
-    ]
+
+    def __init__(
+        self, scope: Construct, config: Config, functions: Functions, heartbeats: logs.ILogGroup
+    ) -> None:
+        super().__init__(scope, "queries")
+        groups = {
+            "functions": [function.log_group.log_group_name for function in functions.by_name.values()],
+            "heartbeats": [heartbeats.log_group_name],
+        }
+        for number, query in enumerate(QUERIES, start=1):
+            logs.CfnQueryDefinition(
+                self,
+                f"{number:02}",
+                name=f"{config.cdk_app_name}/{query.name}",
+                query_string=query.text,
+                log_group_names=groups[query.of],
+            )
