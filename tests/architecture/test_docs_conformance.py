@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
+from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from pynetdicom.sop_class import Verification
 
+from dicom_ingest.contracts.config import CommitmentPeer
 from docs.generate.conformance import sop_classes, statuses
 from docs.generate.conformance.facts import default, facts
 from docs.generate.conformance.settings import WORDS
 from edge_component.commitment import SOP_CLASS as STORAGE_COMMITMENT
+from edge_component.commitment import Verdicts, event_information
+from edge_component.commitment_reports import report_to
+from edge_component.settings import Settings
 from tests.support.edge_process import EdgeProcess
 
 MOST_CONTEXTS = 128
@@ -93,6 +99,30 @@ def test_the_edge_says_who_it_is_and_how_it_talks_as_the_statement_has_it(edge: 
     assert said.implementation_version_name == known["implementation_version_name"]
     assert said.maximum_length == default("max_pdu_bytes")
     assert said.asynchronous_operations == (1, 1)
+
+
+def test_the_edge_reports_storage_commitment_as_the_statement_has_it() -> None:
+    seen: list[Any] = []
+    ae = ApplicationEntity("MODALITY")
+    ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
+    handlers = [
+        (evt.EVT_N_EVENT_REPORT, lambda _: (0x0000, None)),
+        (evt.EVT_ACCEPTED, lambda event: seen.append(event.assoc.requestor)),
+    ]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    peer = CommitmentPeer(ae="MODALITY", host="127.0.0.1", port=server.server_address[1])
+    settings = Settings(stack="s", name="e", bucket="bucket", event_bus="bus", spool=Path())
+    event_type, information = event_information("1.2.3", Verdicts((), (), ()))
+    assert report_to(peer, settings, event_type, information)
+    server.shutdown()
+    (said,) = seen
+    assert said.implementation_class_uid == facts()["requestor_class_uid"]
+    assert said.maximum_length == ApplicationEntity("EDGE").maximum_pdu_size
+    assert not said.asynchronous_operations[0] > 1
+    (role,) = said.role_selection.values()
+    assert (role.scu_role, role.scp_role) == (False, True)
+    (context,) = said.requested_contexts
+    assert [uid.is_compressed for uid in context.transfer_syntax] == [False] * 4
 
 
 def test_every_status_rejection_and_parameter_has_its_words_and_no_word_is_left_over() -> None:
