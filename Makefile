@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
+.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-fuzz clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -44,6 +44,9 @@ ops: env ## ask and steer a pipeline, local or on AWS: make ops ARGS="where PH26
 
 bench: dev-env ## the benchmarks; figures go to benchmarks/results/
 	@$(RUN) -m benchmarks $(ARGS)
+
+bench-pipeline: dev-env ## 200 series of 4 through the local pipeline: where their time goes
+	@$(RUN) -m benchmarks --full pipeline
 
 test-crash: dev-env ## kill -9 the edge 200 times under load and count what was acknowledged
 	@$(RUN) -m tests.e2e.edge.crash --runs 200 $(ARGS)
