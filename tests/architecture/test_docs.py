@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ WRONG = {
     "table": ("`SELECT * FROM ahlijobs`", "ahlijobs"),
     "column": ("`ahlijob.token_of_task`", "ahlijob.token_of_task"),
     "configuration key": ("set `db_config.max_capacity: 8`", "db_config.max_capacity: 8"),
+    "default": ("kept for `receipt_days` (366)", "receipt_days 366"),
     "event or its field": ("the event *Study Complete*", "Study Complete"),
     "symbol": ("[`Store.finish`](edge_component/store.py)", "Store.finish in edge_component/store.py"),
     "status": ("is answered 0xA701", "0xA701"),
@@ -38,6 +40,7 @@ MORE_WRONG = (
         "docs/operations.md#no-such-heading",
     ),
     ("event or its field", "`detail.series_uid`", "detail.series_uid"),
+    ("default", "listens at `dicom_port` 104", "dicom_port 104"),
     ("name", "the state `WaitForGodot`", "WaitForGodot"),
     ("name", "`series_quite_seconds`", "series_quite_seconds"),
     ("option", "```\npython -m cdk.doctor device --regions us-east-1\n```", "--regions"),
@@ -102,6 +105,19 @@ def test_a_command_that_is_not_understood_is_found() -> None:
 def test_every_configuration_key_is_in_the_readme() -> None:
     for key in Config.model_fields:
         assert f"`{key}" in PAGES["README.md"].text, key
+
+
+def test_the_readme_has_the_defaults_of_the_configuration() -> None:
+    rows = re.findall(r"^ *\| `([\w.]+)` \| `?([^`|]+?)`? \|", PAGES["README.md"].text, flags=re.MULTILINE)
+    said = {key: "" if value == "none" else value for key, value in rows}
+    untouched = Config()
+    assert len(said) > 8
+    for key, value in said.items():
+        default: Any = untouched
+        for part in key.split("."):
+            default = getattr(default, part)
+        written = str(default).lower() if isinstance(default, bool) else str(default)
+        assert value == ("" if default in (None, [], {}) else written), key
 
 
 def test_every_outcome_and_every_verdict_is_explained() -> None:

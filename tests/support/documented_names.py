@@ -17,6 +17,7 @@ from dicom_ingest.contracts.config import Config
 from dicom_ingest.contracts.events import EdgeHeartbeat, SeriesComplete
 from docs.generate.conformance.statuses import store_makers
 from edge_component import commitment
+from edge_component.settings import Settings
 from tests.support.documentation import ROOT, Page, corpus, room_sources, tables, words
 
 PYNETDICOM_FAILED = 0xC211
@@ -86,6 +87,19 @@ def wrong_keys(page: Page) -> set[str]:
     return {span for span in dotted if not _is_key(Config, span.split(":")[0].replace("[]", "").split("."))}
 
 
+def wrong_defaults(page: Page) -> set[str]:
+    """`receipt_days` (365): what a setting or key is when nobody sets it."""
+    known = {name: field.get_default() for name, field in Settings.model_fields.items()}
+    known |= {name: field.get_default() for name, field in Config.model_fields.items()}
+    said = re.findall(r"`(?:EDGE_)?(\w+)` \(([\d,.]+)\)", page.text)
+    said += re.findall(r"`(\w+_port)` (\d+)(?!\d*, off)", page.text)
+    return {
+        f"{name} {number}"
+        for name, number in said
+        if name.lower() in known and known[name.lower()] != float(number.replace(",", ""))
+    }
+
+
 def wrong_events(page: Page) -> set[str]:
     """*Series Complete* and the like, and the fields of their `detail`."""
     named = set(re.findall(r"(?<!\*)\*([A-Z][a-z]+(?: [A-Z][a-z]+)+)\*(?!\*)", page.prose))
@@ -142,6 +156,7 @@ KINDS: dict[str, Callable[[Page], set[str]]] = {
     "table": wrong_tables,
     "column": wrong_columns,
     "configuration key": wrong_keys,
+    "default": wrong_defaults,
     "event or its field": wrong_events,
     "symbol": wrong_symbols,
     "status": wrong_statuses,
