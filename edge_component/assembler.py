@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_ingest.contracts.events import SealReason
 
@@ -114,6 +114,20 @@ def _unchanged(arrival: Arrival, latest: Version, rules: Rules) -> bool:
         return False
     announced_at = latest.announced_at
     return announced_at is None or arrival.received_at < announced_at + rules.duplicate_seconds
+
+
+def grown(open_series: Sequence[OpenSeries], decision: Join | Begin, size: int) -> list[OpenSeries]:
+    """The open series transfers after an instance of `size` bytes was assigned."""
+    if isinstance(decision, Begin):
+        full = decision.full[0] if decision.full else None
+        left = [series for series in open_series if series.sequence != full]
+        return [*left, OpenSeries(decision.sequence, decision.transfer_id, 1, size)]
+    return [
+        replace(series, instances=series.instances + 1, bytes=series.bytes + size)
+        if series.sequence == decision.sequence
+        else series
+        for series in open_series
+    ]
 
 
 @dataclass(frozen=True)

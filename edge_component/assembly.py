@@ -19,6 +19,7 @@ from edge_component.assembler import (
     Rules,
     Version,
     assign,
+    grown,
     next_sequence,
     seal_reason,
 )
@@ -29,9 +30,15 @@ from edge_component.modalities import quiet_seconds
 from edge_component.settings import Settings
 from edge_component.spool import Spool
 
-BATCH = 1000
+BATCH = 200
+"""Instances a transaction: the receiver's commits wait for it."""
 MAX_NAMED = 20
 """Associations in one log line; a modality may open one an image."""
+
+
+WITHOUT_ARRIVALS: frozenset[SealReason] = frozenset(("quiet", "inactive"))
+OpenSeriesByUid = dict[tuple[str, str], list[OpenSeries]]
+"""By study and series UID."""
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -72,10 +79,9 @@ class Assembly:
 
     def run_once(self) -> bool:
         """Assign what has arrived, seal what is complete; True: something was done."""
-        assigned = 0
-        while batch := self._assign_batch():
-            assigned += batch
-        # Everything received before `now` is assigned by now, or the batch would not have been empty.
+        assigned = batch = self._assign_batch()
+        while batch == BATCH:
+            batch = self._assign_batch()
         return self._seal() or assigned > 0
 
     def _assign_batch(self) -> int:
@@ -88,19 +94,22 @@ class Assembly:
             rows = journal.execute(
                 "SELECT * FROM instance WHERE state = 'received' ORDER BY instance LIMIT ?", (BATCH,)
             ).fetchall()
-            unwanted = [row["file"] for row in rows if self._assign(journal, row)]
+            open_series: OpenSeriesByUid = {}
+            unwanted = [row["file"] for row in rows if self._assign(journal, row, open_series)]
         for file in unwanted:  # the rows are gone: a file left over by a crash is adopted and counted again
             self._spool.remove(file)
         return len(rows)
 
-    def _assign(self, journal: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    def _assign(self, journal: sqlite3.Connection, row: sqlite3.Row, open_series: OpenSeriesByUid) -> bool:
         """True: it was a duplicate."""
         study, series = row["study_instance_uid"], row["series_instance_uid"]
+        if (study, series) not in open_series:  # counting is asked for once a batch, not once an instance
+            open_series[study, series] = _open_series(journal, study, series)
         last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
         decision = assign(
             Arrival(row["sop_instance_uid"], row["dataset_sha256"], row["bytes"], row["received_at"]),
             _versions(journal, series, row["sop_instance_uid"]),
-            _open_series(journal, study, series),
+            open_series[study, series],
             _sittings(journal, study, series),
             self._rules,
             next_sequence(last, self._clock()),
@@ -118,6 +127,7 @@ class Assembly:
             "UPDATE instance SET state = 'assigned', sequence = ? WHERE instance = ?",
             (decision.sequence, row["instance"]),
         )
+        open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
         return False
 
     def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
@@ -161,7 +171,8 @@ class Assembly:
             return False
         with transaction(self._journal) as journal:
             for sequence, why, aborted in due:
-                self._write_seal(journal, sequence, why, aborted=aborted)
+                if not (why in WITHOUT_ARRIVALS and _arriving(journal, sequence)):
+                    self._write_seal(journal, sequence, why, aborted=aborted)
         return True
 
     def _progress(self, row: sqlite3.Row, age: Age) -> Progress:
@@ -217,6 +228,16 @@ def _versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Versio
         (sop, series),
     )
     return [Version(r[0], r[1], r[2], r[3], bool(r[4])) for r in rows]
+
+
+def _arriving(journal: sqlite3.Connection, sequence: int) -> bool:
+    """An instance of its series was received since the last batch."""
+    found = journal.execute(
+        """SELECT 1 FROM instance i JOIN series_transfer t USING (study_instance_uid, series_instance_uid)
+            WHERE i.state = 'received' AND t.sequence = ? LIMIT 1""",
+        (sequence,),
+    ).fetchone()
+    return found is not None
 
 
 def _open_series(journal: sqlite3.Connection, study: str, series: str) -> list[OpenSeries]:

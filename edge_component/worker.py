@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from edge_component import logs
@@ -25,6 +26,8 @@ from edge_component.settings import Settings
 from edge_component.spool import Spool
 from edge_component.uploader import Uploader
 
+NICENESS = 10
+"""Where processor time is short, whoever waits for an answer comes first; the spool can wait."""
 ASSEMBLE_SECONDS = 0.1
 UPLOAD_SECONDS = 0.05
 ANNOUNCE_SECONDS = 0.1
@@ -52,7 +55,7 @@ class Worker:
         asked = open_journal(spool.journal)
         retention = Retention(open_journal(spool.journal), spool, settings)
         self._loops = [
-            Loop("assembler", assembly.run_once, ASSEMBLE_SECONDS, self.failed),
+            Loop("assembler", _paced(assembly.run_once), ASSEMBLE_SECONDS, self.failed),
             Loop("uploader", uploader.run_once, UPLOAD_SECONDS, self.failed),
             Loop("announcer", announcer.run_once, ANNOUNCE_SECONDS, self.failed),
             Loop("heartbeat", heartbeat.run_once, HOUSEKEEPING_SECONDS, self.failed),
@@ -75,6 +78,16 @@ class Worker:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _paced(step: Callable[[], bool]) -> Callable[[], bool]:
+    """Waits after every step: what arrives meanwhile shares one commit, and the receiver has the journal."""
+
+    def paced() -> bool:
+        step()
+        return False
+
+    return paced
+
+
 def main() -> int:
     """Settings come as one JSON line on standard input; the next line, or its end, is ours."""
     settings = Settings.model_validate(json.loads(sys.stdin.readline()))
@@ -82,6 +95,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     without_decoders()
     spool = Spool(settings.spool)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     lock = ProcessLock(settings.spool / WORKER_LOCK)
     lock.acquire(settings.aws_timeout)
     worker = Worker(settings, spool, make_clients(settings))

@@ -18,7 +18,7 @@ from dicom_ingest.contracts.keys import SeriesPrefix
 from edge_component.aws import make_clients
 from edge_component.settings import load_settings
 from edge_component.spool import Spool
-from edge_component.uploader import Upload, send
+from edge_component.upload import Upload, send
 
 
 def main() -> int:
