@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-fuzz clean
+.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -42,7 +42,8 @@ typecheck-cdk: dev-env ## types of the CDK room: slow and hungry, so a run of it
 ops: env ## ask and steer a pipeline, local or on AWS: make ops ARGS="where PH26-0001"
 	@$(RUN) -m ops $(ARGS)
 
-bench: dev-env ## the benchmarks; figures go to benchmarks/results/
+bench: dev-env ## the benchmarks: figures to benchmarks/results/, tables and plots to docs/
+	@$(RUN) -m benchmarks.peers
 	@$(RUN) -m benchmarks $(ARGS)
 
 bench-pipeline: dev-env ## 200 series of 4 through the local pipeline: where their time goes
@@ -50,6 +51,9 @@ bench-pipeline: dev-env ## 200 series of 4 through the local pipeline: where the
 
 test-crash: dev-env ## kill -9 the edge 200 times under load and count what was acknowledged
 	@$(RUN) -m tests.e2e.edge.crash --runs 200 $(ARGS)
+
+test-large: dev-env ## send one instance of 4.2 GB through the edge, in constant memory (needs 5 GB of disk; ARGS="--folder DIR")
+	@$(RUN) -m tests.e2e.edge.large $(ARGS)
 
 synth: dev-env ## the CloudFormation template, into cdk.out/
 	@$(RUN) -m cdk.app
