@@ -12,15 +12,8 @@ from tests.support.edge_process import RECEIVERS
 
 def test_nothing_acknowledged_is_lost_when_the_edge_is_killed_under_load(tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
-    command = [
-        sys.executable,
-        "-m",
-        "tests.e2e.edge.crash",
-        "--runs",
-        str(len(RECEIVERS)),
-        "--results",
-        str(results),
-    ]
+    command = [sys.executable, "-m", "tests.e2e.edge.crash", "--runs", str(len(RECEIVERS))]
+    command += ["--results", str(results)]
     run = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr[-4000:]
     outcomes = [json.loads(line) for line in results.read_text().splitlines()]
