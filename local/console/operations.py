@@ -172,6 +172,7 @@ def _said(said: Row) -> Markup:
                 "Oldest unsent": (said["oldest_unsent_at"] or "none")[:19].replace("T", " "),
                 "Disk free": disk,
                 "Certificate until": said.get("certificate_expires_at"),
+                "Silent": ", ".join(said.get("silent_aes", [])),
                 "Last association": _last_associations(said.get("senders", {})),
             }
         ),
