@@ -67,7 +67,14 @@ def _uploading(results: dict[str, Any]) -> str:
         for cell in results["cells"]
         for way, ratio in cell["ratios"].items()
     ]
-    return _table(("objects", "in flight", "way", "rate", "objects per second of processor time"), rows)
+    ways = _table(("objects", "in flight", "way", "rate", "objects per second of processor time"), rows)
+    receiving = [
+        (f"{cell['objects']} ×{cell['associations']}", cell["rate"], cell["cpu"])
+        for cell in results.get("while_receiving", [])
+    ]
+    if not receiving:
+        return ways
+    return f"{ways}\n\n{_table(('receiving while uploading', 'rate', 'CPU'), receiving)}"
 
 
 def _indexing(results: dict[str, Any]) -> str:
