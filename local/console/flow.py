@@ -32,7 +32,7 @@ def stages(counts: Row, edge: dict[str, Any] | None) -> list[Stage]:
     spool, received = said.get("spool_instances", 0), said.get("instances_received", 0)
     unsealed = said.get("series_open", 0)
     receiving = f"{received} received" + (f", {unsealed} series open" if unsealed else "")
-    shut = counts["paused"] or counts["gate_closed"] or counts["tickets_stranded"]
+    shut = counts["paused"] or counts["gate_closed"] or counts["tickets_stranded"] or not counts["capacity"]
     waiting, importing = counts["series_waiting"], counts["series_importing"]
     return [
         Stage(
@@ -104,6 +104,8 @@ def _queue(counts: Row) -> str:
         return "paused by an operator"
     if counts["gate_closed"]:
         return "the data store's gate is closed"
+    if not counts["capacity"]:
+        return "no import may run: 0 slots"
     return "for an import slot" if counts["series_waiting"] else "nobody waits"
 
 
