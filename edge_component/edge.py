@@ -99,6 +99,7 @@ class Edge:
         self._worker.stop(self.settings.drain_seconds)
         self._health.close()
         self._intake.close()
+        self._spool.close()
         self._lock.release()
         logs.info("edge stopped", edge=self.settings.edge)
 
@@ -109,6 +110,8 @@ class Edge:
             reasons.append("the DICOM port is not being listened on")
         if not self._intake.alive:
             reasons.append("the journal's writer is dead: nothing can be acknowledged")
+        if self._intake.problem:
+            reasons.append(self._intake.problem)
         if self._failed.is_set():
             reasons.append("a thread of the receiver is dead, see the log")
         if self._worker.pid is None:

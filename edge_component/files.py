@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+Bytes = bytes | bytearray | memoryview
+
 
 class WritableFile(Protocol):
     """A file being written; nothing is durable before `sync`."""
 
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        """Append."""
+    def write(self, *pieces: Bytes) -> None:
+        """Append, in one call of the system where that is possible."""
         ...
 
     def sync(self) -> None:
@@ -43,6 +45,10 @@ class Files(Protocol):
         """Gone; a file that is not there is no error."""
         ...
 
+    def cut(self, path: Path, size: int) -> None:
+        """Only the first bytes stay."""
+        ...
+
     def sync_folder(self, path: Path) -> None:
         """Bring names to the disk."""
         ...
@@ -59,12 +65,12 @@ class _OsFile:
         )
         self._fd = os.open(path, flags, 0o600)
 
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        view = memoryview(data)
-        total = len(view)
-        while len(view):
-            view = view[os.write(self._fd, view) :]
-        return total
+    def write(self, *pieces: Bytes) -> None:
+        written = _writev(self._fd, pieces)
+        for piece in pieces:  # what a signal or a full disk has left over
+            if written < len(piece):
+                _write_all(self._fd, memoryview(piece)[written:])
+            written = max(0, written - len(piece))
 
     def sync(self) -> None:
         sync_data(self._fd)
@@ -73,6 +79,18 @@ class _OsFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _writev(fd: int, pieces: tuple[Bytes, ...]) -> int:
+    """How many bytes were written; none where the system has no such call (Windows)."""
+    if len(pieces) == 1:
+        return os.write(fd, pieces[0])
+    return os.writev(fd, pieces) if hasattr(os, "writev") else 0
+
+
+def _write_all(fd: int, view: memoryview) -> None:
+    while len(view):
+        view = view[os.write(fd, view) :]
 
 
 def sync_data(fd: int) -> None:
@@ -98,6 +116,10 @@ class OsFiles:
     def remove(self, path: Path) -> None:
         """Gone."""
         path.unlink(missing_ok=True)
+
+    def cut(self, path: Path, size: int) -> None:
+        """Truncated."""
+        os.truncate(path, size)
 
     def sync_folder(self, path: Path) -> None:
         """Windows cannot open a folder; NTFS journals its names itself."""

@@ -26,7 +26,7 @@ from edge_component.dimse.negotiation import preferred_transfer_syntax
 from edge_component.dimse.server import EdgeServer
 from edge_component.dimse.upper_layer import EdgeUpperLayer
 from edge_component.journal.database import JournalError
-from edge_component.journal.intake import AssociationRow
+from edge_component.journal.rows import AssociationRow
 from edge_component.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.settings import Settings
 from edge_component.statuses import Status, not_authorised

@@ -14,7 +14,6 @@ from dicom_ingest.contracts.keys import SeriesPrefix
 from edge_component import logs
 from edge_component.backoff import Backoff, Schedule
 from edge_component.clock import SYSTEM_CLOCK, Clock
-from edge_component.files import Files
 from edge_component.journal.database import count, transaction
 from edge_component.s3 import DICOM, READ_BYTES, ChecksumError, MultipartUpload, put
 from edge_component.sending import ObjectError, RefusedError, UnreadableError, code, refuses_the_object
@@ -187,9 +186,9 @@ def send(upload: Upload, spool: Spool, settings: Settings, s3: Any, remember: Ca
     """
     if upload.problem == DIFFERENT_CHECKSUM:  # the object is there, cannot be overwritten, and is not ours
         raise ChecksumError(upload.key)
-    _verify(spool.files, upload, spool)
+    _verify(upload, spool)
     try:
-        stream = spool.files.read(spool.path(upload.file))
+        stream = spool.read(upload.file, upload.bytes)
     except OSError as error:
         raise UnreadableError(f"spool file cannot be read: {error.strerror}") from error
     with stream:
@@ -200,11 +199,11 @@ def send(upload: Upload, spool: Spool, settings: Settings, s3: Any, remember: Ca
             put(s3, settings.bucket, upload.key, stream, upload.file_sha256, DICOM)
 
 
-def _verify(files: Files, upload: Upload, spool: Spool) -> None:
+def _verify(upload: Upload, spool: Spool) -> None:
     """The file is what was acknowledged, to the last bit."""
     digest = hashlib.sha256()
     try:
-        with files.read(spool.path(upload.file)) as stream:
+        with spool.read(upload.file, upload.bytes) as stream:
             while piece := stream.read(READ_BYTES):
                 digest.update(piece)
     except OSError as error:

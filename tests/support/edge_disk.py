@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_component.files import WritableFile
+from edge_component.files import Bytes, WritableFile
 
 
 class PowerCut(BaseException):
@@ -67,6 +67,11 @@ class RecordingFiles:
         self._operation("remove")
         self._names.pop(path, None)
 
+    def cut(self, path: Path, size: int) -> None:
+        """Shorter."""
+        self._operation("cut")
+        self._names[path].content = self._names[path].content[:size]
+
     def sync_folder(self, path: Path) -> None:
         """Names in this folder are durable now."""
         self._operation("sync_folder")
@@ -86,10 +91,9 @@ class _File:
     def __init__(self, disk: RecordingFiles, inode: _Inode) -> None:
         self._disk, self._inode = disk, inode
 
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+    def write(self, *pieces: Bytes) -> None:
         self._disk._operation("write")
-        self._inode.content += bytes(data)
-        return len(data)
+        self._inode.content += b"".join(bytes(piece) for piece in pieces)
 
     def sync(self) -> None:
         self._disk._operation("sync")

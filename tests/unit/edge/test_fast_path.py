@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import random
 import threading
 from pathlib import Path
 from typing import cast
 
 import pytest
-from pydicom.dataset import Dataset
 from pynetdicom.dimse_messages import C_STORE_RSP
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu import P_DATA_TF
 
 from edge_component.associations import Associations
 from edge_component.dimse.fast import FastRequest, store_request, store_response
-from edge_component.header import Header, _plain_json, read_header
-from edge_component.journal.intake import AssociationRow
+from edge_component.journal.rows import AssociationRow
 from edge_component.receiver import Receiver
 from edge_component.statuses import SUCCESS, Status, cannot_understand, out_of_resources
 from edge_component.store import Store, StoreCommand
-from tests.support.edge_dicom import encoded, instance, send, series_of
+from tests.support.edge_dicom import send, series_of
 from tests.support.edge_paths import disagreement, fast, mutated, seeds, slow
 from tests.support.edge_stand_ins import settings
-from tests.support.edge_wire import CT, EXPLICIT, echo_command, store_command
+from tests.support.edge_wire import CT, echo_command, store_command
 
 STREAMS = 3000
 
@@ -117,29 +114,3 @@ def test_who_reads_an_association_is_a_setting(tmp_path: Path, path: str) -> Non
         receiver.close()
     in_the_reading_thread = [began == ended for began, ended in store.threads]
     assert in_the_reading_thread == [path == "fast"] * 2
-
-
-def test_an_attribute_is_converted_alike_whether_it_was_seen_before_or_not() -> None:
-    names = ["Yamada^Tarou=山田^太郎", "Müller^Jörg", "Smith"]
-    for charset in ("ISO_IR 192", "ISO_IR 100", ""):
-        for name in names if charset == "ISO_IR 192" else names[2:]:
-            ds = instance(PatientName=name, PatientBirthDate="19700131", SpecificCharacterSet=charset)
-            _plain_json.cache_clear()
-            assert _header(ds) == _header(ds)
-
-
-def test_the_same_bytes_in_another_character_set_are_another_name() -> None:
-    utf8 = instance(PatientName="Müller", SpecificCharacterSet="ISO_IR 192")
-    raw = encoded(utf8)
-    latin = raw.replace(b"ISO_IR 192", b"ISO_IR 100")
-    assert "MÃ¼ller" not in _header_of(raw).attributes
-    assert "MÃ¼ller" in _header_of(latin).attributes
-
-
-def _header(ds: Dataset) -> Header:
-    return _header_of(encoded(ds))
-
-
-def _header_of(raw: bytes) -> Header:
-
-    return read_header(io.BytesIO(raw), EXPLICIT)
