@@ -20,15 +20,31 @@ MARK = b"RECEIPT1"
 LONGEST = 16 * 1024 * 1024
 
 
-def encode_receipt(sender: AssociationRow, row: InstanceRow) -> bytes:
-    """What is written behind the instance.
+def encode_arrival(sender: AssociationRow, row: InstanceRow) -> bytes:
+    """Both rows as text, the header attributes as they are.
 
     Raises:
         ValueError: a text that UTF-8 cannot encode.
     """
     fields = [vars(sender), {**vars(row), "attributes": None}]
     head = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    text = b"%s\n%s" % (head, row.attributes.encode("utf-8"))
+    return b"%s\n%s" % (head, row.attributes.encode("utf-8"))
+
+
+def decode_arrival(text: bytes) -> tuple[AssociationRow, InstanceRow]:
+    """What `encode_arrival` made."""
+    head, _, attributes = text.partition(b"\n")
+    sender, row = json.loads(head)
+    return AssociationRow(**sender), InstanceRow(**{**row, "attributes": attributes.decode("utf-8")})
+
+
+def encode_receipt(sender: AssociationRow, row: InstanceRow) -> bytes:
+    """What is written behind the instance.
+
+    Raises:
+        ValueError: a text that UTF-8 cannot encode.
+    """
+    text = encode_arrival(sender, row)
     return text + TAIL.pack(row.bytes, len(text), zlib.crc32(text), MARK)
 
 
@@ -53,11 +69,7 @@ def read_receipt(stream: BinaryIO) -> tuple[AssociationRow, InstanceRow] | None:
     size, length, crc = found
     stream.seek(size)
     text = stream.read(length)
-    if zlib.crc32(text) != crc:
-        return None
-    head, _, attributes = text.partition(b"\n")
-    sender, row = json.loads(head)
-    return AssociationRow(**sender), InstanceRow(**{**row, "attributes": attributes.decode("utf-8")})
+    return decode_arrival(text) if zlib.crc32(text) == crc else None
 
 
 def _tail(stream: BinaryIO) -> tuple[int, int, int] | None:

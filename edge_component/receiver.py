@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-from typing import Any
+from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
 from pynetdicom import _config, evt
@@ -21,6 +22,7 @@ from edge_component.commitment import (
     CommitmentRequestError,
     parse_request,
 )
+from edge_component.dimse.fast import FastDimse, Lend, Lent
 from edge_component.dimse.messages import BeginStore, StoreRequest
 from edge_component.dimse.negotiation import preferred_transfer_syntax
 from edge_component.dimse.server import EdgeServer
@@ -36,13 +38,24 @@ UNLIMITED = 1_000_000
 """Associations are counted by us, by what is established and not by what is connected."""
 
 
+class Lender(Protocol):
+    """Who reads connections in other processes (`readers.pool.Readers`)."""
+
+    def lend(
+        self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
+    ) -> Lent | None:
+        """None: nobody is there to read it."""
+        ...
+
+
 class Receiver:
     """Listens, admits, hands every C-STORE to the store and answers what it says."""
 
-    def __init__(self, settings: Settings, store: Store, associations: Associations) -> None:
+    def __init__(self, settings: Settings, store: Store, associations: Associations, readers: Lender) -> None:
         self._settings = settings
         self._store = store
         self._associations = associations
+        self._readers = readers
         self._ae = _application_entity(settings)
         self._servers: dict[str, EdgeServer] = {}
 
@@ -97,6 +110,14 @@ class Receiver:
             return self._store.begin(_row(assoc), command)
 
         return begin
+
+    def lend(self, assoc: Association) -> Lend:
+        """Its connection may go to a reader process."""
+
+        def lend(connection: socket.socket, contexts: dict[int, str]) -> Lent | None:
+            return self._readers.lend(connection, _row(assoc), contexts)
+
+        return lend
 
     def closed(self, peer: str, assoc: Association | None) -> None:
         """A connection is over; if it was an association, the journal hears how it ended."""
@@ -175,7 +196,8 @@ class Receiver:
         """A storage commitment report on the association that asked; None: it is over."""
         for assoc in self._ae.active_associations:
             row = getattr(assoc, "edge_row", None)
-            if row is not None and row.association == association and assoc.is_established:
+            free = not isinstance(assoc.dimse, FastDimse) or assoc.dimse.reading.is_set()
+            if row is not None and row.association == association and assoc.is_established and free:
                 try:
                     status, _ = assoc.send_n_event_report(information, event_type, SOP_CLASS, SOP_INSTANCE)
                 except (RuntimeError, ValueError):  # released between the look and the call
