@@ -36,7 +36,9 @@ STUDY, SERIES, SOP, SOP_CLASS = (
 INDEXED = WANTED - PRESENT_ONLY
 READ: list[BaseTag | int] = [*INDEXED, STUDY, SERIES, SOP, SOP_CLASS]
 WALKED = frozenset(int(tag) for tag in READ)
-CHARSET, MODALITY = Tag("SpecificCharacterSet"), Tag("Modality")
+NOTED = frozenset(int(tag) for tag in PRESENT_ONLY)
+WALKED_INDEXED = frozenset(int(tag) for tag in INDEXED)
+CHARSET, MODALITY = int(Tag("SpecificCharacterSet")), int(Tag("Modality"))
 LAST = max(WANTED)
 LARGEST_VALUE = 4 * 1024 * 1024
 """A longer value is left out: a header may claim any length."""
@@ -79,7 +81,7 @@ def header_walk(transfer_syntax_uid: str) -> ElementWalk | None:
     if transfer_syntax_uid in (BIG_ENDIAN, *DEFLATED):
         return None
     implicit = transfer_syntax_uid == IMPLICIT
-    return ElementWalk(implicit=implicit, wanted=WALKED, noted=PRESENT_ONLY, last=LAST)
+    return ElementWalk(implicit=implicit, wanted=WALKED, noted=NOTED, last=int(LAST))
 
 
 def walked_header(walk: ElementWalk) -> Header | None:
@@ -93,8 +95,8 @@ def walked_header(walk: ElementWalk) -> Header | None:
     charset = walk.elements.get(CHARSET, (b"", 0))[0]
     texts = dict.fromkeys(walk.noted, '{"vr":"SQ"}')
     for tag, (element, _) in walk.elements.items():
-        if tag in INDEXED:
-            texts[tag] = _walked_json(Tag(tag), element, charset, walk.implicit)
+        if tag in WALKED_INDEXED:
+            texts[tag] = _walked_json(tag, element, charset, walk.implicit)
     attributes = ",".join([f'"{tag:08X}":{texts[tag]}' for tag in sorted(texts)])
 
     def value(tag: int) -> bytes | None:
@@ -185,14 +187,14 @@ def _text(attributes: dict[str, Any]) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _walked_json(tag: BaseTag, element: bytes, charset: bytes, implicit: bool) -> str:
+def _walked_json(tag: int, element: bytes, charset: bytes, implicit: bool) -> str:
     """An element's JSON. Remembered: most values are those of the series' instance before."""
     stream = io.BytesIO(element if tag == CHARSET else charset + element)
     try:
         ds = read_dataset(stream, implicit, True)
     except UNREADABLE as error:
         raise HeaderError(f"the data set cannot be parsed: {type(error).__name__}") from error
-    return _text(_json(ds, tag))
+    return _text(_json(ds, Tag(tag)))
 
 
 @lru_cache(maxsize=64)
