@@ -9,10 +9,10 @@ WORKERS ?= 3
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON := $(PYTHON)
 export UV_COMPILE_BYTECODE := 1
-ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks
+ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up local ops pictures test check typecheck-cdk bench synth deploy lock env dev-env test-crash test-fuzz clean
+.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -23,7 +23,7 @@ demo: env ## run the main job: send dcmdata/ to an edge and follow it into image
 up: env ## keep the whole pipeline running until Ctrl-C (ARGS="--edge-port 11113")
 	@$(RUN) -m local up $(ARGS)
 
-local: env ## talk to a running pipeline: make local ARGS="status"
+local: env ## send to a running pipeline: make local ARGS="send dcmdata"
 	@$(RUN) -m local $(ARGS)
 
 test: check ## everything CI runs
@@ -39,14 +39,21 @@ check: dev-env ## format, lint, types and import rules
 typecheck-cdk: dev-env ## types of the CDK room: slow and hungry, so a run of its own
 	@$(RUN) -m mypy cdk
 
-ops: env ## ask and steer a pipeline: make ops ARGS="status"
+ops: env ## ask and steer a pipeline, local or on AWS: make ops ARGS="where PH26-0001"
 	@$(RUN) -m ops $(ARGS)
 
-bench: dev-env ## the benchmarks; figures go to benchmarks/results/
+bench: dev-env ## the benchmarks: figures to benchmarks/results/, tables and plots to docs/
+	@$(RUN) -m benchmarks.peers
 	@$(RUN) -m benchmarks $(ARGS)
+
+bench-pipeline: dev-env ## 200 series of 4 through the local pipeline: where their time goes
+	@$(RUN) -m benchmarks --full pipeline
 
 test-crash: dev-env ## kill -9 the edge 200 times under load and count what was acknowledged
 	@$(RUN) -m tests.e2e.edge.crash --runs 200 $(ARGS)
+
+test-large: dev-env ## send one instance of 4.2 GB through the edge, in constant memory (needs 5 GB of disk; ARGS="--folder DIR")
+	@$(RUN) -m tests.e2e.edge.large $(ARGS)
 
 synth: dev-env ## the CloudFormation template, into cdk.out/
 	@$(RUN) -m cdk.app
@@ -56,6 +63,10 @@ deploy: dev-env ## deploy to the AWS account of your credentials
 
 pictures: dev-env ## the console's pictures in docs/pictures/, from a run; needs Chromium
 	@$(RUN) -m tests.e2e.console.pictures
+
+docs: dev-env ## the pages and pictures that are made from the code: after changing what they describe
+	@$(RUN) -m docs.generate
+	@$(RUN) -m cdk.drawings
 
 lock: $(UV) ## resolve the lock again after pyproject.toml has changed, and export it for plain pip
 	@$(UV) lock

@@ -39,7 +39,7 @@ def run() -> dict[str, Any]:
     measured = json.loads(PIPELINE.read_text(encoding="utf-8"))
     counts = {"transitions": measured["transitions"]["median"], "polls": measured["polls"]}
     series = _per_thousand(counts)
-    long = measured["ten_minute_import"]
+    long = measured["by_import_seconds"]["600"]
     ten_minutes = _per_thousand({"transitions": long["transitions"], "polls": long["polls"]})
     idle = {"interface endpoints": ENDPOINTS_MONTH, "KMS key": KMS_KEY_MONTH, "Aurora, paused": 0.0}
     scenarios = {name: _scenario(rate, total) for name, (rate, total) in SCENARIOS.items()}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,10 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.stages import STAGES
+from benchmarks.histories import Histories
+from benchmarks.processes import cpu_seconds
 from dcmdata.generate.load import write_small_series
 from dicom_ingest.db.connection import Database
-from dicom_ingest.healthimaging import poll_after
 from local.dicom_folder import read_folder
 from local.exports import export
 from local.options import Options
@@ -27,15 +25,23 @@ from local.sender import send
 
 SERIES, SERIES_FULL, INSTANCES, ASSOCIATIONS = 40, 200, 4, 4
 DEADLINE_SECONDS = 1800
-LONG_IMPORT_SECONDS = 600
-EVENTS_OF_A_POLL = 9
-"""WaitForImport 2, CheckImport 5, ImportFinished? 2."""
-TRANSITION = "Entered"
-"""Each state that is entered is a transition; the start of the execution is one more."""
+STARTS_PER_SECOND = 100
+"""Not HealthImaging's one: what is ours shall show."""
+STAGES = (
+    ("receive", "first_received_at", "last_received_at"),
+    ("quiet time, seal", "last_received_at", "sealed_at"),
+    ("upload the rest, announce", "sealed_at", "announced_at"),
+    ("start the execution", "announced_at", "started_at"),
+    ("index", "started_at", "indexed_at"),
+    ("wait for a slot", "indexed_at", "granted_at"),
+    ("start the import", "granted_at", "running_at"),
+    ("import, poll, record", "running_at", "import_over_at"),
+    ("give the slot back", "import_over_at", "over_at"),
+)
 
 _TIMES = """
-SELECT t.first_received_at, t.last_received_at, t.sealed_at, t.indexed_at, j.granted_at, j.running_at,
-    j.import_over_at, j.over_at, t.outcome
+SELECT t.series_instance_uid, t.first_received_at, t.last_received_at, t.sealed_at, t.announced_at,
+    t.indexed_at, j.granted_at, j.running_at, j.import_over_at, j.over_at, t.outcome
 FROM series_transfer t JOIN ahlijob j ON j.series_transfer_pk = t.pk WHERE t.state = 'OVER'
 """
 
@@ -47,16 +53,27 @@ def run(*, full: bool = False) -> dict[str, Any]:
         folder = Path(name)
         write_small_series(folder / "series", series=count, instances=INSTANCES)
         options = Options(
-            name="bench", runs=folder / "runs", quiet_seconds=2.0, fast_imports=True, import_slots=50
+            name="bench",
+            runs=folder / "runs",
+            quiet_seconds=2.0,
+            fast_imports=True,
+            import_slots=50,
+            start_rate=STARTS_PER_SECOND,
+            start_burst=STARTS_PER_SECOND,
         )
         with Runtime(options) as runtime:
+            before = _processor_seconds(runtime)
             began = time.perf_counter()
             _send(folder / "series", str(runtime.state.dicom_host), int(runtime.state.dicom_port or 0))
             sent = time.perf_counter() - began
             rows = _over(runtime.state.database_url, count)
             seconds = time.perf_counter() - began
+            used = {part: after - before[part] for part, after in _processor_seconds(runtime).items()}
             export(runtime.clients, runtime.state.state_machine_arn, folder / "out")
-        histories = [_events(path) for path in sorted((folder / "out" / "executions").glob("*.json"))]
+        histories = Histories(folder / "out" / "executions")
+    started = histories.started()
+    for row in rows:
+        row["started_at"] = started[row["series_instance_uid"]]
     figures = {
         "series": count,
         "instances": count * INSTANCES,
@@ -68,10 +85,25 @@ def run(*, full: bool = False) -> dict[str, Any]:
             stage: round(median((row[end] - row[begin]).total_seconds() for row in rows), 2)
             for stage, begin, end in STAGES
         },
-        **_billing(histories),
+        "median_seconds_by_state": histories.seconds_by_state(),
+        "processor_milliseconds_a_series": {
+            part: round(1000 * spent / count, 1) for part, spent in used.items()
+        },
+        **histories.cost(),
     }
     _show(figures)
     return figures
+
+
+def _processor_seconds(runtime: Runtime) -> dict[str, float]:
+    """By part; the functions are children of the process that moto runs in."""
+    parts = runtime.state.parts
+    used = {name: cpu_seconds(pid) for name, pid in parts.items()}
+    moto = cpu_seconds(parts["aws"], alone=True)
+    found = {"moto": moto, "functions": used.pop("aws") - moto, **used}
+    if runtime.postgres is not None and runtime.postgres.pid is not None:
+        found["postgres"] = cpu_seconds(runtime.postgres.pid)
+    return found | {"pump, sender": time.process_time()}
 
 
 def _send(folder: Path, host: str, port: int) -> None:
@@ -98,43 +130,15 @@ def _over(database_url: str, count: int) -> list[dict[str, Any]]:
     raise TimeoutError(f"{count} series were not over after {DEADLINE_SECONDS} s")
 
 
-def _events(path: Path) -> list[str]:
-    return [event["type"] for event in json.loads(path.read_text(encoding="utf-8"))["events"]]
-
-
-def _billing(histories: list[list[str]]) -> dict[str, Any]:
-    """Transitions and history events, as seen and for an import that takes ten minutes."""
-    transitions = [1 + sum(kind.endswith(TRANSITION) for kind in kinds) for kinds in histories]
-    events = [len(kinds) for kinds in histories]
-    polls = [kinds.count("WaitStateEntered") - 1 for kinds in histories]
-    seen = round(median(polls))
-    extra = _polls(LONG_IMPORT_SECONDS) - seen
-    return {
-        "transitions": {"median": median(transitions), "most": max(transitions)},
-        "history_events": {"median": median(events), "most": max(events)},
-        "polls": seen,
-        "ten_minute_import": {
-            "polls": _polls(LONG_IMPORT_SECONDS),
-            "transitions": median(transitions) + 3 * extra,
-            "history_events": median(events) + EVENTS_OF_A_POLL * extra,
-        },
-    }
-
-
-def _polls(seconds: float) -> int:
-    """How often an import that takes so long is looked at."""
-    polls, waited = 0, 0.0
-    while waited < seconds:
-        waited += poll_after(datetime.now(timezone.utc) - timedelta(seconds=waited))
-        polls += 1
-    return polls
-
-
 def _show(figures: dict[str, Any]) -> None:
     console = Console()
     title = f"{figures['series']} series of {INSTANCES}: {figures['seconds']} s, {figures['outcomes']}"
-    table = Table("stage", "median seconds", title=title)
-    for stage, seconds in figures["median_seconds_by_stage"].items():
+    table = Table("stage or state", "median seconds", title=title)
+    for stage, seconds in {
+        **figures["median_seconds_by_stage"],
+        **figures["median_seconds_by_state"],
+    }.items():
         table.add_row(stage, f"{seconds:.2f}")
     console.print(table)
-    console.print({name: figures[name] for name in ("transitions", "history_events", "ten_minute_import")})
+    names = ("processor_milliseconds_a_series", "transitions", "history_events", "by_import_seconds")
+    console.print({name: figures[name] for name in names})

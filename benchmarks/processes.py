@@ -44,6 +44,15 @@ def usage_of(pid: int) -> Iterator[Usage]:
         thread.join()
 
 
+def cpu_seconds(pid: int, *, alone: bool = False) -> float:
+    """Processor time so far, of a process and its children or of itself alone."""
+    process = psutil.Process(pid)
+    if alone:
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return _cpu(process)
+
+
 def _family(root: psutil.Process) -> list[psutil.Process]:
     try:
         return [root, *root.children(recursive=True)]

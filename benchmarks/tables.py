@@ -77,10 +77,14 @@ def _indexing(results: dict[str, Any]) -> str:
 
 def _cold_start(results: dict[str, Any]) -> str:
     rows = [
-        [f"`{name}`", round(row["cpu_ms"]), row["modules"], ", ".join(row["unwanted"]) or "none"]
+        [
+            *(f"`{name}`", round(row["cpu_ms"]), row["modules"], ", ".join(row["unwanted"]) or "none"),
+            ", ".join(f"{package} {round(ms)}" for package, ms in row["most"].items()),
+        ]
         for name, row in results["functions"].items()
     ]
-    return _table(("function", "processor ms", "modules", "of pydicom, numpy, tracer"), rows)
+    head = ("function", "processor ms", "modules", "of pydicom, numpy, tracer", "most of it, ms")
+    return _table(head, rows)
 
 
 def _semaphore(results: dict[str, Any]) -> str:
@@ -92,15 +96,21 @@ def _semaphore(results: dict[str, Any]) -> str:
 
 
 def _pipeline(results: dict[str, Any]) -> str:
-    rows = list(results["median_seconds_by_stage"].items())
-    long = results["ten_minute_import"]
-    rows += [
+    stages = list(results["median_seconds_by_stage"].items())
+    used = [
+        (f"{part}: processor ms a series", spent)
+        for part, spent in results["processor_milliseconds_a_series"].items()
+    ]
+    seen = [
         ("transitions, median", results["transitions"]["median"]),
         ("history events, median", results["history_events"]["median"]),
-        ("transitions of a ten-minute import", long["transitions"]),
-        ("history events of a ten-minute import", long["history_events"]),
     ]
-    return _table((f"{results['series']} series of 4, {results['seconds']} s", "median seconds"), rows)
+    for seconds, words in (("600", "ten-minute"), ("3600", "one-hour"), ("86400", "one-day")):
+        cost = results["by_import_seconds"][seconds]
+        seen.append((f"transitions of a {words} import, at most", cost["transitions"]))
+        seen.append((f"history events of a {words} import, at most", cost["history_events"]))
+    head = (f"{results['series']} series of 4, {results['seconds']} s", "median seconds")
+    return _table(head, stages) + "\n\n" + _table(("", ""), used + seen)
 
 
 def _costs(results: dict[str, Any]) -> str:

@@ -69,6 +69,9 @@ class Alarms(Construct):
             "gate-closed", metrics.gate_closed(), 1, "The data store refuses imports: role, key, store."
         )
         self._alarm("out-of-order", metrics.out_of_order(), 1, "An earlier transfer never came.")
+        self._alarm(
+            "tickets-stranded", metrics.tickets_stranded(), 1, "Series wait for a data store that is gone."
+        )
         self._alarm("slots-reclaimed", metrics.slots_reclaimed(), 1, "Slots were left behind and freed.")
 
     def _of_edge(self, metrics: Metrics, edge: str) -> None:
@@ -83,6 +86,9 @@ class Alarms(Construct):
         )
         self._alarm(
             f"{edge}-disk", metrics.disk_filling(edge), 1, "The spool's disk fills: uploads are behind."
+        )
+        self._alarm(
+            f"{edge}-quiet-sender", metrics.silent_senders(edge), 1, "A sender is quiet against its rhythm."
         )
 
     def _alarm(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_greengrassv2 as greengrass
@@ -12,7 +14,7 @@ from constructs import Construct
 from cdk.data import Data
 from cdk.device import NUCLEUS_VERSION
 from cdk.packaging.build import Builder
-from cdk.recipe import component_version, render_recipe
+from cdk.recipe import component_version, recipe_settings, render_recipe
 from dicom_ingest.contracts.config import Config
 
 OWNED = ("/edge/stack", "/edge/bucket", "/edge/event_bus", "/edge/senders", "/region")
@@ -30,8 +32,12 @@ class Component(Construct):
         self.name = f"{config.cdk_app_name}-DIMSEtoS3"
         self._artifact = assets.Asset(self, "artifact", path=builder.edge_artifact)
         template = (builder.root / "edge_component" / "recipe.yaml").read_text(encoding="utf-8")
+        settings = recipe_settings(config)
         self.version = component_version(
-            builder.root / "pyproject.toml", self._artifact.asset_hash, template, config.model_dump_json()
+            builder.root / "pyproject.toml",
+            self._artifact.asset_hash,
+            template,
+            json.dumps(settings, sort_keys=True),
         )
         recipe = render_recipe(
             template,
@@ -40,11 +46,10 @@ class Component(Construct):
                 "component_version": self.version,
                 "artifact_uri": self._artifact.s3_object_url,
                 "artifact_name": self._artifact.s3_object_key.removesuffix(".zip"),
-                "stack": config.cdk_app_name,
                 "bucket": data.bucket.bucket_name,
                 "event_bus": bus.event_bus_name,
                 "region": Stack.of(self).region,
-                "senders": [sender.model_dump(mode="json", exclude_none=True) for sender in config.senders],
+                **settings,
             },
         )
         version = greengrass.CfnComponentVersion(

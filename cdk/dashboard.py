@@ -23,7 +23,15 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
     )
     page.add_widgets(
         _graph("Slots held", [metrics.slots_held()], limit=(capacity, "capacity")),
-        _graph("Gate closed, slots reclaimed", [metrics.gate_closed(), metrics.slots_reclaimed()]),
+        _graph(
+            "Gate closed, out of order, stranded, reclaimed",
+            [
+                metrics.gate_closed(),
+                metrics.out_of_order(),
+                metrics.tickets_stranded(),
+                metrics.slots_reclaimed(),
+            ],
+        ),
         _graph(
             "Undelivered, failed upkeep, audit",
             [
@@ -34,13 +42,14 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
         ),
     )
     page.add_widgets(
-        _graph("Edge heartbeats", [metrics.heartbeats(edge) for edge in edges]),
-        _graph("Edge spool, instances", [metrics.spool_instances(edge) for edge in edges]),
-        _graph("Edge disk, free bytes", [metrics.disk_free(edge) for edge in edges]),
+        _graph("Edge heartbeats", [metrics.heartbeats(edge) for edge in edges], width=6),
+        _graph("Edge spool, instances", [metrics.spool_instances(edge) for edge in edges], width=6),
+        _graph("Edge disk, free bytes", [metrics.disk_free(edge) for edge in edges], width=6),
+        _graph("Senders that fell silent", [metrics.silent_senders(edge) for edge in edges], width=6),
     )
     page.add_widgets(
         _graph("Cost: database capacity units", [metrics.database_units()]),
-        _graph("Cost: open connections keep the database awake", [metrics.database_connections()]),
+        _graph("Cost: connections keep the database awake", [metrics.database_connections()]),
         _graph("Cost: bytes in the bucket", [metrics.bucket_bytes()]),
     )
     return page
@@ -51,8 +60,9 @@ def _graph(
     left: list[cloudwatch.IMetric],
     right: list[cloudwatch.IMetric] | None = None,
     limit: tuple[int, str] | None = None,
+    width: int = 8,
 ) -> cloudwatch.GraphWidget:
     lines = [cloudwatch.HorizontalAnnotation(value=limit[0], label=limit[1])] if limit else []
     return cloudwatch.GraphWidget(
-        title=title, left=left, right=right or [], left_annotations=lines, width=8, height=6
+        title=title, left=left, right=right or [], left_annotations=lines, width=width, height=6
     )

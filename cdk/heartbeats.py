@@ -20,6 +20,7 @@ _NUMBERS = {
     "EdgeSpoolInstances": "$.detail.spool_instances",
     "EdgeSpoolBytes": "$.detail.spool_bytes",
     "EdgeDiskFreeBytes": "$.detail.disk_free_bytes",
+    "EdgeSilentSenders": "$.detail.silent_senders",
 }
 _EVERY = "{ $.detail.edge = * }"
 _FULL = '{ ($.detail.watermark = "slow") || ($.detail.watermark = "refuse") }'
@@ -31,7 +32,7 @@ class Heartbeats(Construct):
     def __init__(self, scope: Construct, config: Config, data: Data, bus: Bus) -> None:
         super().__init__(scope, "heartbeats")
         name = f"/aws/events/{config.cdk_app_name}-heartbeats"
-        self._log = log_group(self, "log", name, config, data.key)
+        self.log = log_group(self, "log", name, config, data.key)
         self._deliver(name, bus)
         for metric, value in _NUMBERS.items():
             self._filter(metric, value, _EVERY)
@@ -51,7 +52,7 @@ class Heartbeats(Construct):
         logs.MetricFilter(
             self,
             metric,
-            log_group=self._log,
+            log_group=self.log,
             filter_pattern=logs.FilterPattern.literal(pattern),
             metric_namespace=wiring.METRICS_NAMESPACE,
             metric_name=metric,
@@ -87,5 +88,5 @@ class Heartbeats(Construct):
                 )
             ],
         )
-        rule.node.add_dependency(policy, self._log)
+        rule.node.add_dependency(policy, self.log)
         let_events_in(bus.undelivered, rule.attr_arn)

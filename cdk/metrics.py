@@ -24,6 +24,7 @@ class Metrics(Construct):
         self._data = data
         self._pipeline = pipeline
         self._heartbeats = Heartbeats(self, config, data, pipeline.bus)
+        self.heartbeat_log = self._heartbeats.log
 
     def announced(self) -> cloudwatch.Metric:
         """Series Complete events that matched the rule."""
@@ -75,6 +76,10 @@ class Metrics(Construct):
         """Imports granted although an earlier transfer of their instances never came."""
         return self._own(wiring.OUT_OF_ORDER)
 
+    def tickets_stranded(self) -> cloudwatch.Metric:
+        """Tickets that wait for a data store that has been replaced."""
+        return self._own(wiring.TICKETS_STRANDED)
+
     def slots_reclaimed(self) -> cloudwatch.Metric:
         """Slots that no execution gave back."""
         return self._own(wiring.SLOTS_RECLAIMED, "Sum")
@@ -85,11 +90,13 @@ class Metrics(Construct):
 
     def undelivered(self) -> cloudwatch.Metric:
         """Events that EventBridge could not deliver."""
-        return self._pipeline.bus.undelivered.metric_approximate_number_of_messages_visible(period=PERIOD)
+        queue = self._pipeline.bus.undelivered
+        return queue.metric_approximate_number_of_messages_visible(period=PERIOD, label="undelivered events")
 
     def failed_upkeep(self) -> cloudwatch.Metric:
         """Invocations of the upkeep that failed for good."""
-        return self._pipeline.functions.failed.metric_approximate_number_of_messages_visible(period=PERIOD)
+        queue = self._pipeline.functions.failed
+        return queue.metric_approximate_number_of_messages_visible(period=PERIOD, label="failed upkeep")
 
     def database_capacity(self) -> cloudwatch.Metric:
         """Percent of the largest capacity that is allowed."""
@@ -123,6 +130,10 @@ class Metrics(Construct):
     def disk_filling(self, edge: str) -> cloudwatch.Metric:
         """Heartbeats of one edge above the slow watermark."""
         return self._heartbeats.metric("EdgeDiskFilling", edge, "Sum")
+
+    def silent_senders(self, edge: str) -> cloudwatch.Metric:
+        """Application entities that one edge misses, by their own rhythm."""
+        return self._heartbeats.metric("EdgeSilentSenders", edge)
 
     def _own(self, name: str, statistic: str = "Maximum", **more: str) -> cloudwatch.Metric:
         dimensions = {"stack": self._stack, **more}

@@ -1,4 +1,4 @@
-"""What a person sees: metrics, alarms and a dashboard."""
+"""What a person sees: metrics, alarms, a dashboard, saved queries."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cdk.dashboard import dashboard
 from cdk.data import Data
 from cdk.metrics import Metrics
 from cdk.pipeline import Pipeline
+from cdk.queries import Queries
 from dicom_ingest.contracts.config import Config
 
 
@@ -20,3 +21,4 @@ class Observability(Construct):
         metrics = Metrics(self, config, data, pipeline)
         self.alarms = Alarms(self, config, data.key, metrics)
         self.dashboard = dashboard(self, config, metrics)
+        Queries(self, config, pipeline.functions, metrics.heartbeat_log)

@@ -54,6 +54,10 @@ class Permissions:
         """The grant step: hand a slot to a waiting execution, and ask about one that refused its token."""
         return [_allow(["states:SendTaskSuccess"], self.state_machine_arn), *self.describe_executions()]
 
+    def send_cancellations(self) -> list[iam.PolicyStatement]:
+        """Tell an execution that an operator has cancelled its ticket."""
+        return [_allow(["states:SendTaskFailure"], self.state_machine_arn)]
+
     def describe_executions(self) -> list[iam.PolicyStatement]:
         """Is the owner alive?"""
         name = wiring.state_machine_name(self.config.cdk_app_name)
@@ -151,16 +155,18 @@ _NEEDS: dict[str, tuple[Need, ...]] = {
     "acquire_import_slot": (Permissions.send_grants,),
     "start_import": (
         Permissions.start_imports,
+        Permissions.send_grants,
         Permissions.check_imports,
         Permissions.list_imports,
         Permissions.read_results,
     ),
     "check_import": (Permissions.check_imports, Permissions.read_results),
     "record_image_sets": (Permissions.check_imports, Permissions.read_manifests, Permissions.read_results),
-    "release_import_slot": (Permissions.send_grants,),
+    "release_import_slot": (Permissions.send_grants, Permissions.send_cancellations),
     "record_failure": (),
     "reclaim_import_slots": (
         Permissions.send_grants,
+        Permissions.send_cancellations,
         Permissions.list_executions,
         Permissions.check_imports,
         Permissions.list_imports,

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from dicom_ingest.contracts.config import Config
+
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _MAXIMUM = 1_000_000
 """Greengrass takes version numbers up to 999,999."""
@@ -51,6 +53,12 @@ def _value(found: re.Match[str], values: Mapping[str, Any]) -> Any:
     if name not in values:
         raise RecipeError(f"recipe.yaml: {{{name}}} is not known; known are {', '.join(sorted(values))}")
     return values[name]
+
+
+def recipe_settings(config: Config) -> dict[str, Any]:
+    """What of `config.yaml` is in the recipe, and so in its version: the rest is no edge's business."""
+    senders = [sender.model_dump(mode="json", exclude_none=True) for sender in config.senders]
+    return {"stack": config.cdk_app_name, "senders": senders}
 
 
 def component_version(pyproject: Path, *content: str) -> str:

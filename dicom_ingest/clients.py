@@ -1,16 +1,18 @@
 """The AWS clients of the functions: made once per environment, with one retry policy.
 
 The SDK retries throttling and server errors a few times at once; waiting longer is the state machine's job.
+The clients are botocore's, which boto3's are, too: boto3 would add its transfer manager, which no function
+uses, to every cold start.
 """
 
 from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session, get_session
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -27,37 +29,46 @@ RETRIES = Config(
 
 
 @cache
+def _session() -> Session:
+    return get_session()
+
+
+def _client(service: str) -> Any:
+    return _session().create_client(service, config=RETRIES)
+
+
+@cache
 def s3() -> S3Client:
     """Amazon S3."""
-    return boto3.client("s3", config=RETRIES)
+    return cast("S3Client", _client("s3"))
 
 
 @cache
 def stepfunctions() -> SFNClient:
     """AWS Step Functions."""
-    return boto3.client("stepfunctions", config=RETRIES)
+    return cast("SFNClient", _client("stepfunctions"))
 
 
 @cache
 def medical_imaging() -> HealthImagingClient:
     """AWS HealthImaging."""
-    return boto3.client("medical-imaging", config=RETRIES)
+    return cast("HealthImagingClient", _client("medical-imaging"))
 
 
 @cache
 def events() -> EventBridgeClient:
     """Amazon EventBridge."""
-    return boto3.client("events", config=RETRIES)
+    return cast("EventBridgeClient", _client("events"))
 
 
 def database_token(host: str, port: int, user: str) -> str:
     """A password for IAM authentication, signed locally, good for 15 minutes."""
-    rds = boto3.client("rds", config=RETRIES)
+    rds = _client("rds")
     return str(rds.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user))
 
 
 def database_secret(secret_arn: str) -> dict[str, Any]:
     """User and password of the master user, from Secrets Manager."""
-    secret = boto3.client("secretsmanager", config=RETRIES).get_secret_value(SecretId=secret_arn)
+    secret = _client("secretsmanager").get_secret_value(SecretId=secret_arn)
     fields = json.loads(secret["SecretString"])
     return {"user": fields["username"], "password": fields["password"]}

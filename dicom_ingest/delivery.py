@@ -1,4 +1,4 @@
-"""Telling executions that their ticket was granted: after the commit, and again until they know."""
+"""Telling executions that their ticket was granted or cancelled: after the commit, again until they know."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from dicom_ingest import executions
 from dicom_ingest.contracts.steps import Slot
-from dicom_ingest.db import import_slots
+from dicom_ingest.db import import_slots, queue
 from dicom_ingest.db.connection import Database
 from dicom_ingest.db.import_slots import Ticket
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+CANCELLED = "TicketCancelled"
+"""The error with which the execution of a cancelled ticket goes on; its series ends FAILED."""
 
 
 def answer_at_once(database: Database, client: SFNClient, ticket: Ticket) -> None:
@@ -48,3 +51,18 @@ def deliver(
                 if import_slots.cancel_refused(connection, ticket):
                     waiting += import_slots.grant(connection, datastore_id)
     return delivered
+
+
+def tell_cancelled(database: Database, client: SFNClient) -> int:
+    """Fail the wait of every execution whose ticket an operator has cancelled; how many were told.
+
+    A refused token is dropped: its execution is over, or comes back with a new one and queues anew.
+    """
+    with database.transaction() as connection:
+        tickets = queue.untold(connection)
+    told = 0
+    for ticket in tickets:
+        told += executions.send_failure(client, ticket.task_token, CANCELLED, ticket.message)
+        with database.transaction() as connection:
+            queue.told(connection, ticket)
+    return told

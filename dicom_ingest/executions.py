@@ -38,6 +38,17 @@ def send_success(client: SFNClient, task_token: str, output: str) -> bool:
     return True
 
 
+def send_failure(client: SFNClient, task_token: str, error: str, cause: str) -> bool:
+    """Fail the task of a token; False where it was refused, which proves nothing about the execution."""
+    try:
+        client.send_task_failure(taskToken=task_token, error=error, cause=cause)
+    except ClientError as error_:
+        if error_.response["Error"]["Code"] in REFUSED:
+            return False
+        raise
+    return True
+
+
 def any_running(client: SFNClient, state_machine_arn: str) -> bool:
     """Whether any execution of the workflow runs."""
     listed = client.list_executions(stateMachineArn=state_machine_arn, statusFilter="RUNNING", maxResults=1)

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/healthimaging/latest/devguide/understanding-import-j
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from dicom_ingest.errors import (
     ImportRefusedError,
     ResultsNotYetWrittenError,
 )
+from dicom_ingest.polling import FIRST_POLL_SECONDS, poll_after, with_jitter
 from dicom_ingest.results import ImportResults, read_results, read_summary
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ BUSY = frozenset(
 BROKEN = frozenset({"ResourceNotFoundException", "AccessDeniedException"})
 RESULTS_PATIENCE = timedelta(minutes=15)
 """How long after its end an import's results may still appear; they lag by seconds."""
-FIRST_POLL_SECONDS = 3
-LONGEST_POLL_SECONDS = 30
 
 
 @contextmanager
@@ -182,7 +180,7 @@ def examine(client: HealthImagingClient, s3: S3Client, datastore_id: str, known:
     return known.model_copy(
         update={
             "status": job["jobStatus"],
-            "poll_after_seconds": 0 if over else poll_after(job.get("submittedAt")),
+            "poll_after_seconds": 0 if over else _poll_after(job.get("submittedAt")),
             "retry": over and not known.retried and _deserves_another(s3, job),
             "message": job.get("message"),
         }
@@ -198,13 +196,7 @@ def _deserves_another(s3: S3Client, job: DICOMImportJobPropertiesTypeDef) -> boo
     return summary is not None and int(summary.get("numberOfFilesWithServerError", 0)) > 0
 
 
-def poll_after(submitted_at: datetime | None) -> int:
-    """Seconds until the next look: a third of the import's age, 3 to 30, with jitter.
-
-    A hundred imports polled like this stay far below 25 GetDICOMImportJob calls a second.
-    """
+def _poll_after(submitted_at: datetime | None) -> int:
     if submitted_at is None:
         return FIRST_POLL_SECONDS
-    age = (datetime.now(timezone.utc) - submitted_at).total_seconds()
-    steady = min(max(age / 3, FIRST_POLL_SECONDS), LONGEST_POLL_SECONDS)
-    return round(steady * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+    return with_jitter(poll_after((datetime.now(timezone.utc) - submitted_at).total_seconds()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast, get_type_hints
 
@@ -11,7 +12,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
+from dicom_ingest.contracts.steps import OutcomeState
 from dicom_ingest.errors import AwsAwayError
+from dicom_ingest.traces import traced
 
 Request = TypeVar("Request", bound=BaseModel)
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -31,12 +34,9 @@ def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], Lamb
     if not (isinstance(request_type, type) and issubclass(request_type, BaseModel)):
         raise TypeError(f"{function.__name__} must take `request`, a message of contracts.steps")
 
-    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        logger.append_keys(
-            step=function.__name__, aws_request_id=context.aws_request_id, **identifiers(event)
-        )
+    def answer(event: dict[str, Any]) -> Reply:
         try:
-            reply = function(cast("Request", request_type.model_validate(event)))
+            return function(cast("Request", request_type.model_validate(event)))
         except (ClientError, BotoCoreError) as error:
             # What a function can explain it has explained by now. The rest is a role, a key or an outage of
             # ours: every series would fail alike, so none of them is to blame.
@@ -45,7 +45,16 @@ def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], Lamb
         except Exception:
             logger.exception("step failed")  # the boundary: logged once, then the state machine's business
             raise
-        logger.info("step done")
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        known, started = identifiers(event), time.monotonic()
+        logger.append_keys(step=function.__name__, aws_request_id=context.aws_request_id, **known)
+        transfer = {"transfer_id": known["transfer_id"]} if known["transfer_id"] else {}
+        with traced(function.__name__, {"step": function.__name__, **transfer}) as annotations:
+            reply = answer(event)
+            told = outcome(reply)
+            annotations |= {name: told[name] for name in ("outcome",) if name in told}
+        logger.info("step done", seconds=round(time.monotonic() - started, 3), **told)
         return reply.model_dump(mode="json", by_alias=True)
 
     return handler
@@ -57,3 +66,12 @@ def identifiers(event: dict[str, Any]) -> dict[str, Any]:
     source = state.get("series_transfer") or (state.get("event") or state).get("detail") or {}
     names = ("correlation_id", "transfer_id", "series_instance_uid")
     return {name: source.get(name) for name in names} | {"execution_arn": event.get("execution_arn")}
+
+
+def outcome(reply: BaseModel) -> dict[str, Any]:
+    """How a series transfer ended, where this reply ends it: the outcome's name and its counts, no words."""
+    found = reply if isinstance(reply, OutcomeState) else getattr(reply, "outcome", None)
+    if not isinstance(found, OutcomeState):
+        return {}
+    counts = {name: getattr(found, name) for name in ("instances", "imported", "failed", "warned")}
+    return {"outcome": found.name.value, **counts}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,8 +10,14 @@ from botocore.exceptions import ClientError
 
 from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
-from dicom_ingest.contracts.manifest import Manifest, ManifestFormatError, decode_manifest
-from dicom_ingest.db.index import Objects
+from dicom_ingest.contracts.manifest import (
+    ManifestFormatError,
+    ManifestInstance,
+    ManifestRecord,
+    ManifestStream,
+    stream_manifest,
+)
+from dicom_ingest.db.index_rows import Objects
 from dicom_ingest.errors import EventRejectedError, ManifestRejectedError
 
 if TYPE_CHECKING:
@@ -38,41 +43,41 @@ def check_event(event: SeriesComplete, stack: str, bucket: str) -> None:
         raise EventRejectedError(f"edge {event.edge!r} is not one of stack {stack!r}")
 
 
-def read_manifest(s3: S3Client, event: SeriesComplete) -> Manifest:
-    """The manifest that the event announced.
+def read_manifest(s3: S3Client, event: SeriesComplete) -> ManifestStream:
+    """The manifest that the event announced; its lines are checked as they are read.
 
     Raises:
         ManifestRejectedError: it is missing, altered, malformed, or speaks of something else.
     """
-    try:
+    with _rejecting(event):
         body = s3.get_object(Bucket=event.bucket, Key=event.manifest_key)["Body"].read()
-        with _collector_paused():
-            manifest = decode_manifest(body, event.manifest_sha256)
+        manifest = stream_manifest(body, event.manifest_sha256)
+    transfer = manifest.transfer
+    found = (transfer.transfer_id, transfer.series_instance_uid, transfer.study_instance_uid, transfer.edge)
+    announced = (event.transfer_id, event.series_instance_uid, event.study_instance_uid, event.edge)
+    if found != announced:
+        raise ManifestRejectedError(f"{event.manifest_key} is about {found}, announced was {announced}")
+    return ManifestStream(transfer, _own(manifest.records, event))
+
+
+def _own(records: Iterator[ManifestRecord], event: SeriesComplete) -> Iterator[ManifestRecord]:
+    with _rejecting(event):
+        for record in records:
+            if isinstance(record, ManifestInstance) and not record.key.startswith(event.prefix):
+                raise ManifestRejectedError(f"{event.manifest_key} names {record.key!r} outside its prefix")
+            yield record
+
+
+@contextmanager
+def _rejecting(event: SeriesComplete) -> Iterator[None]:
+    try:
+        yield
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
             raise ManifestRejectedError(f"{event.manifest_key} is not in {event.bucket}") from error
         raise
     except ManifestFormatError as error:
         raise ManifestRejectedError(f"{event.manifest_key}: {error}") from error
-    transfer = manifest.transfer
-    found = (transfer.transfer_id, transfer.series_instance_uid, transfer.study_instance_uid, transfer.edge)
-    announced = (event.transfer_id, event.series_instance_uid, event.study_instance_uid, event.edge)
-    if found != announced:
-        raise ManifestRejectedError(f"{event.manifest_key} is about {found}, announced was {announced}")
-    for instance in manifest.instances:
-        if not instance.key.startswith(event.prefix):
-            raise ManifestRejectedError(f"{event.manifest_key} names {instance.key!r} outside its prefix")
-    return manifest
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A long manifest is half a million small objects that all stay: walking them took most of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def list_objects(s3: S3Client, bucket: str, prefix: str) -> Objects:

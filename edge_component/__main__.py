@@ -1,4 +1,4 @@
-"""``python -m edge_component [--config FILE] [--ready-file PATH]``."""
+"""``python -m edge_component [--config FILE] [--ready-file PATH]``, or with the verb ``aside``."""
 
 from __future__ import annotations
 
@@ -12,33 +12,53 @@ from pathlib import Path
 from edge_component import logs
 from edge_component.lean import without_decoders
 from edge_component.locks import LockedError
-from edge_component.settings import SettingsError, load_settings
+from edge_component.settings import Settings, SettingsError, load_settings
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; 2: the settings cannot be used."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m edge_component", description="DICOM storage SCP to S3.")
     parser.add_argument("--config", type=Path, help="settings as JSON or YAML; EDGE_ variables come first")
     parser.add_argument("--ready-file", type=Path, help="JSON of ports and pid, once they listen")
-    options = parser.parse_args(arguments)
+    verbs = parser.add_subparsers(dest="verb", metavar="aside")
+    aside = verbs.add_parser("aside", help="instances announced as missing: list them, send them again")
+    aside.add_argument("--spool", type=Path, help="the edge's spool; default: as in its settings")
+    actions = aside.add_subparsers(dest="action", required=True, metavar="list|send")
+    for action in ("list", "send"):
+        names = actions.add_parser(action)
+        names.add_argument("names", nargs="*", metavar="NAME", help="files in aside/; none: all")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT, or do what an operator asks; 2: the settings cannot be used."""
+    options = build_parser().parse_args(arguments)
+    without_decoders()
     try:
+        if options.verb == "aside":
+            from edge_component import aside_commands  # loads pydicom, which must not find them
+
+            return aside_commands.run(options, os.environ)
         settings = load_settings(os.environ, options.config)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    return _receive(settings, options.ready_file)
+
+
+def _receive(settings: Settings, ready_file: Path | None) -> int:
     logs.configure(settings.log_format, settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    without_decoders()
-    from edge_component.edge import Edge  # loads pydicom, which must not find them
+    from edge_component.edge import Edge  # pynetdicom is slow to load, and a verb does without it
 
     try:
         edge = Edge(settings)
     except LockedError as error:
         logs.error("spool is in use", reason=str(error))
         return 1
-    edge.start(options.ready_file)
+    edge.start(ready_file)
     while not stop.wait(1.0):  # a plain wait would not let Windows deliver the signal
         pass
     edge.stop()

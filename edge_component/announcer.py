@@ -12,8 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.events import EDGE_SOURCE, MAX_EVENT_BYTES, SERIES_COMPLETE
 from edge_component import logs
+from edge_component.aside import note_missing
 from edge_component.backoff import Backoff, Schedule
-from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Ages, Clock
 from edge_component.journal.database import count, transaction
 from edge_component.manifests import Announcement, build_announcement
 from edge_component.s3 import ChecksumError, put
@@ -24,6 +25,8 @@ from edge_component.spool import Spool
 ENTRIES = 10
 """PutEvents takes ten a call."""
 GZIP = "application/gzip"
+BUILDS = 100
+"""Manifests a step, so that a long backlog is announced while it is built."""
 
 
 class Announcer:
@@ -37,6 +40,7 @@ class Announcer:
         s3: Any,
         events: Any,
         clock: Clock = SYSTEM_CLOCK,
+        monotonic: Clock = MONOTONIC,
     ) -> None:
         self._journal = journal
         self._spool = spool
@@ -44,6 +48,8 @@ class Announcer:
         self._s3 = s3
         self._events = events
         self._clock = clock
+        self._monotonic = monotonic
+        self._ages = Ages(clock, monotonic)
         self._schedule = Schedule(Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds))
 
     def run_once(self) -> bool:
@@ -54,17 +60,24 @@ class Announcer:
         return announced or removed
 
     def _build(self) -> None:
-        now = self._clock()
-        patience = now - self._settings.series_patience_seconds
-        rows = self._journal.execute(READY, (patience,)).fetchall()
-        for row in rows:
-            sequence = row["sequence"]
+        now = self._monotonic()
+        for sequence in self._complete()[:BUILDS]:
             if not self._schedule.ready(sequence, now):
                 continue
             try:
                 self._build_one(sequence)
             except ValueError as error:  # one series that cannot be described does not hold up the others
                 self._failed(sequence, "manifest cannot be built", type(error).__name__)
+
+    def _complete(self) -> list[int]:
+        """Sealed, not built, and no instance left that may still be sent."""
+        patience = self._settings.series_patience_seconds
+        with self._ages.look() as age:
+            return [
+                row["sequence"]
+                for row in self._journal.execute(SEALED).fetchall()
+                if not row["unsent"] or age(row["sequence"], row["sealed_at"]) >= patience
+            ]
 
     def _build_one(self, sequence: int) -> None:
         with transaction(self._journal) as journal:
@@ -75,7 +88,7 @@ class Announcer:
             _into_outbox(journal, sequence, announcement)
 
     def _announce(self) -> bool:
-        now = self._clock()
+        now = self._monotonic()
         rows = self._journal.execute("SELECT sequence FROM outbox ORDER BY sequence").fetchall()
         ready = [row["sequence"] for row in rows if self._schedule.ready(row["sequence"], now)][:ENTRIES]
         put_already = [sequence for sequence in ready if self._put_manifest(sequence)]
@@ -127,13 +140,14 @@ class Announcer:
         }
 
     def _failed(self, sequence: int, message: str, reason: str) -> None:
-        now = self._clock()
+        now = self._monotonic()
         again = self._schedule.failed(sequence, now)
         logs.warning(message, sequence=sequence, error=reason, retry_in=round(again - now, 1))
 
     def _accepted(self, sequence: int) -> None:
         """Receipts stay, names go; the files follow when this is on the disk."""
         self._schedule.done(sequence)
+        note_missing(self._journal, self._spool, sequence)
         with transaction(self._journal) as journal:
             written_off = mark_announced(journal, sequence, self._clock())
         facts = json.loads(written_off)
@@ -199,19 +213,18 @@ def mark_announced(journal: sqlite3.Connection, sequence: int, now: float) -> st
     count(journal, "instances_missing", missing)
     count(journal, "series_announced")
     return json.dumps(
-        {
-            name: detail[name]
-            for name in ("transfer_id", "series_instance_uid", "instance_count", "seal_reason")
-        }
+        {name: detail[name] for name in ("correlation_id", "transfer_id", "instance_count", "seal_reason")}
     )
 
 
-# Sealed, not built, and no instance left that may still be sent.
-READY = """
-SELECT t.sequence FROM series_transfer t
+# Sealed and not built; `unsent`: all that is left are instances with a problem, which may yet be sent.
+SEALED = """
+SELECT t.sequence, t.sealed_at,
+       EXISTS (SELECT 1 FROM instance i WHERE i.sequence = t.sequence AND i.state = 'assigned') AS unsent
+  FROM series_transfer t
  WHERE t.announced_at IS NULL AND t.sealed_at IS NOT NULL
    AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.sequence = t.sequence)
-   AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.sequence = t.sequence AND i.state = 'assigned'
-                      AND (i.problem IS NULL OR t.sealed_at > ?))
- ORDER BY t.sequence LIMIT 100
+   AND NOT EXISTS (SELECT 1 FROM instance i
+                    WHERE i.sequence = t.sequence AND i.state = 'assigned' AND i.problem IS NULL)
+ ORDER BY t.sequence
 """

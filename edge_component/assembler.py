@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_ingest.contracts.events import SealReason
 
@@ -116,35 +116,50 @@ def _unchanged(arrival: Arrival, latest: Version, rules: Rules) -> bool:
     return announced_at is None or arrival.received_at < announced_at + rules.duplicate_seconds
 
 
+def grown(open_series: Sequence[OpenSeries], decision: Join | Begin, size: int) -> list[OpenSeries]:
+    """The open series transfers after an instance of `size` bytes was assigned."""
+    if isinstance(decision, Begin):
+        full = decision.full[0] if decision.full else None
+        left = [series for series in open_series if series.sequence != full]
+        return [*left, OpenSeries(decision.sequence, decision.transfer_id, 1, size)]
+    return [
+        replace(series, instances=series.instances + 1, bytes=series.bytes + size)
+        if series.sequence == decision.sequence
+        else series
+        for series in open_series
+    ]
+
+
 @dataclass(frozen=True)
 class Progress:
-    """How an open series transfer stands. `associations_open`: any that carried it is open.
+    """How an open series transfer stands; times are ages in seconds.
 
-    `last_aborted_at`: when the last aborted association that carried it ended; the sender may come back.
+    `associations_open`: any that carried it is open. `since_aborted`: the last aborted association that
+    carried it ended so long ago; the sender may come back.
     """
 
-    opened_at: float
-    last_received_at: float
+    age_seconds: float
+    since_received: float
     instances: int
     bytes: int
     quiet_seconds: float
     associations_open: bool
-    last_aborted_at: float | None = None
+    since_aborted: float | None = None
 
 
-def seal_reason(series: Progress, rules: Rules, now: float) -> SealReason | None:
+def seal_reason(series: Progress, rules: Rules) -> SealReason | None:
     """Why this series counts as complete now; None: it does not."""
     if series.instances >= rules.max_instances:
         return "instances"
     if series.bytes >= rules.max_bytes:
         return "bytes"
-    if now - series.opened_at >= rules.hard_cap_seconds:
+    if series.age_seconds >= rules.hard_cap_seconds:
         return "hard_cap"
     if not series.associations_open:
-        quiet_since = max(series.last_received_at, series.last_aborted_at or series.last_received_at)
-        return "quiet" if now - quiet_since >= series.quiet_seconds else None
+        aborted = series.since_received if series.since_aborted is None else series.since_aborted
+        return "quiet" if min(series.since_received, aborted) >= series.quiet_seconds else None
     inactive = max(rules.inactive_seconds, series.quiet_seconds)
-    return "inactive" if now - series.last_received_at >= inactive else None
+    return "inactive" if series.since_received >= inactive else None
 
 
 def next_sequence(last: int, now: float) -> int:

@@ -20,18 +20,27 @@ from edge_component.assembler import (
     Rules,
     Version,
     assign,
+    grown,
     next_sequence,
     seal_reason,
 )
-from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Age, Ages, Clock
 from edge_component.hashing import AlteredError, Hashes, Stored, hashes_of
 from edge_component.journal.database import count, transaction
+from edge_component.manifests import correlation_id
 from edge_component.modalities import quiet_seconds
 from edge_component.settings import Settings
 from edge_component.spool import Spool
 
 BATCH = 200
-"""Hashed first, then assigned in one transaction."""
+"""Instances hashed, then assigned in one transaction: the receiver's commits wait for it."""
+MAX_NAMED = 20
+"""Associations in one log line; a modality may open one an image."""
+
+
+WITHOUT_ARRIVALS: frozenset[SealReason] = frozenset(("quiet", "inactive"))
+OpenSeriesByUid = dict[tuple[str, str], list[OpenSeries]]
+"""By study and series UID."""
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -60,20 +69,21 @@ class Assembly:
         settings: Settings,
         clock: Clock = SYSTEM_CLOCK,
         transfer_ids: Callable[[], str] = new_transfer_id,
+        monotonic: Clock = MONOTONIC,
     ) -> None:
         self._journal = journal
         self._spool = spool
         self._settings = settings
         self._rules = rules_of(settings)
         self._clock = clock
+        self._ages = Ages(clock, monotonic)
         self._transfer_ids = transfer_ids
 
     def run_once(self) -> bool:
         """Assign what has arrived, seal what is complete; True: something was done."""
-        assigned = 0
-        while batch := self._assign_batch():
-            assigned += batch
-        # Everything received before `now` is assigned by now, or the batch would not have been empty.
+        assigned = batch = self._assign_batch()
+        while batch == BATCH:
+            batch = self._assign_batch()
         return self._seal() or assigned > 0
 
     def _assign_batch(self) -> int:
@@ -86,8 +96,11 @@ class Assembly:
             "SELECT * FROM instance WHERE state = 'received' ORDER BY instance LIMIT ?", (BATCH,)
         ).fetchall()
         hashed = [(row, self._hashes(row)) for row in rows]
+        open_series: OpenSeriesByUid = {}
         with transaction(self._journal) as journal:
-            unwanted = [row["file"] for row, hashes in hashed if self._assign(journal, row, hashes)]
+            unwanted = [
+                row["file"] for row, found in hashed if self._assign(journal, row, found, open_series)
+            ]
         for file in unwanted:  # the rows are gone: a file left over by a crash is adopted and counted again
             self._spool.remove(file)
         return len(rows)
@@ -102,14 +115,18 @@ class Assembly:
             nothing = hashlib.sha256(stored.file.encode()).hexdigest()
             return Hashes(nothing, nothing)
 
-    def _assign(self, journal: sqlite3.Connection, row: sqlite3.Row, hashes: Hashes) -> bool:
+    def _assign(
+        self, journal: sqlite3.Connection, row: sqlite3.Row, hashes: Hashes, open_series: OpenSeriesByUid
+    ) -> bool:
         """True: it was a duplicate."""
         study, series = row["study_instance_uid"], row["series_instance_uid"]
+        if (study, series) not in open_series:  # counting is asked for once a batch, not once an instance
+            open_series[study, series] = _open_series(journal, study, series)
         last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
         decision = assign(
             Arrival(row["sop_instance_uid"], hashes.dataset, row["bytes"], row["received_at"]),
             _versions(journal, series, row["sop_instance_uid"]),
-            _open_series(journal, study, series),
+            open_series[study, series],
             _sittings(journal, study, series),
             self._rules,
             next_sequence(last, self._clock()),
@@ -128,6 +145,7 @@ class Assembly:
                WHERE instance = ?""",
             (decision.sequence, hashes.file, hashes.dataset, row["instance"]),
         )
+        open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
         return False
 
     def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
@@ -161,34 +179,37 @@ class Assembly:
         )
 
     def _seal(self) -> bool:
-        now = self._clock()
         due: list[tuple[int, SealReason, bool]] = []
-        for row in self._journal.execute(OPEN_PROGRESS).fetchall():
-            reason = seal_reason(self._progress(row), self._rules, now)
-            if reason is not None:
-                due.append((row["sequence"], reason, row["last_aborted_at"] is not None))
+        with self._ages.look() as age:
+            for row in self._journal.execute(OPEN_PROGRESS).fetchall():
+                reason = seal_reason(self._progress(row, age), self._rules)
+                if reason is not None:
+                    due.append((row["sequence"], reason, row["last_aborted_at"] is not None))
         if not due:
             return False
         with transaction(self._journal) as journal:
             for sequence, why, aborted in due:
-                self._write_seal(journal, sequence, why, aborted=aborted)
+                if not (why in WITHOUT_ARRIVALS and _arriving(journal, sequence)):
+                    self._write_seal(journal, sequence, why, aborted=aborted)
         return True
 
-    def _progress(self, row: sqlite3.Row) -> Progress:
+    def _progress(self, row: sqlite3.Row, age: Age) -> Progress:
         sender = self._settings.sender(row["calling_ae"])
         quiet = (
             (sender.series_quiet_seconds if sender else None)
             or self._settings.series_quiet_seconds
             or quiet_seconds(row["modality"])
         )
+        sequence, aborted_at = row["sequence"], row["last_aborted_at"]
+        aborts = (sequence, "aborts", row["aborts"])
         return Progress(
-            opened_at=row["opened_at"],
-            last_received_at=row["last_received_at"],
+            age_seconds=age((sequence, "opened"), row["opened_at"]),
+            since_received=age((sequence, "instance", row["last_instance"]), row["last_received_at"]),
             instances=row["instances"],
             bytes=row["bytes"],
             quiet_seconds=quiet,
             associations_open=bool(row["associations_open"]),
-            last_aborted_at=row["last_aborted_at"],
+            since_aborted=None if aborted_at is None else age(aborts, aborted_at),
         )
 
     def _write_seal(
@@ -199,7 +220,18 @@ class Assembly:
                WHERE sequence = ? AND sealed_at IS NULL""",
             (self._clock(), reason, aborted, sequence),
         )
-        logs.info("series sealed", sequence=sequence, reason=reason, aborted=aborted)
+        row = journal.execute("SELECT * FROM series_transfer WHERE sequence = ?", (sequence,)).fetchone()
+        carried = journal.execute(
+            "SELECT DISTINCT association FROM instance WHERE sequence = ? LIMIT ?", (sequence, MAX_NAMED)
+        ).fetchall()
+        logs.info(
+            "series sealed",
+            correlation_id=correlation_id(row),
+            associations=[found["association"] for found in carried],
+            sequence=sequence,
+            reason=reason,
+            aborted=aborted,
+        )
 
 
 def _versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Version]:
@@ -214,6 +246,16 @@ def _versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Versio
         (sop, series),
     )
     return [Version(r[0], r[1], r[2], r[3], bool(r[4])) for r in rows]
+
+
+def _arriving(journal: sqlite3.Connection, sequence: int) -> bool:
+    """An instance of its series was received since the last batch."""
+    found = journal.execute(
+        """SELECT 1 FROM instance i JOIN series_transfer t USING (study_instance_uid, series_instance_uid)
+            WHERE i.state = 'received' AND t.sequence = ? LIMIT 1""",
+        (sequence,),
+    ).fetchone()
+    return found is not None
 
 
 def _open_series(journal: sqlite3.Connection, study: str, series: str) -> list[OpenSeries]:
@@ -239,18 +281,21 @@ def _sittings(journal: sqlite3.Connection, study: str, series: str) -> list[str]
 
 
 # An association of an ended epoch that never said how it ended counts as aborted when the epoch ended.
+# The last instance is the one with the highest number: a clock that was set back does not hide it.
 OPEN_PROGRESS = """
+WITH progress AS (
 SELECT t.sequence, t.opened_at, count(i.instance) AS instances, sum(i.bytes) AS bytes,
-       max(i.received_at) AS last_received_at, max(i.modality) AS modality,
-       (SELECT a2.calling_ae FROM instance i2 JOIN association a2 USING (association)
-         WHERE i2.sequence = t.sequence ORDER BY i2.instance DESC LIMIT 1) AS calling_ae,
+       max(i.instance) AS last_instance, max(i.modality) AS modality,
        max(a.closed_at IS NULL AND e.ended_at IS NULL) AS associations_open,
        max(CASE WHEN a.closed_at IS NULL THEN e.ended_at
-                WHEN a.aborted THEN a.closed_at END) AS last_aborted_at
+                WHEN a.aborted THEN a.closed_at END) AS last_aborted_at,
+       sum(a.aborted OR a.closed_at IS NULL AND e.ended_at IS NOT NULL) AS aborts
   FROM series_transfer t
   JOIN instance i USING (sequence)
   JOIN association a USING (association)
   JOIN epoch e USING (epoch)
  WHERE t.sealed_at IS NULL AND t.announced_at IS NULL
- GROUP BY t.sequence
+ GROUP BY t.sequence)
+SELECT progress.*, i.received_at AS last_received_at, a.calling_ae
+  FROM progress JOIN instance i ON i.instance = progress.last_instance JOIN association a USING (association)
 """

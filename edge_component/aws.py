@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
 
+from edge_component.direct_put.put import DirectPut
+from edge_component.s3 import FilePut
 from edge_component.settings import Settings
 
 
@@ -17,6 +20,7 @@ class Clients:
 
     s3: Any
     events: Any
+    put_file: FilePut
 
 
 def make_clients(settings: Settings) -> Clients:
@@ -29,4 +33,7 @@ def make_clients(settings: Settings) -> Clients:
         max_pool_connections=settings.uploads_in_flight + 2,
         user_agent_extra="dicom-ingest-edge",
     )
-    return Clients(session.create_client("s3", config=config), session.create_client("events", config=config))
+    s3 = session.create_client("s3", config=config)
+    verify = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    put_file = DirectPut(s3, session.get_credentials(), verify)
+    return Clients(s3, session.create_client("events", config=config), put_file)

@@ -12,7 +12,7 @@ from pynetdicom.presentation import build_role
 from dicom_ingest.contracts.config import CommitmentPeer
 from edge_component import logs
 from edge_component.backoff import Backoff, Schedule
-from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Ages, Clock
 from edge_component.commitment import (
     DUPLICATE_TRANSACTION,
     SOP_CLASS,
@@ -47,29 +47,35 @@ class CommitmentReports:
         settings: Settings,
         associations: OpenAssociations,
         clock: Clock = SYSTEM_CLOCK,
+        monotonic: Clock = MONOTONIC,
     ) -> None:
         self._journal = journal
         self._settings = settings
         self._associations = associations
         self._clock = clock
+        self._monotonic = monotonic
+        self._ages = Ages(clock, monotonic)
         self._schedule = Schedule(Backoff(max(1.0, settings.backoff_base_seconds), 300.0))
 
     def run_once(self) -> bool:
         """Report what can be reported now."""
-        for commitment in open_commitments(self._journal):
-            now = self._clock()
-            age = now - commitment.requested_at
-            if age < LEAST_AGE_SECONDS or not self._schedule.ready(commitment.commitment, now):
-                continue
-            verdicts = self._verdicts(commitment)
-            if verdicts.pending and age < self._settings.commitment_patience_seconds:
-                continue
-            if self._deliver(commitment, verdicts, age):
-                mark_reported(self._journal, commitment.commitment, now)
-                self._schedule.done(commitment.commitment)
-            else:
-                self._schedule.failed(commitment.commitment, now)
+        with self._ages.look() as age:
+            for commitment in open_commitments(self._journal):
+                self._consider(commitment, age(commitment.commitment, commitment.requested_at))
         return False
+
+    def _consider(self, commitment: OpenCommitment, age: float) -> None:
+        now = self._monotonic()
+        if age < LEAST_AGE_SECONDS or not self._schedule.ready(commitment.commitment, now):
+            return
+        verdicts = self._verdicts(commitment)
+        if verdicts.pending and age < self._settings.commitment_patience_seconds:
+            return
+        if self._deliver(commitment, verdicts, age):
+            mark_reported(self._journal, commitment.commitment, self._clock())
+            self._schedule.done(commitment.commitment)
+        else:
+            self._schedule.failed(commitment.commitment, now)
 
     def _verdicts(self, commitment: OpenCommitment) -> Verdicts:
         if commitment.duplicate:

@@ -151,11 +151,13 @@ class Edge:
             "disk_total_bytes": self._watermark.disk.total,
             "worker_pid": self._worker.pid,
             "worker_restarts": self._worker.restarts,
+            "reader_pids": self._readers.pids,
             "reader_restarts": self._readers.restarts,
+            "associations_lent": self._readers.lent,
             "senders": senders,
             "refusals": refusals,
             "quarantined": sum(1 for path in self._spool.quarantine.glob("*.dcm")),
-            "aside": sum(1 for path in self._spool.aside.iterdir()),
+            "aside": sum(1 for path in self._spool.aside.glob("*.dcm")),
         }
 
     def metrics(self) -> str:

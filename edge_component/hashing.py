@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from edge_component.part10 import part10_head
 from edge_component.spool import READ_BYTES, Spool
@@ -34,6 +35,31 @@ class Hashes:
     dataset: str
 
 
+@dataclass(frozen=True)
+class Digest(Hashes):
+    """With the bytes that were read, and the CRC-32 of the data set."""
+
+    bytes: int
+    crc32: int
+
+
+def digest(stream: BinaryIO, head_bytes: int, transfer_syntax_uid: str) -> Digest:
+    """Of a Part 10 file whose data set begins behind so many bytes.
+
+    Raises:
+        OSError: the disk.
+    """
+    head = stream.read(head_bytes)
+    whole, size, crc = hashlib.sha256(head), len(head), 0
+    dataset = hashlib.sha256(transfer_syntax_uid.encode("ascii") + b"\0")
+    while piece := stream.read(READ_BYTES):
+        whole.update(piece)
+        dataset.update(piece)
+        crc = zlib.crc32(piece, crc)
+        size += len(piece)
+    return Digest(whole.hexdigest(), dataset.hexdigest(), size, crc)
+
+
 def hashes_of(spool: Spool, stored: Stored) -> Hashes:
     """Of an instance in the spool.
 
@@ -41,17 +67,11 @@ def hashes_of(spool: Spool, stored: Stored) -> Hashes:
         AlteredError: shorter, or with another checksum than when it was received.
         OSError: gone, or the disk.
     """
-    head = len(part10_head(stored.sop_class_uid, stored.sop_instance_uid, stored.transfer_syntax_uid))
-    whole = hashlib.sha256()
-    dataset = hashlib.sha256(stored.transfer_syntax_uid.encode("ascii") + b"\0")
-    crc = 0
+    head = part10_head(stored.sop_class_uid, stored.sop_instance_uid, stored.transfer_syntax_uid)
     with spool.read(stored.file, stored.bytes) as stream:
-        whole.update(stream.read(head))
-        while piece := stream.read(READ_BYTES):
-            whole.update(piece)
-            dataset.update(piece)
-            crc = zlib.crc32(piece, crc)
-        size = stream.tell()
-    if (size, crc) != (stored.bytes, stored.crc32):
-        raise AlteredError(f"{size} bytes and CRC {crc:08x} instead of {stored.bytes} and {stored.crc32:08x}")
-    return Hashes(whole.hexdigest(), dataset.hexdigest())
+        found = digest(stream, len(head), stored.transfer_syntax_uid)
+    if (found.bytes, found.crc32) != (stored.bytes, stored.crc32):
+        raise AlteredError(
+            f"{found.bytes} bytes with CRC {found.crc32:08x}, not {stored.bytes} with {stored.crc32:08x}"
+        )
+    return found

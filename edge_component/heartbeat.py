@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.events import EDGE_HEARTBEAT, EDGE_SOURCE, EdgeHeartbeat, SenderSilence
 from edge_component import VERSION, logs
-from edge_component.clock import SYSTEM_CLOCK, Clock, moment
+from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Clock, moment
+from edge_component.rhythm import Rhythm
 from edge_component.sending import code
 from edge_component.settings import Settings
 from edge_component.status import all_counters, backlog
@@ -25,17 +26,24 @@ class Heartbeat:
     """Owned by one thread, which calls `run_once`."""
 
     def __init__(
-        self, journal: sqlite3.Connection, settings: Settings, events: Any, clock: Clock = SYSTEM_CLOCK
+        self,
+        journal: sqlite3.Connection,
+        settings: Settings,
+        events: Any,
+        clock: Clock = SYSTEM_CLOCK,
+        monotonic: Clock = MONOTONIC,
     ) -> None:
         self._journal = journal
         self._settings = settings
         self._events = events
         self._clock = clock
-        self._next_at = clock()
+        self._monotonic = monotonic
+        self._next_at = monotonic()
+        self._rhythm = Rhythm(journal, clock)
 
     def run_once(self) -> bool:
         """Send it when it is time; a failure waits for the next one."""
-        now = self._clock()
+        now = self._monotonic()
         if now < self._next_at:
             return False
         self._next_at = now + self._settings.heartbeat_seconds
@@ -62,7 +70,7 @@ class Heartbeat:
         senders = self._journal.execute(
             "SELECT calling_ae, last_association_at FROM sender ORDER BY 2 DESC LIMIT ?", (MAX_SENDERS,)
         ).fetchall()
-        certificate = self._settings.tls_certificate
+        certificate, silent = self._settings.tls_certificate, self._rhythm.silent()
         return EdgeHeartbeat(
             edge=self._settings.edge,
             version=VERSION,
@@ -81,4 +89,6 @@ class Heartbeat:
             watermark=level_of(self._settings, disk, lying.bytes),
             certificate_expires_at=expires_at(certificate) if certificate else None,
             senders=[SenderSilence(calling_ae=row[0], last_association_at=moment(row[1])) for row in senders],
+            silent_aes=silent[:MAX_SENDERS],
+            silent_senders=len(silent),
         )

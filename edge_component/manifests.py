@@ -75,6 +75,11 @@ def build_announcement(journal: sqlite3.Connection, sequence: int, settings: Set
     return Announcement(str(key), encoded.body, json.dumps(event.model_dump(mode="json"), sort_keys=True))
 
 
+def correlation_id(transfer: sqlite3.Row) -> str:
+    """What ties log lines, manifest, event and everything behind them to one series transfer."""
+    return f"{transfer['transfer_id']}/{transfer['series_instance_uid']}"
+
+
 def _head(
     transfer: sqlite3.Row, rows: list[sqlite3.Row], settings: Settings, instances: int, total: int
 ) -> ManifestTransfer:
@@ -84,7 +89,7 @@ def _head(
         stack=settings.stack,
         edge=settings.edge,
         transfer_id=transfer["transfer_id"],
-        correlation_id=f"{transfer['transfer_id']}/{transfer['series_instance_uid']}",
+        correlation_id=correlation_id(transfer),
         sequence=transfer["sequence"],
         after=json.loads(transfer["after"]),
         study_instance_uid=transfer["study_instance_uid"],

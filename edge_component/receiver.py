@@ -24,14 +24,14 @@ from edge_component.commitment import (
 )
 from edge_component.dimse.fast import FastDimse, Lend, Lent
 from edge_component.dimse.messages import BeginStore, StoreRequest
-from edge_component.dimse.negotiation import preferred_transfer_syntax
+from edge_component.dimse.negotiation import choose_transfer_syntaxes
 from edge_component.dimse.server import EdgeServer
 from edge_component.dimse.upper_layer import EdgeUpperLayer
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow
 from edge_component.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.settings import Settings
-from edge_component.statuses import Status, not_authorised
+from edge_component.statuses import Status, processing_failure
 from edge_component.store import Reception, Store, StoreCommand
 
 UNLIMITED = 1_000_000
@@ -153,23 +153,25 @@ class Receiver:
             assoc.kill()
             return
         assoc.edge_row = answer
-        for context in assoc.requestor.primitive.presentation_context_definition_list:
-            chosen = preferred_transfer_syntax(context.transfer_syntax)
-            if chosen is not None:
-                context.transfer_syntax = [chosen]
+        sender = self._settings.sender(answer.calling_ae)
+        transfer_syntaxes = choose_transfer_syntaxes(
+            assoc.requestor.primitive.presentation_context_definition_list,
+            sender.prefer if sender else "as_proposed",
+        )
         logs.info(
             "association requested",
             association=answer.association,
             calling_ae=answer.calling_ae,
             called_ae=answer.called_ae,
             peer=peer,
+            transfer_syntaxes=transfer_syntaxes,
         )
 
     def on_store(self, event: evt.Event) -> Dataset | int:
         """C-STORE: the data set is in the spool already, the store decides."""
         request = event.request
         if not isinstance(request, StoreRequest):
-            return _dataset(not_authorised("not a C-STORE of ours"))
+            return _dataset(processing_failure("not a C-STORE of ours"))
         return _dataset(request.reception.finish())
 
     def on_action(self, event: evt.Event) -> tuple[Dataset | int, Dataset | None]:

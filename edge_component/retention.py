@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from edge_component import logs
-from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Clock
 from edge_component.journal.database import transaction
 from edge_component.settings import Settings
 from edge_component.spool import Spool
@@ -18,20 +18,26 @@ class Retention:
     """Owned by one thread, which calls `run_once`. Never touches what was acknowledged and not announced."""
 
     def __init__(
-        self, journal: sqlite3.Connection, spool: Spool, settings: Settings, clock: Clock = SYSTEM_CLOCK
+        self,
+        journal: sqlite3.Connection,
+        spool: Spool,
+        settings: Settings,
+        clock: Clock = SYSTEM_CLOCK,
+        monotonic: Clock = MONOTONIC,
     ) -> None:
         self._journal = journal
         self._spool = spool
         self._settings = settings
         self._clock = clock
-        self._next_at = clock()
+        self._monotonic = monotonic
+        self._next_at = monotonic()
 
     def run_once(self) -> bool:
         """Forget what is due, every ten minutes."""
-        now = self._clock()
-        if now < self._next_at:
+        if self._monotonic() < self._next_at:
             return False
-        self._next_at = now + EVERY_SECONDS
+        self._next_at = self._monotonic() + EVERY_SECONDS
+        now = self._clock()
         self._forget_receipts(now - self._settings.receipt_days * DAY)
         self._empty_quarantine(now - self._settings.quarantine_days * DAY)
         # What was erased from the tables must not live on in the write-ahead log.

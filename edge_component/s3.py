@@ -11,18 +11,26 @@ from typing import Any, BinaryIO
 from botocore.exceptions import ClientError
 
 from edge_component.sending import RefusedError, exists_already
+from edge_component.verified import VerifiedFile
 
 DICOM = "application/dicom"
 READ_BYTES = 1024 * 1024
+PUT_PARAMETERS = {"ContentType": DICOM, "ChecksumAlgorithm": "SHA256", "IfNoneMatch": "*"}
+"""Of the PutObject of every instance."""
+
+FilePut = Callable[[str, str, VerifiedFile], str | None]
+"""Puts a file into a bucket, below a key; the SHA-256 that S3 answered.
+
+Raises:
+    UnreadableError, botocore's errors.
+"""
 
 
 class ChecksumError(RuntimeError):
     """S3 answered with another checksum than ours: the object is not what we sent."""
 
 
-def put(
-    client: Any, bucket: str, key: str, body: bytes | BinaryIO, sha256_hex: str, content_type: str
-) -> None:
+def put(client: Any, bucket: str, key: str, body: bytes, sha256_hex: str, content_type: str) -> None:
     """One PUT with its SHA-256: S3 compares it with what arrived, we compare what it says.
 
     Raises:
@@ -44,6 +52,36 @@ def put(
             return
         raise
     _compare(key, answer.get("ChecksumSHA256"), checksum)
+
+
+class ClientPut:
+    """A FilePut by botocore's client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __call__(self, bucket: str, key: str, file: VerifiedFile) -> str | None:
+        """The checksum that S3 answered."""
+        answer = self._client.put_object(
+            Bucket=bucket, Key=key, Body=file.verified(), ChecksumSHA256=file.checksum, **PUT_PARAMETERS
+        )
+        checksum: str | None = answer.get("ChecksumSHA256")
+        return checksum
+
+
+def put_file(how: FilePut, bucket: str, key: str, file: VerifiedFile) -> None:
+    """One PUT of what was acknowledged, never over an existing object.
+
+    Raises:
+        ChecksumError, UnreadableError, botocore's errors.
+    """
+    try:
+        found = how(bucket, key, file)
+    except ClientError as error:
+        if exists_already(error):
+            return
+        raise
+    _compare(key, found, file.checksum)
 
 
 class FilePart(io.RawIOBase):

@@ -152,9 +152,7 @@ class StoredInstance(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         """As a file; ends where the receipt begins."""
         left = max(0, self._size - self._file.tell())
-        data = self._file.read(min(len(buffer), left))
-        buffer[: len(data)] = data
-        return len(data)
+        return int(self._file.readinto(memoryview(buffer)[:left]))  # type: ignore[attr-defined]
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """As a file."""
@@ -182,6 +180,8 @@ class Spool:
         self.quarantine = root / "quarantine"
         self.aside = root / "aside"
         """Acknowledged, announced as missing: never removed by us."""
+        self.again = root / "again"
+        """Asked by an operator to be sent again; the worker takes them from here."""
         self.journal = root / "journal.sqlite3"
         self._lock = threading.Lock()
         self._count = 0
@@ -191,7 +191,7 @@ class Spool:
 
     def prepare(self) -> None:
         """Make the folders; never removes anything."""
-        for folder in (self.root, self.instances, self.quarantine, self.aside):
+        for folder in (self.root, self.instances, self.quarantine, self.aside, self.again):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.files.sync_folder(self.root)
 
@@ -241,12 +241,16 @@ class Spool:
         return self.instances / name
 
     def read(self, name: str, size: int) -> BinaryIO:
-        """The Part 10 file of so many bytes, without its receipt.
+        """The Part 10 file of so many bytes among the instances, without its receipt.
 
         Raises:
             OSError: gone, or the disk.
         """
-        return io.BufferedReader(StoredInstance(self.files.read(self.instances / name), size), READ_BYTES)
+        return self.part10(self.instances / name, size)
+
+    def part10(self, path: Path, size: int) -> BinaryIO:
+        """The same, wherever it lies."""
+        return io.BufferedReader(StoredInstance(self.files.read(path), size))
 
     def remove(self, name: str) -> None:
         """Called when S3 has the instance and the bus has accepted the event, or for a duplicate."""
@@ -260,6 +264,23 @@ class Spool:
                 size = instance_bytes(stream)
             if size is not None:  # a Part 10 file for whoever looks at it
                 self.files.cut(self.aside / name, size)
+
+    def take_again(self, name: str, size: int, receipt: Bytes) -> None:
+        """Among the instances, durably: a file that an operator wants to be sent again. It stays there, too.
+
+        Raises:
+            OSError: the disk.
+        """
+        path = self.again / name
+        self.files.cut(path, size)
+        file = self.files.extend(path)
+        try:
+            file.write(receipt)
+            file.sync()
+        finally:
+            file.close()
+        self.files.link(path, self.instances / name)
+        self.files.sync_folder(self.instances)
 
     def quarantine_file(self, path: Path, reason: str, **facts: str) -> None:
         """Move a file that was not acknowledged out of the way, with the reason beside it."""

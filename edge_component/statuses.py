@@ -1,4 +1,7 @@
-"""The statuses a C-STORE is answered with (PS3.4 B.2.3, PS3.7 C); never a warning for a loss."""
+"""The statuses a C-STORE is answered with (PS3.4 B.2.3, PS3.7 C); never a warning for a loss.
+
+0124 is none of them: who may not store is turned away before it sends a byte (docs/decisions/0024).
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,3 @@ def cannot_understand(comment: str) -> Status:
 def processing_failure(comment: str) -> Status:
     """0110: our fault."""
     return Status(0x0110, comment)
-
-
-def not_authorised(comment: str) -> Status:
-    """0124: refused for this peer."""
-    return Status(0x0124, comment)

@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import sqlite3
-from collections.abc import Callable
+from collections import deque
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_ingest.contracts.keys import SeriesPrefix
 from edge_component import logs
 from edge_component.backoff import Backoff, Schedule
-from edge_component.clock import SYSTEM_CLOCK, Clock
+from edge_component.clock import MONOTONIC, Clock
 from edge_component.journal.database import count, transaction
-from edge_component.s3 import DICOM, READ_BYTES, ChecksumError, MultipartUpload, put
-from edge_component.sending import ObjectError, RefusedError, UnreadableError, code, refuses_the_object
+from edge_component.s3 import ChecksumError, ClientPut, FilePut
+from edge_component.sending import ObjectError, RefusedError, UnreadableError, code
 from edge_component.settings import Settings
 from edge_component.spool import Spool
+from edge_component.upload import Upload, oldest_assigned, problem_of, send
 
 SERVICE = 0
 """The service as a whole has a backoff of its own."""
-DIFFERENT_CHECKSUM = "S3 answered with another checksum"
-
-
-@dataclass(frozen=True)
-class Upload:
-    """One instance on its way to its key."""
-
-    instance: int
-    file: str
-    bytes: int
-    file_sha256: str
-    upload_id: str | None
-    problem: str | None
-    prefix: SeriesPrefix
-    sop_instance_uid: str
-
-    @property
-    def key(self) -> str:
-        """Where it goes."""
-        return self.prefix.instance(self.sop_instance_uid)
+READ_AHEAD = 4
+"""Times as many as may be in flight are read from the journal at once."""
+RESULT_SECONDS = 0.05
+WRITE_SECONDS = 0.1
+"""Each write syncs the journal, which the receiver needs too: what ends meanwhile goes with it."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How an attempt ended. `error` None: S3 has it. `upload_id`: a multipart upload has begun."""
+    """How an attempt ended. `error` None: S3 has it."""
 
     upload: Upload
     error: BaseException | None = None
@@ -62,110 +46,59 @@ class Uploader:
         settings: Settings,
         s3: Any,
         pool: Executor,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock = MONOTONIC,
+        put_file: FilePut | None = None,
     ) -> None:
+        """`put_file`: how files go that need no parts; by the client where nothing is said."""
         self._journal = journal
         self._spool = spool
         self._settings = settings
         self._s3 = s3
+        self._put_file = put_file or ClientPut(s3)
         self._pool = pool
         self._clock = clock
         backoff = Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds)
         self._objects = Schedule(backoff)
         self._service = Schedule(backoff)
+        self._waiting: deque[Upload] = deque()
         self._in_flight: set[int] = set()
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
-        self._begun: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
+        self._begun: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+        self._ended: dict[int, Result] = {}
+        """Not yet in the journal."""
+        self._written_at = clock()
 
     def run_once(self) -> bool:
-        """Write down what has ended, start what may start; True: something was done."""
-        finished = self._finish()
-        return self._start() or finished
+        """Take in what has ended, write it down, start what may start; True: there was something to do."""
+        taken = self._take()
+        self._write()
+        return self._start() or taken
 
-    @property
-    def idle(self) -> bool:
-        """Nothing is on its way."""
-        return not self._in_flight
-
-    def _start(self) -> bool:
-        now = self._clock()
-        if not self._service.ready(SERVICE, now):
+    def _take(self) -> bool:
+        """Waits a moment for the first result; the others come as they are."""
+        if not self._in_flight:
             return False
-        room = self._settings.uploads_in_flight - len(self._in_flight)
-        limit = room + len(self._in_flight) + self._objects.failing()
-        ready = [
-            upload
-            for upload in (_upload(self._settings.edge, row) for row in self._oldest(limit))
-            if upload.instance not in self._in_flight and self._objects.ready(upload.instance, now)
-        ]
-        if self._service.failures(SERVICE):
-            # One probe, then everybody. Not the same object each time: it may be the one at fault.
-            ready.sort(key=lambda upload: self._objects.failures(upload.instance))
-            room = min(room, 1 - min(1, len(self._in_flight)))
-        for upload in ready[:room]:
-            self._in_flight.add(upload.instance)
-            self._pool.submit(self._attempt, upload)
-        return room > 0 and bool(ready)
-
-    def _oldest(self, limit: int) -> list[sqlite3.Row]:
-        return self._journal.execute(OLDEST_ASSIGNED, (max(0, limit),)).fetchall()
-
-    def _attempt(self, upload: Upload) -> None:
-        """In the pool."""
         try:
-            send(
-                upload,
-                self._spool,
-                self._settings,
-                self._s3,
-                lambda begun: self._begun.put((upload.instance, begun)),
-            )
-        except (UnreadableError, RefusedError, ChecksumError, *ObjectError) as error:
-            self._results.put(Result(upload, error))
-        except BaseException as error:
-            self._results.put(Result(upload, error))
-            raise
+            result = self._results.get(timeout=RESULT_SECONDS)
+            while True:
+                self._take_one(result)
+                result = self._results.get_nowait()
+        except queue.Empty:
+            return True
+
+    def _take_one(self, result: Result) -> None:
+        upload, error = result.upload, result.error
+        self._in_flight.discard(upload.instance)
+        self._ended[upload.instance] = result
+        if error is None:
+            self._objects.done(upload.instance)
+            self._service.done(SERVICE)
         else:
-            self._results.put(Result(upload))
+            self._failed(upload, error)
 
-    def _finish(self) -> bool:
-        results: list[Result] = []
-        while not self._results.empty():
-            results.append(self._results.get())
-        begun: list[tuple[int, str]] = []
-        while not self._begun.empty():
-            begun.append(self._begun.get())
-        if not results and not begun:
-            return False
-        with transaction(self._journal) as journal:
-            journal.executemany(
-                "UPDATE instance SET upload_id = ? WHERE instance = ?",
-                [(upload_id, i) for i, upload_id in begun],
-            )
-            done = [result.upload.instance for result in results if result.error is None]
-            journal.executemany(
-                "UPDATE instance SET state = 'uploaded', problem = NULL WHERE instance = ?",
-                [(i,) for i in done],
-            )
-            count(journal, "instances_uploaded", len(done))
-            count(journal, "upload_retries", len(results) - len(done))
-            for result in results:
-                if result.error is not None:
-                    self._failed(journal, result.upload, result.error)
-        for result in results:
-            self._in_flight.discard(result.upload.instance)
-            if result.error is None:
-                self._objects.done(result.upload.instance)
-                self._service.done(SERVICE)
-        return True
-
-    def _failed(self, journal: sqlite3.Connection, upload: Upload, error: BaseException) -> None:
+    def _failed(self, upload: Upload, error: BaseException) -> None:
         now = self._clock()
-        problem = _problem(error)
-        journal.execute(
-            "UPDATE instance SET problem = ? WHERE instance = ? AND problem IS NOT ?",
-            (problem, upload.instance, problem),
-        )
+        problem = problem_of(error)
         again = self._objects.failed(upload.instance, now)
         if problem is None:
             self._service.failed(SERVICE, now)
@@ -177,69 +110,75 @@ class Uploader:
             retry_in=round(again - now, 1),
         )
 
+    def _write(self) -> None:
+        """At once where nothing is in flight, else a few times a second."""
+        now = self._clock()
+        begun: list[tuple[str, int]] = []
+        while not self._begun.empty():
+            begun.append(self._begun.get())
+        soon = self._in_flight and not begun and now - self._written_at < WRITE_SECONDS
+        if soon or not (begun or self._ended):
+            return
+        with transaction(self._journal) as journal:
+            journal.executemany("UPDATE instance SET upload_id = ? WHERE instance = ?", begun)
+            _write_results(journal, list(self._ended.values()))
+        self._ended.clear()
+        self._written_at = now
 
-def send(upload: Upload, spool: Spool, settings: Settings, s3: Any, remember: Callable[[str], None]) -> None:
-    """The file as it was received, or not at all.
+    def _start(self) -> bool:
+        now = self._clock()
+        room = self._settings.uploads_in_flight - len(self._in_flight)
+        if self._service.failures(SERVICE):
+            # One probe, then everybody. Not the same object each time: it may be the one at fault.
+            self._waiting.clear()
+            room = min(room, 1 - len(self._in_flight))
+        if room <= 0 or not self._service.ready(SERVICE, now):
+            return False
+        if not self._waiting:
+            self._waiting.extend(self._ready(now))
+        starting = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        for upload in starting:
+            self._in_flight.add(upload.instance)
+            self._pool.submit(self._attempt, upload)
+        return bool(starting)
 
-    Raises:
-        UnreadableError, ChecksumError, RefusedError, botocore's errors.
-    """
-    if upload.problem == DIFFERENT_CHECKSUM:  # the object is there, cannot be overwritten, and is not ours
-        raise ChecksumError(upload.key)
-    _verify(upload, spool)
-    try:
-        stream = spool.read(upload.file, upload.bytes)
-    except OSError as error:
-        raise UnreadableError(f"spool file cannot be read: {error.strerror}") from error
-    with stream:
-        if upload.bytes > settings.multipart_bytes:
-            multipart = MultipartUpload(s3, settings.bucket, upload.key, settings.multipart_bytes)
-            multipart.run(stream, upload.upload_id, remember)
+    def _ready(self, now: float) -> list[Upload]:
+        """Oldest first; those that failed least while the service as a whole fails."""
+        apart = self._in_flight | self._ended.keys()
+        limit = READ_AHEAD * self._settings.uploads_in_flight + len(apart) + self._objects.failing()
+        found = [
+            upload
+            for upload in oldest_assigned(self._journal, self._settings.edge, limit)
+            if upload.instance not in apart and self._objects.ready(upload.instance, now)
+        ]
+        if self._service.failures(SERVICE):
+            found.sort(key=lambda upload: self._objects.failures(upload.instance))
+        return found
+
+    def _attempt(self, upload: Upload) -> None:
+        """In the pool."""
+        try:
+            send(
+                upload,
+                self._spool,
+                self._settings,
+                self._s3,
+                self._put_file,
+                lambda begun: self._begun.put((begun, upload.instance)),
+            )
+        except (UnreadableError, RefusedError, ChecksumError, *ObjectError) as error:
+            self._results.put(Result(upload, error))
+        except BaseException as error:
+            self._results.put(Result(upload, error))
+            raise
         else:
-            put(s3, settings.bucket, upload.key, stream, upload.file_sha256, DICOM)
+            self._results.put(Result(upload))
 
 
-def _verify(upload: Upload, spool: Spool) -> None:
-    """The file is what was acknowledged, to the last bit."""
-    digest = hashlib.sha256()
-    try:
-        with spool.read(upload.file, upload.bytes) as stream:
-            while piece := stream.read(READ_BYTES):
-                digest.update(piece)
-    except OSError as error:
-        raise UnreadableError(f"spool file cannot be read: {error.strerror}") from error
-    if digest.hexdigest() != upload.file_sha256:
-        raise UnreadableError("spool file was altered")
-
-
-def _problem(error: BaseException) -> str | None:
-    """Why this object, and not the service, is at fault."""
-    if isinstance(error, (UnreadableError, RefusedError)):
-        return str(error)
-    if isinstance(error, ChecksumError):
-        return DIFFERENT_CHECKSUM
-    if refuses_the_object(error):
-        return f"refused by S3: {code(error)}"
-    return None
-
-
-def _upload(edge: str, row: sqlite3.Row) -> Upload:
-    prefix = SeriesPrefix(edge, row["transfer_id"], row["study_instance_uid"], row["series_instance_uid"])
-    return Upload(
-        row["instance"],
-        row["file"],
-        row["bytes"],
-        row["file_sha256"],
-        row["upload_id"],
-        row["problem"],
-        prefix,
-        row["sop_instance_uid"],
-    )
-
-
-OLDEST_ASSIGNED = """
-SELECT i.instance, i.file, i.bytes, i.file_sha256, i.upload_id, i.problem, i.sop_instance_uid,
-       t.transfer_id, t.study_instance_uid, t.series_instance_uid
-  FROM instance i JOIN series_transfer t USING (sequence)
- WHERE i.state = 'assigned' ORDER BY i.instance LIMIT ?
-"""
+def _write_results(journal: sqlite3.Connection, results: list[Result]) -> None:
+    done = [(result.upload.instance,) for result in results if result.error is None]
+    journal.executemany("UPDATE instance SET state = 'uploaded', problem = NULL WHERE instance = ?", done)
+    failed = [(problem_of(r.error), r.upload.instance) for r in results if r.error is not None]
+    journal.executemany("UPDATE instance SET problem = ?1 WHERE instance = ?2 AND problem IS NOT ?1", failed)
+    count(journal, "instances_uploaded", len(done))
+    count(journal, "upload_retries", len(failed))

@@ -7,14 +7,18 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from edge_component import logs
 from edge_component.announcer import Announcer
+from edge_component.aside import take_again
 from edge_component.assembly import Assembly
 from edge_component.aws import Clients, make_clients
+from edge_component.clock import ClockWatch
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import open_journal
+from edge_component.lean import without_decoders
 from edge_component.locks import WORKER_LOCK, ProcessLock
 from edge_component.loops import Loop
 from edge_component.retention import Retention
@@ -22,6 +26,8 @@ from edge_component.settings import Settings
 from edge_component.spool import Spool
 from edge_component.uploader import Uploader
 
+NICENESS = 10
+"""Where processor time is short, whoever waits for an answer comes first; the spool can wait."""
 ASSEMBLE_SECONDS = 0.1
 UPLOAD_SECONDS = 0.05
 ANNOUNCE_SECONDS = 0.1
@@ -36,15 +42,25 @@ class Worker:
         self._pool = ThreadPoolExecutor(settings.uploads_in_flight, thread_name_prefix="upload")
         self._connections = [open_journal(spool.journal) for _ in range(4)]
         assembly = Assembly(self._connections[0], spool, settings)
-        uploader = Uploader(self._connections[1], spool, settings, clients.s3, self._pool)
+        uploader = Uploader(
+            self._connections[1],
+            spool,
+            settings,
+            clients.s3,
+            self._pool,
+            put_file=clients.put_file,
+        )
         announcer = Announcer(self._connections[2], spool, settings, clients.s3, clients.events)
         heartbeat = Heartbeat(self._connections[3], settings, clients.events)
+        asked = open_journal(spool.journal)
         retention = Retention(open_journal(spool.journal), spool, settings)
         self._loops = [
-            Loop("assembler", assembly.run_once, ASSEMBLE_SECONDS, self.failed),
+            Loop("assembler", _paced(assembly.run_once), ASSEMBLE_SECONDS, self.failed),
             Loop("uploader", uploader.run_once, UPLOAD_SECONDS, self.failed),
             Loop("announcer", announcer.run_once, ANNOUNCE_SECONDS, self.failed),
             Loop("heartbeat", heartbeat.run_once, HOUSEKEEPING_SECONDS, self.failed),
+            Loop("aside", lambda: take_again(asked, spool), HOUSEKEEPING_SECONDS, self.failed),
+            Loop("clock", ClockWatch().run_once, HOUSEKEEPING_SECONDS, self.failed),
             Loop("retention", retention.run_once, HOUSEKEEPING_SECONDS, self.failed),
         ]
 
@@ -62,12 +78,25 @@ class Worker:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _paced(step: Callable[[], bool]) -> Callable[[], bool]:
+    """Waits after every step: what arrives meanwhile shares one commit, and the receiver has the journal."""
+
+    def paced() -> bool:
+        step()
+        return False
+
+    return paced
+
+
 def main() -> int:
     """Settings come as one JSON line on standard input; the next line, or its end, is ours."""
     settings = Settings.model_validate(json.loads(sys.stdin.readline()))
     logs.configure(settings.log_format, settings.log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    without_decoders()
     spool = Spool(settings.spool)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     lock = ProcessLock(settings.spool / WORKER_LOCK)
     lock.acquire(settings.aws_timeout)
     worker = Worker(settings, spool, make_clients(settings))

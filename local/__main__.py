@@ -1,4 +1,4 @@
-"""``python -m local COMMAND``: the pipeline on one machine."""
+"""``python -m local COMMAND``: the pipeline on one machine. ``python -m ops`` asks and steers it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.config import ConfigError
 from dicom_ingest.errors import DatabaseAwayError
-from local.cli import demo, ledger, replay, reprocess, send, show, sql, status, up
+from local.cli import demo, send, up
 from local.dicom_folder import EmptyFolderError
 from local.edge_status import EdgeSilentError
 from local.options import OptionsError
@@ -24,12 +24,6 @@ COMMANDS = {
     "up": up,
     "demo": demo,
     "send": send,
-    "status": status,
-    "show": show,
-    "replay": replay,
-    "reprocess": reprocess,
-    "sql": sql,
-    "ledger": ledger,
 }
 WRONG_INPUT = (
     AlreadyRunningError,
@@ -50,13 +44,18 @@ TROUBLE = (
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """0: done; 1: something went wrong or is missing; 2: wrong input. Errors are one clear message."""
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.__doc__))
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0: done; 1: something went wrong or is missing; 2: wrong input. Errors are one clear message."""
+    chosen = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # SIGTERM ends a run as Ctrl-C does: parts are stopped in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PRELOAD = (
     "aws_lambda_powertools",
-    "boto3",
     "dicom_ingest.clients",
     "dicom_ingest.contracts.steps",
     "dicom_ingest.db.connection",
@@ -65,14 +64,16 @@ def moto_application(port: int) -> WSGIApplication:
     time.tzset()
     import boto3
     from moto.core.config import default_user_config
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    from local.moto_dispatcher import RememberingDispatcher
 
     # Without it executions are listed as RUNNING and nothing runs, silently.
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     # Its Step Functions makes a client per task, in many threads, from the default session, whose first use
     # is not safe in threads: so it is used once here.
     boto3.client("lambda", region_name="us-east-1")
-    application: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+    application: WSGIApplication = RememberingDispatcher(create_backend_app)
     return application
 
 

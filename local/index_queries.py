@@ -1,4 +1,4 @@
-"""What the command line reads from the index."""
+"""What `demo` reads from the index: its progress, its report and the tables at its end."""
 
 from __future__ import annotations
 
@@ -50,49 +50,3 @@ def stages(connection: Connection) -> dict[str, int]:
 def series_transfers(connection: Connection) -> list[dict[str, Any]]:
     """Every series transfer with its image sets and the instances that were imported."""
     return connection.run(_SERIES)
-
-
-def places(connection: Connection) -> list[dict[str, Any]]:
-    """Where every series transfer is."""
-    return connection.run(
-        "SELECT edge, transfer_id, series_instance_uid, modality, instance_count AS instances, place, "
-        "outcome_detail AS detail, sealed_at FROM progress ORDER BY sealed_at"
-    )
-
-
-def ledger(connection: Connection) -> list[dict[str, Any]]:
-    """Announced, in S3, indexed, imported, explained: per series transfer."""
-    return connection.run(
-        "SELECT day, edge, series_instance_uid, announced, in_s3, indexed, imported, failed, missing, "
-        "pending, outcome, balanced FROM ledger ORDER BY day, edge, series_instance_uid"
-    )
-
-
-def history_of_series(connection: Connection, series_instance_uid: str) -> dict[str, list[dict[str, Any]]]:
-    """All that the index knows of one series: its transfers, tickets, image sets and instances."""
-    uid = series_instance_uid
-    return {
-        "Series transfers": connection.run(
-            "SELECT transfer_id, place, instance_count AS instances, sealed_at, indexed_at, granted_at, "
-            "running_at, over_at, outcome_detail AS detail, owner_execution FROM progress "
-            "WHERE series_instance_uid = :uid ORDER BY sealed_at",
-            uid=uid,
-        ),
-        "Tickets (Ahlijob)": connection.run(
-            "SELECT pk, status, state, outcome, attempt, import_id, import_status, created_at, granted_at, "
-            "start_at, running_at, over_at, message FROM ahlijob "
-            "WHERE series_instance_uid = :uid ORDER BY pk",
-            uid=uid,
-        ),
-        "Image sets (Ahliimageset)": connection.run(
-            "SELECT image_set_id, version, is_primary, matched_instances, datastore_id FROM ahliimageset "
-            "WHERE series_instance_uid = :uid ORDER BY pk",
-            uid=uid,
-        ),
-        "Instances": connection.run(
-            "SELECT i.sop_instance_uid, i.verdict, i.image_set_id, i.warning_code, i.message "
-            "FROM instance_transfer i JOIN series_transfer t ON t.pk = i.series_transfer_pk "
-            "WHERE t.series_instance_uid = :uid ORDER BY t.pk, i.sop_instance_uid",
-            uid=uid,
-        ),
-    }

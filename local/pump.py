@@ -35,13 +35,15 @@ class Pump:
 
     def turn(self) -> None:
         """Handle what is there; wait a second for it at most."""
+        started = []
         for message in receive(self._clients, self._queue_url):
             try:
                 self._start(message["Body"])
             except ClientError as error:
                 LOG.warning("execution not started, the event stays in its queue: %s", error)
                 continue
-            delete(self._clients, self._queue_url, [message])
+            started.append(message)
+        delete(self._clients, self._queue_url, started)
 
     def _start(self, body: str) -> None:
         event = json.loads(body)
@@ -92,9 +94,18 @@ def receive(clients: Clients, queue_url: str) -> Sequence[MessageTypeDef]:
 
 
 def delete(clients: Clients, queue_url: str, messages: Sequence[MessageTypeDef]) -> None:
-    """They are done with."""
-    for message in messages:
-        clients.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    """They are done with: one call for all. One that could not be deleted comes again, which is harmless."""
+    if not messages:
+        return
+    answer = clients.sqs.delete_message_batch(
+        QueueUrl=queue_url,
+        Entries=[
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate(messages)
+        ],
+    )
+    for failed in answer.get("Failed", []):
+        LOG.warning("message not deleted: %s", failed["Code"])
 
 
 def _record(message: MessageTypeDef) -> dict[str, Any]:

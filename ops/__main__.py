@@ -15,7 +15,7 @@ from ops.errors import FunctionFailedError, OperatorError
 from ops.local_run import RUNS, find_run, local_target
 from ops.output import Output
 from ops.target import Target
-from ops.verbs import audit, completion, edges, ledger, reprocess, slots, sql, status, tail, where
+from ops.verbs import audit, completion, edges, ledger, replay, reprocess, slots, sql, status, tail, where
 
 VERBS = {
     "where": where,
@@ -24,6 +24,7 @@ VERBS = {
     "slots": slots,
     "edges": edges,
     "audit": audit,
+    "replay": replay,
     "reprocess": reprocess,
     "tail": tail,
     "sql": sql,

@@ -1,4 +1,7 @@
-"""A stack on AWS as a target: found by its outputs, with the operator's own credentials. Not tried on AWS."""
+"""A stack on AWS as a target: found by its outputs, with the operator's own credentials.
+
+Tested with the SDK's own clients against moto and a stand-in of the RDS Data API; not tried on AWS.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The index through the RDS Data API: the operator's credentials, no route into the VPC.
 
-https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.html. Tested against botocore's model
-of the service; not tried on AWS.
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.html. Tested through botocore's model
+of the service and a stand-in of it on real PostgreSQL; not tried on AWS.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class DataApi(Connection):
                 if code in _AWAY:
                     raise DatabaseAwayError(f"RDS Data API: {code}: {words}") from error
                 if code in _REFUSED:
-                    raise IndexRefusedError(f"RDS Data API: {code}", server_words=words) from None
+                    said = words.removeprefix("ERROR: ")
+                    raise IndexRefusedError(f"RDS Data API: {code}", server_words=said) from None
                 if code != "DatabaseResumingException":
                     raise
                 self._pause(RESUME_PAUSE_SECONDS)

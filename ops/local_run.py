@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,19 +45,19 @@ def find_run(runs: Path, name: str | None = None) -> dict[str, Any]:
 
 def _under_way(runs: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(runs.glob("*/state.json")):
-        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if _alive(state["pid"]):
+        if _owned(runs / f"{path.parent.name}.lock"):
+            state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             yield state
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _owned(lock: Path) -> bool:
+    """Whether the run's owner holds its lock, which goes with its owner, however that ended."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager
@@ -109,4 +109,4 @@ def _edge_says(state: dict[str, Any]) -> list[Row]:
         with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
             return [json.load(answer)]
     except URLError as error:
-        raise OperatorError(f"the edge does not answer at {url}: {error.reason}") from error
+        return [{"edge": state["edge"], "trouble": f"does not answer at {url}: {error.reason}"}]

@@ -30,7 +30,12 @@ class Target:
     client: Callable[[str], Any]
     """A boto3 client by its service's name."""
     edges_say: Callable[[], list[Row]]
-    """What the edges last said of themselves: the fields of a heartbeat."""
+    """What the edges last said of themselves: the fields of a heartbeat, or `trouble`."""
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource beside the state machine."""
+        _, partition, _, region, account, *_ = self.state_machine_arn.split(":")
+        return f"arn:{partition}:{service}:{region}:{account}:{resource}"
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """The reply of one of our functions.

@@ -1,26 +1,32 @@
-"""README.md of this folder, from the definition: ``python -m statemachines.describe --write``."""
+"""README.md of this folder, from the definition; `make docs` writes it."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
 DEFINITION = FOLDER / "ingest_series.asl.json"
-README = FOLDER / "README.md"
 
 INTRODUCTION = """# The workflow
 
 `ingest_series.asl.json` is what `cdk deploy` ships and what the local runtime executes: one file,
-JSONPath, no intrinsic functions. This page is made from it (`python -m statemachines.describe --write`);
-a test compares the two.
+JSONPath, no intrinsic functions. This page and its picture are made from it (`make docs`); a test
+compares them.
 
 A function gets `Payload` as its request and answers with its reply (`dicom_ingest/contracts/steps.py`).
 After IndexSeries the state is `series_transfer, import_needed, reason, slot, import, outcome, error`;
 each step owns one key of it. Expected answers are replies; an error always means trouble. Error names
 are the leaves of `dicom_ingest/errors.py`.
+
+## The picture
+
+Round: a choice, a wait or an end. Dashed: where an error leads.
+
+![The states from IndexSeries to SeriesIngested, and where errors lead](../docs/pictures/workflow.svg)
+
+## The choices
 """
 
 
@@ -33,33 +39,22 @@ def definition() -> dict[str, Any]:
 def render() -> str:
     """The whole page."""
     states: dict[str, Any] = definition()["States"]
-    return "\n".join(
-        [INTRODUCTION, "## The picture", "", _picture(states), "", "## The states", "", *_table(states)]
-    )
+    return "\n".join([INTRODUCTION, *_choices(states), "", "## The states", "", *_table(states)])
 
 
-def _picture(states: dict[str, Any]) -> str:
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {_id(next(iter(states)))}"]
+def _choices(states: dict[str, Any]) -> list[str]:
+    lines = ["| at | where | on to |", "|---|---|---|"]
     for name, state in states.items():
-        if name != _id(name):
-            lines.append(f'    state "{name}" as {_id(name)}')
-        for target, words in _transitions(state):
-            lines.append(f"    {_id(name)} --> {_id(target)}" + (f" : {words}" if words else ""))
-        if state["Type"] in ("Succeed", "Fail"):
-            lines.append(f"    {_id(name)} --> [*]")
-    return "\n".join([*lines, "```"])
-
-
-def _id(name: str) -> str:
-    return name.rstrip("?")
+        if state["Type"] == "Choice":
+            lines += [f"| {name} | {words} | {target} |" for target, words in _transitions(state)]
+    return lines
 
 
 def _transitions(state: dict[str, Any]) -> list[tuple[str, str]]:
-    found = [(choice["Next"], _condition(choice)) for choice in state.get("Choices", [])]
-    found += [(state["Default"], "otherwise")] if "Default" in state else []
-    found += [(state["Next"], "")] if "Next" in state else []
-    found += [(catch["Next"], "error") for catch in state.get("Catch", [])]
-    return found
+    return [
+        *((choice["Next"], _condition(choice)) for choice in state["Choices"]),
+        (state["Default"], "otherwise"),
+    ]
 
 
 def _condition(rule: dict[str, Any]) -> str:
@@ -106,10 +101,3 @@ def _reads(state: dict[str, Any]) -> str:
 
 def _duration(seconds: int) -> str:
     return f"{seconds // 86400} days" if seconds >= 86400 else f"{seconds} s a try"
-
-
-if __name__ == "__main__":
-    if "--write" in sys.argv:
-        README.write_text(render(), encoding="utf-8")
-    else:
-        sys.stdout.write(render())

@@ -18,7 +18,7 @@ from dicom_ingest.contracts.keys import SeriesPrefix
 from edge_component.aws import make_clients
 from edge_component.settings import load_settings
 from edge_component.spool import Spool
-from edge_component.uploader import Upload, send
+from edge_component.upload import Upload, send
 
 
 def main() -> int:
@@ -44,13 +44,14 @@ def _edge(spool: Spool, digest: str, _endpoint: str, in_flight: int) -> Callable
     settings = load_settings(
         {**environment, "EDGE_SPOOL": str(spool.root), "EDGE_UPLOADS_IN_FLIGHT": str(in_flight)}
     )
-    s3 = make_clients(settings).s3
+    clients = make_clients(settings)
     prefix = SeriesPrefix(settings.edge, str(uuid4()), "2.25.1", "2.25.2")
     size = spool.path(next(spool.instance_files())).stat().st_size
 
     def one(name: str) -> None:
         sop = f"2.25.{int(name.removesuffix('.dcm'))}"
-        send(Upload(1, name, size, digest, None, None, prefix, sop), spool, settings, s3, lambda _: None)
+        upload = Upload(1, name, size, digest, None, None, prefix, sop)
+        send(upload, spool, settings, clients.s3, clients.put_file, lambda _: None)
 
     return one
 

@@ -11,6 +11,8 @@ from cdk.packaging.slices import files_below, publish, stage
 from cdk.packaging.wheels import LAMBDA_PLATFORM, LAMBDA_PYTHON, Lock
 
 ROOT = Path(__file__).parent.parent.parent
+CONTAINER = "edge_component/container/"
+"""The edge by another way; not for Greengrass."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Builder:
         slice_ = files_below(
             self.root, "edge_component", "dicom_ingest/__init__.py", "dicom_ingest/contracts"
         )
+        slice_ = {name: path for name, path in slice_.items() if not name.startswith(CONTAINER)}
         if self.dependencies:
             folder = wheels(self.lock, "edge")
             slice_ |= files_below(folder, *sorted(p.name for p in folder.iterdir()), under="wheels/")

@@ -99,6 +99,10 @@ class CommitmentPeer(StrictModel):
     port: int = Field(ge=1, le=65535)
 
 
+TransferSyntaxPreference = Literal["as_proposed", "lossless"]
+"""Which of the proposed transfer syntaxes an edge accepts: the sender's first, or its first lossless one."""
+
+
 class SenderConfig(StrictModel):
     """What is known of one sending application entity."""
 
@@ -106,6 +110,8 @@ class SenderConfig(StrictModel):
     issuer_of_patient_id: str | None = None
     priority: Priority = "live"
     series_quiet_seconds: float | None = Field(default=None, gt=0, le=86400)
+    prefer: TransferSyntaxPreference = "as_proposed"
+    """`lossless`: for senders that propose lossy compression first although they hold the original."""
     commitment: CommitmentPeer | None = None
 
 

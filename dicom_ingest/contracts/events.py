@@ -76,6 +76,10 @@ class EdgeHeartbeat(Message):
     watermark: Literal["normal", "warn", "slow", "refuse"]
     certificate_expires_at: Timestamp | None = None
     senders: list[SenderSilence] = []
+    silent_aes: list[AETitle] = []
+    """Fell silent against their own rhythm of the weeks before."""
+    silent_senders: int = 0
+    """How many: a metric filter counts no list."""
 
 
 class Envelope(BaseModel):

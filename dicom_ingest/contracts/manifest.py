@@ -7,8 +7,9 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -79,10 +80,12 @@ class MissingInstance(Message):
     received_at: Timestamp
 
 
-# JSON straight into models: equal strings (tags, VRs) of a line are one string in memory.
 _RECORD: TypeAdapter[ManifestTransfer | ManifestInstance | MissingInstance] = TypeAdapter(
     Annotated[ManifestTransfer | ManifestInstance | MissingInstance, Field(discriminator="record")]
 )
+
+
+ManifestRecord = ManifestInstance | MissingInstance
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,19 @@ class Manifest:
     transfer: ManifestTransfer
     instances: Sequence[ManifestInstance]
     missing: Sequence[MissingInstance] = ()
+
+    @property
+    def records(self) -> Iterator[ManifestRecord]:
+        """All lines after the first."""
+        return chain(self.instances, self.missing)
+
+
+@dataclass(frozen=True)
+class ManifestStream:
+    """A manifest that is read line by line, once: 4,500 instances at a time would be 200 MB."""
+
+    transfer: ManifestTransfer
+    records: Iterator[ManifestRecord]
 
 
 @dataclass(frozen=True)
@@ -121,7 +137,22 @@ def encode_manifest(manifest: Manifest) -> EncodedManifest:
 
 
 def decode_manifest(body: bytes, expected_sha256: str | None = None) -> Manifest:
-    """The manifest in these bytes.
+    """The manifest in these bytes, all of it.
+
+    Raises:
+        ManifestFormatError: not gzip, another hash than announced, a line that is not of the format.
+    """
+    stream = stream_manifest(body, expected_sha256)
+    records = list(stream.records)
+    return Manifest(
+        stream.transfer,
+        [record for record in records if isinstance(record, ManifestInstance)],
+        [record for record in records if isinstance(record, MissingInstance)],
+    )
+
+
+def stream_manifest(body: bytes, expected_sha256: str | None = None) -> ManifestStream:
+    """The manifest in these bytes; its hash is checked at once, a line when it is asked for.
 
     Raises:
         ManifestFormatError: not gzip, another hash than announced, a line that is not of the format.
@@ -133,27 +164,28 @@ def decode_manifest(body: bytes, expected_sha256: str | None = None) -> Manifest
     found = hashlib.sha256(text).hexdigest()
     if expected_sha256 is not None and found != expected_sha256:
         raise ManifestFormatError(f"the manifest's sha256 is {found}, announced was {expected_sha256}")
-    transfer: ManifestTransfer | None = None
-    instances: list[ManifestInstance] = []
-    missing: list[MissingInstance] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            record = _RECORD.validate_json(line)
-        except ValidationError as error:
-            # Without the input: a line holds header attributes, and this text reaches logs.
-            mistakes = "; ".join(
-                f"{'.'.join(map(str, mistake['loc'][1:]))}: {mistake['msg']}"
-                for mistake in error.errors(include_input=False, include_url=False)
-            )
-            raise ManifestFormatError(f"manifest line {number}: {mistakes}") from None
-        if isinstance(record, ManifestInstance):
-            instances.append(record)
-        elif isinstance(record, MissingInstance):
-            missing.append(record)
-        elif number == 1:
-            transfer = record
-        else:
+    lines = enumerate(io.BytesIO(text), start=1)
+    transfer = next((_record(*line) for line in lines), None)
+    if not isinstance(transfer, ManifestTransfer):
+        raise ManifestFormatError("the manifest does not begin with its transfer line")
+    return ManifestStream(transfer, _records(lines))
+
+
+def _records(lines: Iterator[tuple[int, bytes]]) -> Iterator[ManifestRecord]:
+    for number, line in lines:
+        record = _record(number, line)
+        if isinstance(record, ManifestTransfer):
             raise ManifestFormatError(f"manifest line {number}: record 'transfer' is not allowed there")
-    if transfer is None:
-        raise ManifestFormatError("the manifest has no transfer line")
-    return Manifest(transfer, instances, missing)
+        yield record
+
+
+def _record(number: int, line: bytes) -> ManifestTransfer | ManifestRecord:
+    try:
+        return _RECORD.validate_json(line)
+    except ValidationError as error:
+        # Without the input: a line holds header attributes, and this text reaches logs.
+        mistakes = "; ".join(
+            f"{'.'.join(map(str, mistake['loc'][1:]))}: {mistake['msg']}"
+            for mistake in error.errors(include_input=False, include_url=False)
+        )
+        raise ManifestFormatError(f"manifest line {number}: {mistakes}") from None

@@ -26,6 +26,8 @@ GATE_CLOSED = "GateClosed"
 """1 while a data store's gate is closed, else 0."""
 OUT_OF_ORDER = "OutOfOrder"
 """Imports granted within the last hour although an earlier transfer of their instances never came."""
+TICKETS_STRANDED = "TicketsStranded"
+"""Tickets that wait for a data store that has been replaced."""
 SLOTS_RECLAIMED = "SlotsReclaimed"
 AUDIT_FINDINGS = "AuditFindings"
 

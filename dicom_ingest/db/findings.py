@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dicom_ingest.contracts.manifest import Manifest
+from dicom_ingest.contracts.manifest import ManifestTransfer
 from dicom_ingest.db.connection import Connection
-from dicom_ingest.dicom import text_value
+from dicom_ingest.db.index_rows import SeriesRows
 
 MOST = 20
-
-CONFLICT_TAGS = {
-    "PatientID": "00100020",
-    "StudyDate": "00080020",
-    "AccessionNumber": "00080050",
-    "StudyID": "00200010",
-    "SeriesNumber": "00200011",
-}
-"""HealthImaging keeps instances apart that differ in one of these, or in a UID of study or series.
-
-https://docs.aws.amazon.com/healthimaging/latest/devguide/understanding-image-sets.html
-"""
 
 _ELSEWHERE = """
 SELECT ARRAY(SELECT DISTINCT edge FROM series_transfer
@@ -31,26 +19,18 @@ SELECT ARRAY(SELECT DISTINCT edge FROM series_transfer
 """
 
 
-def conflict_attributes(manifest: Manifest) -> dict[str, str | None]:
-    """What its first instance says of each."""
-    dataset = manifest.instances[0].attributes if manifest.instances else {}
-    return {keyword: text_value(dataset, tag) for keyword, tag in CONFLICT_TAGS.items()}
-
-
-def findings(connection: Connection, manifest: Manifest, extra: list[str]) -> list[str]:
+def findings(connection: Connection, rows: SeriesRows) -> list[str]:
     """All of them, in words without a value that names a person."""
-    return [*_within(manifest), *_elsewhere(connection, manifest), *_beside(extra)][:MOST]
+    return [*_within(rows), *_elsewhere(connection, rows.transfer), *_beside(rows.extra)][:MOST]
 
 
-def _within(manifest: Manifest) -> Iterator[str]:
-    for keyword, tag in CONFLICT_TAGS.items():
-        values = {text_value(instance.attributes, tag) for instance in manifest.instances}
+def _within(rows: SeriesRows) -> Iterator[str]:
+    for keyword, values in rows.conflict_values.items():
         if len(values) > 1:
             yield f"its instances carry {len(values)} different values of {keyword}"
 
 
-def _elsewhere(connection: Connection, manifest: Manifest) -> Iterator[str]:
-    transfer = manifest.transfer
+def _elsewhere(connection: Connection, transfer: ManifestTransfer) -> Iterator[str]:
     found = connection.one(
         _ELSEWHERE,
         series=transfer.series_instance_uid,

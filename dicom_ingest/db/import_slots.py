@@ -53,7 +53,7 @@ ON CONFLICT (datastore_id) DO UPDATE SET
                      (excluded.capacity, excluded.start_rate, excluded.start_burst, false))
             AS kept(capacity, start_rate, start_burst, standing)
         WHERE kept.standing = (old.configured = excluded.configured)),
-    configured = excluded.configured, updated_at = clock_timestamp()
+    configured = excluded.configured, configured_at = clock_timestamp(), updated_at = clock_timestamp()
 """
 
 
@@ -239,7 +239,8 @@ def cancel_refused(connection: Connection, ticket: Ticket) -> bool:
     """Cancel a granted ticket whose execution is over, unless a new token has come meanwhile."""
     row = connection.one(
         "UPDATE ahlijob "
-        "SET state = 'CANCELLED', over_at = clock_timestamp(), message = 'its execution is over' "
+        "SET state = 'CANCELLED', over_at = clock_timestamp(), message = 'its execution is over', "
+        "task_token = NULL "
         "WHERE pk = :pk AND task_token = :token AND state IN ('WAITING', 'GRANTED') RETURNING pk",
         pk=ticket.pk,
         token=ticket.task_token,

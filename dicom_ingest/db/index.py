@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from dicom_ingest.contracts.attributes import INSTANCE, PATIENT, SERIES, STUDY, Attribute
-from dicom_ingest.contracts.manifest import Manifest, ManifestInstance
-from dicom_ingest.contracts.outcomes import Verdict
 from dicom_ingest.contracts.times import rfc3339
 from dicom_ingest.db import findings
 from dicom_ingest.db.connection import Connection
+from dicom_ingest.db.index_rows import SeriesRows, conflict_attributes
 from dicom_ingest.dicom import Dataset, columns, text_value
 from dicom_ingest.errors import ClaimLostError
 
@@ -30,22 +29,6 @@ TYPES = {
 
 
 @dataclass(frozen=True)
-class Objects:
-    """What S3 lists below the prefix: sizes in bytes by key."""
-
-    sizes: Mapping[str, int]
-
-    def verdict(self, instance: ManifestInstance) -> tuple[Verdict, str | None]:
-        """MISSING, with the reason, where the bucket does not hold what the manifest says."""
-        size = self.sizes.get(instance.key)
-        if size is None:
-            return Verdict.MISSING, "announced, but its object is not in S3"
-        if size != instance.bytes:
-            return Verdict.MISSING, f"its object has {size} bytes, announced were {instance.bytes}"
-        return Verdict.PENDING, None
-
-
-@dataclass(frozen=True)
 class Indexed:
     """What was written."""
 
@@ -57,11 +40,7 @@ class Indexed:
 
 
 def index(
-    connection: Connection,
-    series_transfer_pk: int,
-    manifest: Manifest,
-    objects: Objects,
-    owner: tuple[str, int] | None,
+    connection: Connection, series_transfer_pk: int, rows: SeriesRows, owner: tuple[str, int] | None
 ) -> Indexed:
     """Write patient, study, series, instances and this transfer's versions of them.
 
@@ -70,40 +49,40 @@ def index(
     Raises:
         ClaimLostError: another execution owns the series transfer by now; nothing was written.
     """
-    series_pk = _levels(connection, manifest)
-    # Text row by row: thousands of rows as dictionaries at once would be most of the function's memory.
-    rows = (json.dumps(_instance_row(manifest, instance)) for instance in manifest.instances)
-    connection.run(_UPSERT_INSTANCES, series_pk=series_pk, rows=f"[{','.join(rows)}]")
-    versions = [_version_row(instance, objects) for instance in manifest.instances]
-    versions += [_missing_row(m.sop_instance_uid, m.reason, rfc3339(m.received_at)) for m in manifest.missing]
-    connection.run(_UPSERT_VERSIONS, pk=series_transfer_pk, rows=json.dumps(versions))
+    series_pk = _levels(connection, rows)
+    transfer = rows.transfer
+    connection.run(
+        _UPSERT_INSTANCES,
+        series_pk=series_pk,
+        edge=transfer.edge,
+        transfer_id=transfer.transfer_id,
+        sequence=transfer.sequence,
+        rows=rows.instances,
+    )
+    connection.run(_UPSERT_VERSIONS, pk=series_transfer_pk, rows=rows.versions)
     connection.run(_COUNT, series_pk=series_pk)
-    announced = {instance.key for instance in manifest.instances}
-    extra = sorted(set(objects.sizes) - announced)
-    present = sum(version["verdict"] == Verdict.PENDING.value for version in versions)
-    odd = findings.findings(connection, manifest, extra)
+    odd = findings.findings(connection, rows)
     execution, fence = owner or (None, None)
     updated = connection.one(
         _INDEXED,
         pk=series_transfer_pk,
         series_pk=series_pk,
-        after=[str(transfer) for transfer in manifest.transfer.after],
-        found=len(objects.sizes),
-        extra=json.dumps(extra[:100]),
-        conflict_attributes=json.dumps(findings.conflict_attributes(manifest)),
+        after=[str(earlier) for earlier in transfer.after],
+        found=rows.found,
+        extra=json.dumps(rows.extra[:100]),
+        conflict_attributes=json.dumps(conflict_attributes(rows.dataset)),
         findings=odd,
         execution=execution,
         fence=fence,
     )
     if updated is None:
-        raise ClaimLostError(f"series transfer {manifest.transfer.transfer_id}")
-    return Indexed(series_pk, len(versions), present, extra, odd)
+        raise ClaimLostError(f"series transfer {transfer.transfer_id}")
+    return Indexed(series_pk, rows.count, rows.present, rows.extra, odd)
 
 
-def _levels(connection: Connection, manifest: Manifest) -> int:
-    """Patient, study and series of the manifest; the series' pk."""
-    transfer = manifest.transfer
-    dataset: Dataset = manifest.instances[0].attributes if manifest.instances else {}
+def _levels(connection: Connection, rows: SeriesRows) -> int:
+    """Patient, study and series of the series transfer; the series' pk."""
+    transfer, dataset = rows.transfer, rows.dataset
     identity = patient_identity(
         dataset, transfer.issuer_of_patient_id, transfer.edge, transfer.study_instance_uid
     )
@@ -144,49 +123,6 @@ def patient_identity(
 def _level(dataset: Dataset, attributes: Iterable[Attribute]) -> dict[str, str]:
     level = columns(dataset, attributes)
     return {"row": json.dumps(level.values), "unparsed": json.dumps(level.unparsed)}
-
-
-def _instance_row(manifest: Manifest, instance: ManifestInstance) -> dict[str, Any]:
-    level = columns(instance.attributes, INSTANCE)
-    return level.values | {
-        "sop_instance_uid": instance.sop_instance_uid,
-        "sop_class_uid": instance.sop_class_uid,
-        "transfer_syntax_uid": instance.transfer_syntax_uid,
-        "unparsed": level.unparsed,
-        "edge": manifest.transfer.edge,
-        "transfer_id": manifest.transfer.transfer_id,
-        "sequence": manifest.transfer.sequence,
-        "key": instance.key,
-        "bytes": instance.bytes,
-        "file_sha256": instance.file_sha256,
-        "dataset_sha256": instance.dataset_sha256,
-        "received_at": rfc3339(instance.received_at),
-    }
-
-
-def _version_row(instance: ManifestInstance, objects: Objects) -> dict[str, Any]:
-    verdict, message = objects.verdict(instance)
-    return {
-        "sop_instance_uid": instance.sop_instance_uid,
-        "key": instance.key,
-        "bytes": instance.bytes,
-        "file_sha256": instance.file_sha256,
-        "dataset_sha256": instance.dataset_sha256,
-        "received_at": rfc3339(instance.received_at),
-        "uid_findings": instance.uid_findings,
-        "verdict": verdict.value,
-        "message": message,
-    }
-
-
-def _missing_row(sop_instance_uid: str, reason: str, received_at: str) -> dict[str, Any]:
-    return {
-        "sop_instance_uid": sop_instance_uid,
-        "received_at": received_at,
-        "uid_findings": [],
-        "verdict": Verdict.MISSING.value,
-        "message": reason,
-    }
 
 
 def _record(attributes: Iterable[Attribute]) -> str:
@@ -233,21 +169,20 @@ _UPSERT_SERIES = _upsert_child("series", "study_pk", "series_instance_uid", SERI
 
 _VERSION_COLUMNS = "key text, bytes bigint, file_sha256 text, dataset_sha256 text, received_at timestamptz"
 _INSTANCE_OWN = (
-    "sop_class_uid, transfer_syntax_uid, unparsed, edge, transfer_id, sequence, key, bytes, file_sha256, "
-    "dataset_sha256, received_at"
+    "sop_class_uid, transfer_syntax_uid, unparsed, key, bytes, file_sha256, dataset_sha256, received_at"
 )
+_KEPT = f"edge, transfer_id, sequence, {_INSTANCE_OWN}, {_names(INSTANCE)}"
 
 # Within an edge the sequence says which version is newer; between edges only the time of receipt can.
 _UPSERT_INSTANCES = f"""
-INSERT INTO instance AS old (series_pk, sop_instance_uid, {_INSTANCE_OWN}, {_names(INSTANCE)})
-SELECT :series_pk, r.sop_instance_uid, {", ".join(f"r.{n}" for n in _INSTANCE_OWN.split(", "))},
-    {_names(INSTANCE, "r.")}
-FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
-    sop_instance_uid text, sop_class_uid text, transfer_syntax_uid text, unparsed jsonb, edge text,
-    transfer_id uuid, sequence bigint, {_VERSION_COLUMNS}, {_record(INSTANCE)})
+INSERT INTO instance AS old (series_pk, sop_instance_uid, {_KEPT})
+SELECT :series_pk, r.sop_instance_uid, :edge, CAST(:transfer_id AS uuid), CAST(:sequence AS bigint),
+    {", ".join(f"r.{n}" for n in _INSTANCE_OWN.split(", "))}, {_names(INSTANCE, "r.")}
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(sop_instance_uid text, sop_class_uid text,
+    transfer_syntax_uid text, unparsed jsonb, {_VERSION_COLUMNS}, {_record(INSTANCE)})
 ORDER BY r.sop_instance_uid
 ON CONFLICT (series_pk, sop_instance_uid) DO UPDATE SET
-    {", ".join(f"{n} = excluded.{n}" for n in _INSTANCE_OWN.split(", ") + [a.column for a in INSTANCE])},
+    {", ".join(f"{n} = excluded.{n}" for n in _KEPT.split(", "))},
     updated_at = clock_timestamp()
 WHERE CASE WHEN old.edge = excluded.edge THEN excluded.sequence >= old.sequence
            ELSE excluded.received_at >= old.received_at END

@@ -131,8 +131,8 @@ def take_over(connection: Connection, leftover: Leftover, execution: str) -> Ser
 def cancel(connection: Connection, ticket_id: int, message: str) -> None:
     """End a ticket that has no import."""
     connection.run(
-        "UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = :message "
-        "WHERE pk = :pk AND state IN ('GRANTED', 'STARTING')",
+        "UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = :message, "
+        "task_token = NULL WHERE pk = :pk AND state IN ('GRANTED', 'STARTING')",
         pk=ticket_id,
         message=message,
     )

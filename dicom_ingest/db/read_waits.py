@@ -10,7 +10,8 @@ from dicom_ingest.db.read_index import Index, Row, first
 
 # The same rules as the grant step's (db.import_slots.ELIGIBLE), said of one ticket.
 _QUEUE = """
-SELECT clock_timestamp() AS now, s.capacity, s.paused, s.gate, s.gate_reason,
+SELECT clock_timestamp() AS now, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,
+    s.capacity, s.paused, s.gate, s.gate_reason,
     (SELECT count(*) FROM ahlijob h WHERE h.datastore_id = j.datastore_id
         AND h.state IN ('GRANTED', 'STARTING', 'RUNNING')) AS held,
     (SELECT count(*) FROM ahlijob w WHERE w.datastore_id = j.datastore_id AND w.state = 'WAITING'
@@ -56,10 +57,14 @@ def wait(index: Index, transfer: Row, ticket: Row | None) -> Wait | None:
 
 
 def _in_the_queue(queue: Row) -> Wait:
+    if queue["replaced"]:
+        return Wait("an operator: its data store was replaced (`slots move` or `slots cancel`)")
     if queue["paused"]:
         return Wait("an operator: granting is paused (`slots resume`)")
     if queue["gate"] == "CLOSED":
         return Wait(f"the data store: its gate is closed, {queue['gate_reason']}")
+    if queue["capacity"] == 0:
+        return Wait("an operator: no import may run (`slots capacity`)")
     if queue["same_series_ticket"] is not None:
         return Wait(f"ticket {queue['same_series_ticket']}: another import of the same series runs")
     if queue["predecessors"]:

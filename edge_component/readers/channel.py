@@ -55,6 +55,10 @@ class Channel:
         except OSError:  # it is closed at the other end
             return
 
+    def free(self) -> None:
+        """Nobody sends or receives any more."""
+        self._socket.close()
+
     def _receive_head(self) -> tuple[bytes, int | None] | None:
         try:
             # A descriptor comes with the first byte of its message, and only as far as the head is asked for.

@@ -31,6 +31,7 @@ from edge_component.settings import Settings
 POSSIBLE = hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
 """A connection can be given to another process (not on Windows: there the edge reads all of them itself)."""
 AGAIN_SECONDS = 0.5
+START_SECONDS = 10.0
 DIED = "the process that read the association died"
 
 
@@ -71,7 +72,7 @@ class _Process:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self.lent: dict[int, Lent] = {}
-        self.ready = False
+        self.ready = threading.Event()
         self.closing = threading.Event()
         ours, theirs = socket.socketpair()
         with theirs:
@@ -91,7 +92,7 @@ class _Process:
     @property
     def alive(self) -> bool:
         """Whether it can be lent to."""
-        return self.ready and self._thread.is_alive() and self.process.poll() is None
+        return self.ready.is_set() and self._thread.is_alive() and self.process.poll() is None
 
     def lend(
         self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
@@ -117,6 +118,7 @@ class _Process:
             self.process.kill()
             self.process.wait()
         self._thread.join()
+        self.channel.free()
 
     def _listen(self) -> None:
         for message in self.channel.messages():
@@ -130,7 +132,7 @@ class _Process:
                     lent = self.lent.pop(number)
                 lent.give_back(back)
             elif message.kind == READY:
-                self.ready = True
+                self.ready.set()
         with self._lock:
             left, self.lent = list(self.lent.values()), {}
         for lent in left:
@@ -162,9 +164,11 @@ class Readers:
         self.restarts = 0
 
     def start(self) -> None:
-        """Start them; until they are ready the edge reads itself."""
+        """Start them, and wait a moment for them; while one is not ready the edge reads itself."""
         count = self._settings.receiver_processes if self._settings.receiver == "fast" and POSSIBLE else 0
         self._processes = [self._spawn(number) for number in range(count)]
+        for process in self._processes:
+            process.ready.wait(START_SECONDS)
         self._thread.start()
 
     def lend(
@@ -177,6 +181,16 @@ class Readers:
             if ready
             else None
         )
+
+    @property
+    def lent(self) -> int:
+        """Connections that readers have now."""
+        return sum(len(process.lent) for process in self._processes)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that can be lent to."""
+        return [process.process.pid for process in self._processes if process.alive]
 
     def tell_room(self, refusal: str | None, slow_down_seconds: float) -> None:
         """Whether there is room on the disk."""

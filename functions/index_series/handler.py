@@ -11,6 +11,7 @@ from dicom_ingest.contracts.wiring import SERIES_OVER
 from dicom_ingest.db import import_slots, index, ingest, series_transfers
 from dicom_ingest.db.connection import Connection, database
 from dicom_ingest.db.index import Indexed
+from dicom_ingest.db.index_rows import SeriesRows, series_rows
 from dicom_ingest.db.ingest import Need
 from dicom_ingest.db.series_transfers import Claim
 from dicom_ingest.delivery import deliver
@@ -79,11 +80,10 @@ def _owned_elsewhere(event: SeriesCompleteEvent, claim: Claim, *, forced: bool) 
 def _indexed(request: IndexSeriesRequest, claim: Claim, force: str | None) -> IndexSeriesReply:
     event, execution = request.event.detail, request.execution_arn
     ref, datastore_id = _reference(event, claim.fence), settings().datastore_id
-    manifest = read_manifest(clients.s3(), event)
-    objects = list_objects(clients.s3(), event.bucket, event.prefix)
+    rows = _rows(event)
 
     def write(connection: Connection) -> tuple[Indexed, Need]:
-        indexed = index.index(connection, claim.pk, manifest, objects, (execution, claim.fence))
+        indexed = index.index(connection, claim.pk, rows, (execution, claim.fence))
         return indexed, ingest.import_need(connection, claim, ref, execution, datastore_id, indexed, force)
 
     indexed, need = database().do(write)
@@ -99,6 +99,11 @@ def _indexed(request: IndexSeriesRequest, claim: Claim, force: str | None) -> In
     )
 
 
+def _rows(event: SeriesComplete) -> SeriesRows:
+    objects = list_objects(clients.s3(), event.bucket, event.prefix)
+    return series_rows(read_manifest(clients.s3(), event), objects)
+
+
 def _wake(datastore_id: str | None) -> None:
     """A later transfer of the same instances may have waited for the end of this one."""
     if datastore_id is not None:
@@ -109,13 +114,12 @@ def _wake(datastore_id: str | None) -> None:
 def _reindexed(announced: SeriesCompleteEvent) -> IndexSeriesReply:
     """Write the index again and leave everything else alone: no claim, no import."""
     event = announced.detail
-    manifest = read_manifest(clients.s3(), event)
-    objects = list_objects(clients.s3(), event.bucket, event.prefix)
+    rows = _rows(event)
 
     def write(connection: Connection) -> Indexed:
         series_transfers.register(connection, event, rfc3339(announced.time))
         pk = series_transfers.find(connection, event.transfer_id, event.series_instance_uid)
-        indexed = index.index(connection, pk, manifest, objects, None)
+        indexed = index.index(connection, pk, rows, None)
         series_transfers.only_indexed(connection, pk)
         return indexed
 

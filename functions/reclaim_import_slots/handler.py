@@ -12,7 +12,7 @@ from dicom_ingest.contracts.wiring import SERIES_OVER, SLOTS_RECLAIMED
 from dicom_ingest.db import gate, import_slots, leftovers, queue
 from dicom_ingest.db.connection import database
 from dicom_ingest.db.leftovers import Leftover
-from dicom_ingest.delivery import deliver
+from dicom_ingest.delivery import deliver, tell_cancelled
 from dicom_ingest.errors import HealthImagingBusyError, IngestError
 from dicom_ingest.metrics import count, gauge_queue
 from dicom_ingest.reclaim import LEFT, Reclaimer, Settled
@@ -41,7 +41,7 @@ watch = Watch()
 
 
 def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlotsReply:
-    """One pass: deliver what was never delivered, settle leftovers, probe a closed gate, grant.
+    """One pass: tell what was never told, settle leftovers, probe a closed gate, grant.
 
     Raises:
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
@@ -50,6 +50,7 @@ def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlo
     told = bool(request.Records)
     if datastore_id is None or not watch.must_look(time.monotonic(), told, _anything_runs):
         return ReclaimImportSlotsReply(opened_database=False)
+    tell_cancelled(database(), clients.stepfunctions())
     with database().transaction() as connection:
         waiting = leftovers.undelivered(connection, datastore_id)
     redelivered = deliver(database(), clients.stepfunctions(), datastore_id, waiting)
@@ -90,7 +91,7 @@ def _settle_all(datastore_id: str) -> Counter[str]:
         settled = _settle(reclaimer, leftover)
         done[settled.what] += 1
         if settled.outcome is not None:
-            count(SERIES_OVER, outcome=settled.outcome.value)
+            count(SERIES_OVER, outcome=settled.outcome.value, correlation_id=leftover.correlation_id)
     return done
 
 
@@ -100,11 +101,13 @@ def _settle(reclaimer: Reclaimer, leftover: Leftover) -> Settled:
         settled = reclaimer.settle(leftover)
     except IngestError as error:
         logger.warning(
-            "leftover not settled", transfer_id=leftover.transfer_id, error=f"{type(error).__name__}: {error}"
+            "leftover not settled",
+            correlation_id=leftover.correlation_id,
+            error=f"{type(error).__name__}: {error}",
         )
         return Settled("troubled")
     if settled is not LEFT:
-        logger.info("leftover settled", transfer_id=leftover.transfer_id, what=settled.what)
+        logger.info("leftover settled", correlation_id=leftover.correlation_id, what=settled.what)
     return settled
 
 

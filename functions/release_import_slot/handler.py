@@ -7,13 +7,15 @@ from dicom_ingest.contracts.steps import ReleaseImportSlotReply, ReleaseImportSl
 from dicom_ingest.db import import_slots, series_transfers
 from dicom_ingest.db.connection import Connection, database
 from dicom_ingest.db.import_slots import Released, Ticket
-from dicom_ingest.delivery import deliver
+from dicom_ingest.delivery import deliver, tell_cancelled
 from dicom_ingest.settings import settings
 from dicom_ingest.step import step
 
 
 def release_import_slot(request: ReleaseImportSlotRequest) -> ReleaseImportSlotReply:
-    """End the ticket, free the claim, run the grant step. Idempotent; without a ticket it only grants.
+    """End the ticket, free the claim, run the grant step. Idempotent.
+
+    Without a claim it is an operator's change: whose ticket was cancelled is told, then the grant step runs.
 
     Raises:
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
@@ -29,6 +31,8 @@ def release_import_slot(request: ReleaseImportSlotRequest) -> ReleaseImportSlotR
                 series_transfers.over(connection, ref, request.execution_arn)
         return released, import_slots.grant(connection, datastore_id)
 
+    if ref is None:
+        tell_cancelled(database(), clients.stepfunctions())
     released, granted = database().do(end_and_grant)
     delivered = deliver(database(), clients.stepfunctions(), datastore_id, granted)
     return ReleaseImportSlotReply(

@@ -6,17 +6,12 @@ from dicom_ingest import clients
 from dicom_ingest.contracts.keys import parse_series_prefix
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import ImportState, StartImportRequest
-from dicom_ingest.db import gate, imports
+from dicom_ingest.db import gate, import_slots, imports
 from dicom_ingest.db.connection import database
+from dicom_ingest.delivery import deliver
 from dicom_ingest.errors import DataStoreGateClosedError
-from dicom_ingest.healthimaging import (
-    FIRST_POLL_SECONDS,
-    ImportOrder,
-    client_token,
-    examine,
-    find_started,
-    start,
-)
+from dicom_ingest.healthimaging import ImportOrder, client_token, examine, find_started, start
+from dicom_ingest.polling import FIRST_POLL_SECONDS
 from dicom_ingest.settings import settings
 from dicom_ingest.step import step
 
@@ -69,7 +64,9 @@ def _start(request: StartImportRequest, ticket: imports.Ticket) -> ImportState:
         raise
     with database().transaction() as connection:
         imports.running(connection, ticket.pk, order.client_token, import_id, "SUBMITTED")
-        gate.open_again(connection, order.datastore_id)  # it takes imports, so it is well
+        opened = gate.open_again(connection, order.datastore_id)  # it takes imports, so it is well
+        granted = import_slots.grant(connection, order.datastore_id) if opened else []
+    deliver(database(), clients.stepfunctions(), order.datastore_id, granted)
     return ImportState(
         import_id=import_id,
         status="SUBMITTED",

@@ -52,6 +52,6 @@ def _show(report: Report, output: Console) -> None:
     output.print(
         "\nNext: make up                                                     keep it running"
         "\n      storescu -v -aec EDGE_AE -aet CLIENT_AE localhost 11112 *.dcm   send your own files, or"
-        '\n      make local ARGS="send DIR"   make local ARGS="status"           from another terminal',
+        '\n      make local ARGS="send DIR"; make ops ARGS="status"               from another terminal',
         highlight=False,
     )

@@ -68,7 +68,7 @@ def _show(state: RunState, console_url: str, output: Console) -> None:
     output.print(
         "\nIt starts empty and forgets everything when it stops: a twin to try, not an archive."
         f"\nSend: storescu -v -aec EDGE_AE -aet CLIENT_AE localhost {state.dicom_port} *.dcm"
-        '\n  or: make local ARGS="send dcmdata"; then ARGS="status", "ledger", "show SERIES_UID", "sql ..."'
+        '\n  or: make local ARGS="send dcmdata"; then make ops ARGS="status", "where UID", "tail", "sql ..."'
         "\nCtrl-C stops it.",
         highlight=False,
     )

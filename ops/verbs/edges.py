@@ -10,7 +10,7 @@ from ops.target import Target
 
 HELP = "every edge: spool, disk, what it announced; senders and whether one fell silent"
 HEARTBEAT = (
-    "edge", "version", "started_at", "heartbeat_at", "instances_received", "instances_duplicate",
+    "edge", "trouble", "version", "started_at", "heartbeat_at", "instances_received", "instances_duplicate",
     "instances_refused", "instances_uploaded", "series_announced", "series_open", "spool_instances",
     "spool_bytes", "oldest_unsent_at", "disk_free_bytes", "watermark", "certificate_expires_at",
 )  # fmt: skip
@@ -21,7 +21,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace, target: Target, output: Output) -> int:
-    """0: all is well; 1: a sender fell silent against its own rhythm."""
+    """0: all is well; 1: an edge does not answer, or a sender fell silent against its own rhythm."""
     said, seen, heard = target.edges_say(), edges(target.index), senders(target.index)
     if output.as_json:
         output.data({"edges_say": said, "index_says": seen, "senders": heard})
@@ -29,4 +29,5 @@ def run(_: argparse.Namespace, target: Target, output: Output) -> int:
         output.table("Edges, as they say", said, HEARTBEAT)
         output.table("Edges, as the index says", seen)
         output.table("Senders of the last days", heard)
-    return 1 if any(row["silent"] for row in heard) else 0
+    unwell = [row for row in said if "trouble" in row] + [row for row in heard if row["silent"]]
+    return 1 if unwell else 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from dicom_ingest.db.read_ledger import differences, sums
+from ops.moments import day
 from ops.output import Output
 from ops.target import Target
-from ops.verbs.status import day
 
 HELP = "announced, in S3, indexed, imported: does it balance, and where not?"
 

@@ -18,9 +18,9 @@ from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.db.read_places import where
 from dicom_ingest.reprocess import Reprocessor, Selection
 from ops.errors import OperatorError
+from ops.moments import day
 from ops.output import Output
 from ops.target import Target
-from ops.verbs.status import day
 
 HELP = "send series through the workflow again; --force imports again"
 SELECTORS = ("day", "edge", "outcome", "reason")

@@ -1,13 +1,12 @@
 """``slots``: the import semaphore. Without a word: capacity, holders and the queue; the words change it.
 
-A change is written first, then the grant step runs, so that whoever may start now does so at once.
+A change is committed first; then the pipeline runs its grant step and tells whose ticket was cancelled.
+Where that does not come to pass, `reclaim_import_slots` does it within minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-
-from botocore.exceptions import ClientError
 
 from dicom_ingest.db import queue
 from dicom_ingest.db.connection import Connection
@@ -16,21 +15,24 @@ from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target
 
-HELP = "the import slots and their queue: list, raise, cancel, pause, resume, capacity"
-CANCELLED = "TicketCancelled"
-"""The error that the execution of a cancelled ticket is told; its series ends FAILED."""
+HELP = "the import slots and their queue: list, raise, cancel, move, pause, resume, capacity"
 FIRST = -1
 """The priority of a raised ticket: before live (0) and bulk (1)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    words = ("list", "raise", "cancel", "pause", "resume", "capacity")
+    words = ("list", "raise", "cancel", "move", "pause", "resume", "capacity")
     parser.add_argument("change", nargs="?", default="list", choices=words, help="what to do (default: list)")
     parser.add_argument(
-        "number", nargs="?", type=int, help="raise, cancel: a ticket; capacity: slots, 0 or more"
+        "number", nargs="?", type=int, help="raise, cancel, move: a ticket; capacity: slots, 0 or more"
     )
-    parser.add_argument("--datastore", help="which data store's slots; needed where there are several")
+    parser.add_argument("--datastore", help="whose slots; default: the configured data store's")
+    parser.add_argument(
+        "--stranded",
+        action="store_true",
+        help="cancel, move: all that wait for a replaced data store",
+    )
     parser.add_argument(
         "--reason", default="by an operator", help="of a cancellation; the series' outcome says it"
     )
@@ -38,21 +40,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     """0: shown, or changed and shown."""
-    granted = None
+    done = None
+    if arguments.stranded and arguments.change not in ("cancel", "move"):
+        raise OperatorError(f"slots {arguments.change} --stranded: goes with cancel and move")
     if arguments.change == "list":
         _no_number(arguments)
     else:
         writer = target.open_writer()
         try:
-            _change(arguments, target, writer)
+            changed = _change(arguments, target, writer)
         finally:
             writer.close()
-        granted = target.grant()
-    _show(target, output, granted)
+        done = {"changed": changed, "granted": target.grant()}
+    _show(target, output, done)
     return 0
 
 
-def _change(arguments: argparse.Namespace, target: Target, writer: Connection) -> None:
+def _change(arguments: argparse.Namespace, target: Target, writer: Connection) -> int:
+    """How many data stores or tickets were changed."""
     match arguments.change:
         case "pause" | "resume":
             _no_number(arguments)
@@ -69,32 +74,38 @@ def _change(arguments: argparse.Namespace, target: Target, writer: Connection) -
                     f"slots raise {ticket}: only a waiting ticket can be raised, see `slots list`"
                 )
         case "cancel":
-            _cancel(_number(arguments, "the ticket to cancel"), arguments.reason, target, writer)
+            ticket_or_all = _tickets(arguments, "the ticket to cancel")
+            found = queue.cancel(writer, ticket_or_all, f"cancelled {arguments.reason}")
+            return _found(arguments, found, "only a waiting ticket can be cancelled")
+        case "move":
+            ticket_or_all = _tickets(arguments, "the ticket to move to the configured data store")
+            found = queue.move(writer, ticket_or_all)
+            return _found(arguments, found, "only a ticket that waits for a replaced data store can be moved")
+    return 1
 
 
-def _cancel(ticket: int, reason: str, target: Target, writer: Connection) -> None:
-    token = queue.cancel(writer, ticket, f"cancelled {reason}")
-    if token is None:
-        raise OperatorError(
-            f"slots cancel {ticket}: only a waiting ticket can be cancelled, see `slots list`"
-        )
-    try:
-        target.client("stepfunctions").send_task_failure(taskToken=token, error=CANCELLED, cause=reason)
-    except ClientError as error:
-        # A used or dead token: the execution is over, or comes back and finds its ticket cancelled.
-        if error.response["Error"]["Code"] not in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
-            raise
+def _tickets(arguments: argparse.Namespace, meaning: str) -> int | None:
+    """The one that was named; None: all that are stranded."""
+    if not arguments.stranded:
+        return _number(arguments, f"{meaning}, or --stranded for all that wait for a replaced data store")
+    _no_number(arguments)
+    return None
+
+
+def _found(arguments: argparse.Namespace, tickets: list[int], allowed: str) -> int:
+    if not tickets and not arguments.stranded:
+        raise OperatorError(f"slots {arguments.change} {arguments.number}: {allowed}, see `slots list`")
+    return len(tickets)
 
 
 def _datastore(arguments: argparse.Namespace, target: Target) -> str:
+    """The one that was named, else the configured one."""
     known = [str(row["datastore_id"]) for row in semaphores(target.index)]
-    if arguments.datastore in known:
-        return str(arguments.datastore)
-    if arguments.datastore is None and len(known) == 1:
-        return known[0]
-    raise OperatorError(
-        f"--datastore {arguments.datastore or 'is needed'}: one of {', '.join(known) or 'none'}"
-    )
+    if not known:
+        raise OperatorError("slots: there is no data store: importing is off (`ahli_enabled: false`)")
+    if arguments.datastore in (None, *known):
+        return arguments.datastore or known[0]
+    raise OperatorError(f"--datastore {arguments.datastore}: one of {', '.join(known)}")
 
 
 def _number(arguments: argparse.Namespace, meaning: str) -> int:
@@ -108,12 +119,17 @@ def _no_number(arguments: argparse.Namespace) -> None:
         raise OperatorError(f"slots {arguments.change} {arguments.number}: takes no number")
 
 
-def _show(target: Target, output: Output, granted: int | None) -> None:
+def _show(target: Target, output: Output, done: dict[str, int] | None) -> None:
     stores, queued = semaphores(target.index), tickets(target.index)
     if output.as_json:
-        output.data({"granted": granted, "semaphores": stores, "tickets": queued})
+        output.data({**(done or {}), "semaphores": stores, "tickets": queued})
         return
-    if granted is not None:
-        output.line(f"changed; {granted} tickets were granted a slot")
+    if done is not None:
+        output.line(f"{done['changed']} changed; {done['granted']} tickets were granted a slot")
     output.table("Slots", stores)
     output.table("Tickets: holders, then the queue in order", queued)
+    if stranded := sum(row["stranded"] for row in queued):
+        output.line(
+            f"{stranded} stranded: the data store that they wait for was replaced. "
+            "Import into the configured one: slots move --stranded; give up: slots cancel --stranded"
+        )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date
 
 from dicom_ingest.db.read_flow import flow
+from dicom_ingest.db.read_index import Row
 from dicom_ingest.db.read_places import MOST, PLACES, Filter, places
+from ops.moments import day
 from ops.output import Output
 from ops.target import Target
 
@@ -42,10 +43,13 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         under_way=arguments.under_way,
         needs_a_person=arguments.needs_a_person,
     )
-    counts, rows = flow(target.index), places(target.index, chosen, arguments.limit)
+    said, counts = target.edges_say(), flow(target.index)
+    rows = places(target.index, chosen, arguments.limit)
     if output.as_json:
-        output.data({"flow": counts, "series_transfers": rows})
+        output.data({"edges_say": said, "flow": counts, "series_transfers": rows})
         return 0
+    for edge in said:
+        output.line(f"{edge['edge']}: {edge.get('trouble') or _counts(edge)}")
     shut = " (paused)" if counts["paused"] else " (gate closed)" if counts["gate_closed"] else ""
     output.line(
         f"{target.name}: {counts['series_announced']} series announced, {counts['series_indexed']} indexed, "
@@ -57,13 +61,8 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     return 0
 
 
-def day(value: str) -> date:
-    """A day.
-
-    Raises:
-        argparse.ArgumentTypeError: the text is none.
-    """
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{value!r}: a day such as 2026-11-22 is allowed") from error
+def _counts(edge: Row) -> str:
+    return (
+        f"{edge['instances_received']} instances received, {edge['instances_uploaded']} uploaded, "
+        f"{edge['series_open']} series open, {edge['spool_instances']} instances in the spool"
+    )

@@ -16,7 +16,7 @@ from dicom_ingest import errors
 from dicom_ingest.contracts.functions import FUNCTIONS, WORKFLOW_FUNCTIONS
 from dicom_ingest.contracts.outcomes import FAILURES, Outcome
 from dicom_ingest.contracts.steps import IndexSeriesReply, OutcomeState, Slot, WorkflowState
-from statemachines.describe import README, definition, render
+from statemachines.describe import definition
 
 ROOT = Path(__file__).parents[2]
 STATES: dict[str, Any] = definition()["States"]
@@ -162,7 +162,3 @@ def test_the_workflow_reads_like_its_sentence() -> None:
         entry = STATES[state]
         targets = [entry.get("Next"), entry.get("Default"), *[c["Next"] for c in entry.get("Choices", [])]]
         assert following in targets, state
-
-
-def test_its_page_is_made_from_the_definition() -> None:
-    assert README.read_text(encoding="utf-8") == render(), "python -m statemachines.describe --write"

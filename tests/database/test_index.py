@@ -12,7 +12,7 @@ import pytest
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.db import index, series_transfers
 from dicom_ingest.db.connection import Database
-from dicom_ingest.db.index import Objects
+from dicom_ingest.db.index_rows import Objects, series_rows
 from dicom_ingest.db.migrate import migrate, migration_names
 from dicom_ingest.errors import ClaimLostError
 from tests.support.series import MORNING, Announced, element, new_uid
@@ -100,9 +100,7 @@ def test_the_number_of_statements_does_not_depend_on_the_size(database: Database
             assert ref is not None
             pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
             before = connection.statements
-            index.index(
-                connection, pk, announced.manifest(), Objects(announced.sizes()), (execution, ref.fence)
-            )
+            index.index(connection, pk, announced.rows(), (execution, ref.fence))
             return connection.statements - before
 
     assert statements(1) == statements(300) <= 8
@@ -186,7 +184,9 @@ def test_what_is_announced_and_what_lies_in_s3_may_differ_and_is_said(database: 
         assert ref is not None
         pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
         objects = Objects({first.key: first.bytes + 1, f"{announced.prefix}9.dcm": 5})
-        indexed = index.index(connection, pk, announced.manifest(), objects, (execution, ref.fence))
+        indexed = index.index(
+            connection, pk, series_rows(announced.manifest(), objects), (execution, ref.fence)
+        )
     assert (indexed.instances, indexed.present, indexed.extra) == (3, 0, [f"{announced.prefix}9.dcm"])
     words = {
         row["sop_instance_uid"]: row["message"] for row in rows(database, "SELECT * FROM instance_transfer")
@@ -205,7 +205,7 @@ def test_who_lost_the_claim_writes_nothing(database: Database) -> None:
         assert claim(connection, announced, new_execution(), owner_gone=loser)
     pk = 1
     with pytest.raises(ClaimLostError), database.transaction() as connection:
-        index.index(connection, pk, announced.manifest(), Objects(announced.sizes()), (loser, 1))
+        index.index(connection, pk, announced.rows(), (loser, 1))
     assert rows(database, "SELECT * FROM instance") == []
 
 

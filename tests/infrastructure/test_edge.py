@@ -142,7 +142,7 @@ def test_settings_of_the_configuration_reach_devices_that_had_others(edges: Temp
     recipe = _recipe(edges)
     settings = recipe["ComponentConfiguration"]["DefaultConfiguration"]
     assert settings["edge"]["senders"] == [
-        {"calling_ae": "CT1", "priority": "bulk", "series_quiet_seconds": 60}
+        {"calling_ae": "CT1", "priority": "bulk", "series_quiet_seconds": 60, "prefer": "lossless"}
     ]
     assert settings["edge"]["bucket"] == "<data/bucket>"
     assert settings["edge"]["event_bus"] == "<pipeline/bus/bus>"

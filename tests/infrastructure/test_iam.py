@@ -154,6 +154,7 @@ CALLS = {
     r"clients\.medical_imaging\(\)": "medical-imaging:",
     r"clients\.stepfunctions\(\)": "states:",
     r"\b(deliver|answer_at_once)\(": "states:SendTaskSuccess",
+    r"\btell_cancelled\(": "states:SendTaskFailure",
     r"any_running\(": "states:ListExecutions",
     r"is_well\(": "medical-imaging:GetDatastore",
     r"healthimaging\.start\(|\bstart\(client": "medical-imaging:StartDICOMImportJob",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
-from dicom_ingest.contracts import wiring
+import pytest
+
+from dicom_ingest import metrics
+from dicom_ingest.contracts import events, wiring
 from tests.infrastructure.template import Template
 
 
@@ -46,6 +50,23 @@ def test_an_edge_that_says_nothing_raises_an_alarm(template: Callable[[str], Tem
     assert {(alarm["TreatMissingData"], alarm["EvaluationPeriods"]) for alarm in silent} == {("breaching", 3)}
 
 
+def test_a_sender_that_falls_silent_raises_its_edges_alarm(template: Callable[[str], Template]) -> None:
+    edges = template("edges")
+    filters = {
+        f["Properties"]["MetricTransformations"][0]["MetricName"]: f["Properties"]
+        for f in edges.resources("AWS::Logs::MetricFilter").values()
+    }
+    counted = filters["EdgeSilentSenders"]["MetricTransformations"][0]["MetricValue"]
+    assert counted.removeprefix("$.detail.") in events.EdgeHeartbeat.model_fields
+    alarms = edges.resources("AWS::CloudWatch::Alarm")
+    quiet = [alarm["Properties"] for path, alarm in alarms.items() if path.endswith("-quiet-sender")]
+    assert {alarm["Threshold"] for alarm in quiet} == {1}
+    watched = [alarm["Metrics"][0]["MetricStat"]["Metric"] for alarm in quiet]
+    assert {metric["MetricName"] for metric in watched} == {"EdgeSilentSenders"}
+    of = {metric["Dimensions"][0]["Value"] for metric in watched}
+    assert of == {"clinic-edge1", "clinic-edge10", "clinic-cloud"}
+
+
 def test_heartbeats_become_metrics_of_their_edge(default: Template) -> None:
     rule = default.properties("AWS::Events::Rule", "observability/metrics/heartbeats/rule")
     assert rule["EventPattern"] == wiring.HEARTBEAT_PATTERN
@@ -63,15 +84,9 @@ def test_heartbeats_are_not_archived(default: Template) -> None:
 
 def test_the_dashboard_shows_what_the_functions_count(default: Template) -> None:
     body = default.text(default.properties("AWS::CloudWatch::Dashboard")["DashboardBody"])
-    for name in (
-        wiring.SERIES_OVER,
-        wiring.SERIES_WAITING,
-        wiring.OLDEST_WAITER_SECONDS,
-        wiring.SLOTS_HELD,
-        wiring.GATE_CLOSED,
-        "MatchedEvents",
-        "EdgeSpoolInstances",
-    ):
+    names = {value for name, value in vars(wiring).items() if name.isupper() and isinstance(value, str)}
+    names -= {wiring.METRICS_NAMESPACE, events.SERIES_COMPLETE, events.EDGE_HEARTBEAT, events.EDGE_SOURCE}
+    for name in (*names, "MatchedEvents", "EdgeSpoolInstances", "EdgeSilentSenders"):
         assert f'"{name}"' in body, name
 
 
@@ -79,3 +94,33 @@ def test_without_import_nobody_is_alarmed_about_slots(template: Callable[[str], 
     names = {path.rpartition("/")[2] for path in template("no-import").resources("AWS::CloudWatch::Alarm")}
     assert not {"gate-closed", "oldest-waiter", "slots-reclaimed"} & names
     assert "undelivered-events" in names
+
+
+def _watched(node: Any) -> set[tuple[str, tuple[str, ...]]]:
+    """Name and dimensions of every metric of ours that the alarms look at, without the edges'."""
+    found = set()
+    if isinstance(node, dict):
+        if node.get("Namespace") == wiring.METRICS_NAMESPACE and "MetricName" in node:
+            dimensions = tuple(sorted(dimension["Name"] for dimension in node["Dimensions"]))
+            found.add((node["MetricName"], dimensions))
+        node = list(node.values())
+    for one in node if isinstance(node, list) else []:
+        found |= _watched(one)
+    return {(name, dimensions) for name, dimensions in found if "edge" not in dimensions}
+
+
+def test_what_the_alarms_look_at_is_what_the_functions_emit(
+    default: Template, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CloudWatch takes a metric with one dimension more for another metric: the alarm would never ring."""
+    watched = _watched(list(default.resources("AWS::CloudWatch::Alarm").values()))
+    assert len(watched) >= 6
+    monkeypatch.setenv("STACK", "dicom-ingest")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "record_image_sets")  # as on Lambda
+    for name, dimensions in sorted(watched):
+        metrics.count(name, 1, **{dimension: "any" for dimension in dimensions if dimension != "stack"})
+    emitted = [
+        json.loads(line)["_aws"]["CloudWatchMetrics"][0] for line in capsys.readouterr().out.splitlines()
+    ]
+    assert {(e["Metrics"][0]["Name"], tuple(sorted(e["Dimensions"][0]))) for e in emitted} == watched
+    assert {e["Namespace"] for e in emitted} == {wiring.METRICS_NAMESPACE}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cdk.recipe import RecipeError, component_version, render_recipe
+from cdk.recipe import RecipeError, component_version, recipe_settings, render_recipe
+from dicom_ingest.contracts.config import parse_config
 from tests.infrastructure.conftest import ROOT
+from tests.infrastructure.template import Template
 
 PYPROJECT = ROOT / "pyproject.toml"
 
@@ -53,3 +56,31 @@ def test_a_project_without_a_version_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     with pytest.raises(RecipeError, match="major"):
         component_version(tmp_path / "pyproject.toml", "content")
+
+
+def test_what_no_edge_reads_gives_no_edge_a_new_version(template: Callable[[str], Template]) -> None:
+    """Tags, capacity, database, retention, `environment`: a deployment to every hospital for nothing."""
+    said = {
+        name: template(name).outputs()["EdgeComponent"] for name in ("default", "dev", "no-import", "full")
+    }
+    assert len(set(said.values())) == 1, said
+
+
+@pytest.mark.parametrize("change", [{"cdk_app_name": "clinic"}, {"senders": [{"calling_ae": "CT1"}]}])
+def test_what_an_edge_reads_is_in_its_version(change: dict[str, object]) -> None:
+    assert recipe_settings(parse_config(change)) != recipe_settings(parse_config({}))
+
+
+def test_every_setting_of_the_configuration_in_the_recipe_is_in_its_version() -> None:
+    """The others are the artifact, or names that CloudFormation makes from the stack's own."""
+    placeholders = set(re.findall(r"\{([a-z_]+)\}", (ROOT / "edge_component" / "recipe.yaml").read_text()))
+    made = {
+        "component_name",
+        "component_version",
+        "artifact_uri",
+        "artifact_name",
+        "bucket",
+        "event_bus",
+        "region",
+    }
+    assert placeholders - made == set(recipe_settings(parse_config({})))

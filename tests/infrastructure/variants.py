@@ -16,7 +16,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
             {"name": "edge10"},
             {"name": "cloud", "device_type": "EC2", "dicom_networks": ["10.20.0.0/16", "192.168.7.0/24"]},
         ],
-        "senders": [{"calling_ae": "CT1", "priority": "bulk", "series_quiet_seconds": 60}],
+        "senders": [
+            {"calling_ae": "CT1", "priority": "bulk", "series_quiet_seconds": 60, "prefer": "lossless"}
+        ],
     },
     "dev": {"environment": "dev"},
     "full": {

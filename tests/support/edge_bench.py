@@ -51,11 +51,12 @@ class Bench:
                 journal.execute("INSERT INTO epoch (started_at) VALUES (?)", (self.clock(),)).lastrowid or 0
             )
         adopt(self.journal, self.spool, self.epoch, self.clock)
-        self.assembly = Assembly(self.journal, self.spool, self.settings, self.clock)
-        self.uploader = Uploader(
-            self.journal, self.spool, self.settings, self.s3, ImmediatePool(), self.clock
+        monotonic = self.clock.monotonic
+        self.assembly = Assembly(self.journal, self.spool, self.settings, self.clock, monotonic=monotonic)
+        self.uploader = Uploader(self.journal, self.spool, self.settings, self.s3, ImmediatePool(), monotonic)
+        self.announcer = Announcer(
+            self.journal, self.spool, self.settings, self.s3, self.bus, self.clock, monotonic
         )
-        self.announcer = Announcer(self.journal, self.spool, self.settings, self.s3, self.bus, self.clock)
 
     def crash(self) -> None:
         """kill -9, and a new start."""

@@ -27,6 +27,12 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = DEADLIN
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
+def peak_memory(pid: int) -> int:
+    """Peak resident kilobytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+
 class EdgeProcess:
     """`python -m edge_component` with quick settings; `settings` are EDGE_ variables without the prefix."""
 

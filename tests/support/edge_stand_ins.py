@@ -17,13 +17,23 @@ from edge_component.settings import Settings
 
 
 class Clock:
-    """Stands still until told to move."""
+    """Stands still until told to move: time passes by adding to `now`, `set_by` only sets the wall clock."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now
+        self._set_by = 0.0
 
     def __call__(self) -> float:
         return self.now
+
+    def monotonic(self) -> float:
+        """What nobody sets."""
+        return self.now - self._set_by
+
+    def set_by(self, seconds: float) -> None:
+        """NTP, or a person."""
+        self.now += seconds
+        self._set_by += seconds
 
 
 class ImmediatePool(Executor):

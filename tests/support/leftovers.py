@@ -8,7 +8,6 @@ from typing import Any, cast
 from dicom_ingest.contracts.steps import ImportState, OutcomeState
 from dicom_ingest.db import imports, index, ingest, leftovers, series_transfers
 from dicom_ingest.db.connection import Database
-from dicom_ingest.db.index import Objects
 from dicom_ingest.healthimaging import client_token
 from dicom_ingest.reclaim import Reclaimer, Settled
 from dicom_ingest.results import ImportResults
@@ -40,13 +39,7 @@ class World:
         with self.database.transaction() as connection:
             announced = execution.announced
             pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
-            index.index(
-                connection,
-                pk,
-                announced.manifest(),
-                Objects(announced.sizes()),
-                (execution.arn, execution.ref.fence),
-            )
+            index.index(connection, pk, announced.rows(), (execution.arn, execution.ref.fence))
         return execution
 
     def intend(self, execution: Execution) -> dict[str, Any]:

@@ -118,13 +118,16 @@ class Pipeline:
             "SELECT * FROM ahlijob WHERE transfer_id = :id ORDER BY pk", id=announced.transfer_id
         )
 
+    def history(self, execution: dict[str, Any]) -> list[Any]:
+        """All events of an execution's history."""
+        pages = self.clients.stepfunctions.get_paginator("get_execution_history").paginate(
+            executionArn=execution["executionArn"]
+        )
+        return [event for page in pages for event in page["events"]]
+
     def states(self, execution: dict[str, Any]) -> list[str]:
         """The states that an execution went through."""
-        events: list[Any] = []
-        for page in self.clients.stepfunctions.get_paginator("get_execution_history").paginate(
-            executionArn=execution["executionArn"]
-        ):
-            events += page["events"]
+        events = self.history(execution)
         return [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
 
     def slots(self, capacity: int, rate: float = 100, burst: int = 100) -> None:

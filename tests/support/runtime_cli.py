@@ -1,4 +1,4 @@
-"""`python -m local` as a user runs it: a process of its own, and what it leaves behind."""
+"""`python -m local` and `python -m ops` as a user runs them: processes, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -30,9 +30,18 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run(runs: Path, command: str, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    """One command, to its end."""
+    """One command of the local runtime, to its end."""
+    return _to_its_end("local", command, "--runs", str(runs), *arguments, **changes)
+
+
+def ops(runs: Path, verb: str, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """One verb of the operator's command line, to its end."""
+    return _to_its_end("ops", verb, "--runs", str(runs), *arguments, **changes)
+
+
+def _to_its_end(module: str, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "local", command, "--runs", str(runs), *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=REPOSITORY,
         env=environment(**changes),
         capture_output=True,

@@ -23,6 +23,7 @@ from dicom_ingest.contracts.manifest import (
     MissingInstance,
     encode_manifest,
 )
+from dicom_ingest.db.index_rows import Objects, SeriesRows, series_rows
 
 BUCKET = "dicom"
 STACK = "dicom-ingest"
@@ -146,6 +147,10 @@ class Announced:
     def sizes(self) -> dict[str, int]:
         """What S3 lists when all of it has arrived."""
         return {instance.key: instance.bytes for instance in self.manifest().instances}
+
+    def rows(self) -> SeriesRows:
+        """What the index is given when all of it has arrived."""
+        return series_rows(self.manifest(), Objects(self.sizes()))
 
     def body(self, number: int, sop: str) -> bytes:
         """The DICOM file of one instance: no pixels, all that identifies it."""

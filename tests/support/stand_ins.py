@@ -48,6 +48,13 @@ class StepFunctions:
             raise client_error("TaskTimedOut", "SendTaskSuccess")
         self.answers[taskToken] = json.loads(output)
 
+    def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> None:  # noqa: N803 - boto3's
+        """As a success is: once, while the execution runs."""
+        self._maybe_fail()
+        if taskToken in self.answers or self.owners.get(taskToken) not in self.running:
+            raise client_error("TaskTimedOut", "SendTaskFailure")
+        self.answers[taskToken] = (error, cause)
+
     def list_executions(self, **_: Any) -> dict[str, Any]:
         """Whether any runs."""
         self._maybe_fail()

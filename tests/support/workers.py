@@ -9,7 +9,7 @@ from dicom_ingest.contracts.steps import SeriesTransferRef
 from dicom_ingest.db import import_slots, index, series_transfers
 from dicom_ingest.db.connection import Connection, Database
 from dicom_ingest.db.import_slots import Ticket
-from dicom_ingest.db.index import Indexed, Objects
+from dicom_ingest.db.index import Indexed
 from tests.support.series import Announced
 
 
@@ -42,9 +42,7 @@ def index_series(database: Database, announced: Announced, execution: str | None
         ref = claim(connection, announced, execution)
         assert ref is not None
         pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
-        return index.index(
-            connection, pk, announced.manifest(), Objects(announced.sizes()), (execution, ref.fence)
-        )
+        return index.index(connection, pk, announced.rows(), (execution, ref.fence))
 
 
 class Execution:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from statemachines import history
 from tests.support.pipeline import Pipeline
 from tests.support.series import Announced, new_uid
 
@@ -38,6 +39,7 @@ def test_happy(pipeline: Pipeline) -> None:
     execution = pipeline.finished(series)[0]
     assert execution["status"] == "SUCCEEDED"
     assert pipeline.states(execution) == HAPPY
+    assert (1 + len(HAPPY), len(pipeline.history(execution))) == astuple(history.ordinary(polls=1))
     said = outcome(execution)
     assert (said["name"], said["imported"], said["instances"]) == ("COMPLETED", 2, 2)
     transfer, (ticket,) = pipeline.transfer(series), pipeline.tickets(series)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from functools import partial
+
+import pytest
 
 from dicom_ingest.db import queue
 from tests.support.pipeline import Pipeline
@@ -104,21 +107,40 @@ def test_what_is_odd_about_a_series_stands_in_the_executions_state(pipeline: Pip
     assert pipeline.transfer(series)["findings"] == [words]
 
 
-def test_an_operator_takes_a_series_out_of_the_queue(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("teller", ["release_import_slot", "reclaim_import_slots"])
+def test_an_operator_takes_a_series_out_of_the_queue(pipeline: Pipeline, teller: str) -> None:
+    """The command line asks release_import_slot to tell; when it dies before that, reclaim does."""
     pipeline.slots(0)
     series = Announced()
     pipeline.ingest(series)
     (ticket,) = pipeline.eventually(partial(pipeline.tickets, series), "its ticket")
     with pipeline.database.transaction() as connection:
-        token = queue.cancel(connection, ticket["pk"], "sent to the wrong archive")
-        assert queue.cancel(connection, ticket["pk"], "again") is None
-    assert token
-    pipeline.clients.stepfunctions.send_task_failure(
-        taskToken=token, error="CancelledByOperator", cause="sent to the wrong archive"
-    )
+        assert queue.cancel(connection, ticket["pk"], "sent to the wrong archive") == [ticket["pk"]]
+        assert queue.cancel(connection, ticket["pk"], "again") == []
+    said = {"execution_arn": "operator", "state": {}} if teller == "release_import_slot" else {}
+    pipeline.runtime.invoke(teller, said)
     execution = pipeline.finished(series)[0]
     assert (execution["status"], execution["error"]) == ("FAILED", "FAILED")
-    assert execution["cause"].startswith("CancelledByOperator")
+    assert execution["cause"].startswith("TicketCancelled")
     transfer, (ticket,) = pipeline.transfer(series), pipeline.tickets(series)
     assert (transfer["state"], transfer["outcome"]) == ("OVER", "FAILED")
     assert (ticket["state"], ticket["message"]) == ("CANCELLED", "sent to the wrong archive")
+    assert ticket["task_token"] is None
+
+
+def test_who_waited_for_a_closed_gate_is_granted_by_the_start_that_opens_it(pipeline: Pipeline) -> None:
+    """Not by the release that follows seconds later, nor by reclaim after minutes."""
+    pipeline.slots(2)
+    pipeline.fault(
+        kind="fail_call", operation="StartDICOMImportJob", error="AccessDeniedException", times=None
+    )
+    first, second = Announced(), Announced()
+    pipeline.ingest(first)
+    pipeline.eventually(lambda: pipeline.rows("SELECT * FROM semaphore WHERE gate = 'CLOSED'"), "it closes")
+    pipeline.ingest(second)
+    pipeline.eventually(lambda: pipeline.tickets(second), "its ticket")
+    pipeline.clear_faults()
+    pipeline.finished(first)
+    pipeline.finished(second)
+    (opener,), (waiter,) = pipeline.tickets(first), pipeline.tickets(second)
+    assert waiter["granted_at"] - opener["running_at"] < timedelta(seconds=0.5)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.db import import_slots
+from local.databases import session
 from ops.__main__ import main
 from tests.e2e.console.running import ConsoleRun
 from tests.support.runtime import eventually
@@ -150,10 +154,48 @@ def test_a_cancelled_ticket_ends_its_execution(ops: Ops, console: ConsoleRun) ->
     eventually(lambda: answer(ops, "where", series["series_instance_uid"])[0]["found"]["place"] in done)
 
 
+def test_tickets_of_a_replaced_data_store_are_shown_and_moved_by_one_command(
+    ops: Ops, console: ConsoleRun
+) -> None:
+    (series,) = [row for row in answer(ops, "status")["series_transfers"] if row["modality"] == "DX"][:1]
+    uid = series["series_instance_uid"]
+    ops("slots", "pause")
+    answer(ops, "reprocess", uid, "--force")
+    (ticket,) = eventually(lambda: answer(ops, "slots")["tickets"])
+    with another_data_store(console, ticket["datastore_id"]):
+        listed = answer(ops, "slots")
+        assert [store["replaced"] for store in listed["semaphores"]] == [False, True]
+        assert listed["tickets"][0]["stranded"]
+        assert "1 stranded: the data store that they wait for was replaced" in ops("slots")[1]
+        assert "`slots move`" in answer(ops, "where", uid)[0]["timeline"]["waits_for"]["words"]
+        moved = answer(ops, "slots", "move", "--stranded")
+        assert (moved["changed"], moved["tickets"][0]["stranded"]) == (1, False)
+        assert "only a ticket that waits for a replaced" in ops("slots", "move", str(ticket["ticket_id"]))[2]
+    assert answer(ops, "slots", "move", "--stranded")["changed"] == 1  # back to the one that exists
+    assert answer(ops, "slots", "resume")["granted"] == 1
+    eventually(lambda: answer(ops, "where", uid)[0]["found"]["place"] == "COMPLETED")
+
+
+@contextmanager
+def another_data_store(console: ConsoleRun, old: str) -> Iterator[None]:
+    """A deploy has replaced the data store; at the end another one has brought the old one back."""
+    with session(console.runtime.state.database_url) as connection:
+        limits = {"capacity": 0, "start_rate": 100, "start_burst": 100}
+        import_slots.configure(connection, SemaphoreSettings(datastore_id="e" * 32, **limits))
+        yield
+        limits["capacity"] = 20
+        import_slots.configure(connection, SemaphoreSettings(datastore_id=old, **limits))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("slots", "capacity"), "needs a number"),
+        (("slots", "cancel"), "needs a number: the ticket to cancel, or --stranded"),
+        (("slots", "pause", "--stranded"), "goes with cancel and move"),
+        (("slots", "raise", "999999"), "only a waiting ticket can be raised"),
+        (("replay", "--since", "1h", "--until", "2h"), "is not before --until"),
+        (("replay", "--replay-name", "a b"), "A-Z a-z 0-9 . - _ are allowed"),
         (("slots", "capacity", "-1"), "0 or more is allowed"),
         (("slots", "pause", "--datastore", "x"), "--datastore x: one of"),
         (("reprocess",), "say which in one way"),

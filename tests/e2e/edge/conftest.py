@@ -25,7 +25,13 @@ def cloud(_cloud: EdgeCloud) -> EdgeCloud:
 
 
 @pytest.fixture(params=["fast", "pynetdicom"])
-def edge(request: pytest.FixtureRequest, tmp_path: Path, cloud: EdgeCloud) -> Iterator[EdgeProcess]:
+def receiver(request: pytest.FixtureRequest) -> str:
+    """Who reads the edge's associations."""
+    return str(request.param)
+
+
+@pytest.fixture
+def edge(receiver: str, tmp_path: Path, cloud: EdgeCloud) -> Iterator[EdgeProcess]:
     """A running edge with quick settings, whoever reads its associations."""
-    with EdgeProcess(tmp_path, cloud.environment, receiver=request.param) as process:
+    with EdgeProcess(tmp_path, cloud.environment, receiver=receiver) as process:
         yield process

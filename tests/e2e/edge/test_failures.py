@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import association, instance, send, series_of, uid
 from tests.support.edge_gateway import Gateway
-from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge_process import EdgeProcess, peak_memory, wait_until
 
 
 def announced(edge: EdgeProcess, series: int = 1) -> None:
@@ -128,12 +128,6 @@ def test_e13_a_large_object_streams_through_constant_memory(edge: EdgeProcess, c
     assert peak_memory(edge.status()["worker_pid"]) < 120 * 1024
     [event] = cloud.announcements()
     assert event["detail"]["total_bytes"] > 128 * 1024 * 1024
-
-
-def peak_memory(pid: int) -> int:
-    """Peak resident kilobytes."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
 
 
 def test_two_edges_never_share_a_spool(tmp_path: Path, cloud: EdgeCloud, edge: EdgeProcess) -> None:

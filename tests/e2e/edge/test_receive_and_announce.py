@@ -34,6 +34,22 @@ def test_a_series_becomes_objects_a_manifest_and_one_event(edge: EdgeProcess, cl
     wait_until(lambda: not list((edge.spool / "instances").glob("*.dcm")), "the spool is empty")
 
 
+def test_one_correlation_id_leads_from_the_associations_to_the_event(
+    edge: EdgeProcess, cloud: EdgeCloud
+) -> None:
+    for ds in series_of(2):
+        assert send(edge.dicom_port, [ds]) == [0]
+    announced(edge)
+    [event] = cloud.announcements()
+    correlation_id = event["detail"]["correlation_id"]
+    assert cloud.manifest(event["detail"]).transfer.correlation_id == correlation_id
+    [sealed], [told] = edge.log_lines("series sealed"), edge.log_lines("series announced")
+    assert sealed["correlation_id"] == told["correlation_id"] == correlation_id
+    requested = {line["association"] for line in edge.log_lines("association requested")}
+    assert set(sealed["associations"]) == requested
+    assert len(requested) == 2
+
+
 def test_a_series_over_many_associations_is_one_event(edge: EdgeProcess, cloud: EdgeCloud) -> None:
     """E7: one association an image gave one import an image."""
     for ds in series_of(5):

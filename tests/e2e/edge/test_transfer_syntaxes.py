@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.filereader import read_file_meta_info
 
 from edge_component.part10 import part10_head
 from edge_component.receipt import instance_bytes
 from tests.support.edge_aws import EdgeCloud
-from tests.support.edge_dicom import encoded, instance, uid
+from tests.support.edge_dicom import encoded, instance, send, uid
 from tests.support.edge_process import EdgeProcess, wait_until
 from tests.support.edge_wire import EXPLICIT, IMPLICIT, Wire, fragment, store_command, wire
 
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 JPEG_2000, RLE = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5"
+JPEG_BASELINE, JPEG_LOSSLESS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"
 CT, PRIVATE = "1.2.840.10008.5.1.4.1.1.2", "1.2.826.0.1.3680043.9.1.1"
 
 
@@ -140,3 +142,21 @@ def test_dcmtk_sends(edge: EdgeProcess, tmp_path: Path, option: str) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     wait_until(lambda: edge.status()["instances_announced"] == 5, "the series is announced")
+
+
+@pytest.mark.parametrize(("calling_ae", "accepted"), [("US1", JPEG_LOSSLESS), ("US2", JPEG_BASELINE)])
+def test_a_sender_that_proposes_lossy_first_is_asked_for_lossless_where_its_profile_says_so(
+    tmp_path: Path, cloud: EdgeCloud, receiver: str, calling_ae: str, accepted: str
+) -> None:
+    profiles = [{"calling_ae": "US1", "prefer": "lossless"}]
+    ds = instance(syntax=accepted, pixels=1024)
+    ds.PixelData = encapsulate([ds.PixelData])
+    ds["PixelData"].VR = "OB"
+    proposed = [JPEG_BASELINE, JPEG_LOSSLESS, EXPLICIT, IMPLICIT]
+    with EdgeProcess(tmp_path, cloud.environment, senders=profiles, receiver=receiver) as edge:
+        assert send(edge.dicom_port, [ds], syntaxes=proposed, calling_ae=calling_ae) == [0]
+        wait_until(lambda: edge.status()["series_announced"], "the series is announced")
+        [requested] = edge.log_lines("association requested")
+    assert requested["transfer_syntaxes"] == [EXPLICIT, accepted]  # the former for C-ECHO
+    [event] = cloud.announcements()
+    assert [i.transfer_syntax_uid for i in cloud.manifest(event["detail"]).instances] == [accepted]

@@ -16,7 +16,7 @@ from local.databases import create_database, session
 from local.postgres import Postgres
 from tests.support.postgres import unique_database_name
 from tests.support.runtime import eventually
-from tests.support.runtime_cli import ANY_PORT, Up, gone, run, up
+from tests.support.runtime_cli import ANY_PORT, Up, gone, ops, run, up
 from tests.support.runtime_dicom import write_series
 
 pytestmark = pytest.mark.xdist_group("local-up")
@@ -42,7 +42,7 @@ def series(running: Up, tmp_path_factory: pytest.TempPathFactory) -> str:
     assert sent.returncode == 0, sent.stderr
     assert "1 not sent, not DICOM: notes.txt" in sent.stdout
     assert "3 of 3 instances accepted, 1 series" in sent.stdout
-    eventually(lambda: "COMPLETED" in run(running.runs, "status").stdout)
+    eventually(lambda: "COMPLETED" in ops(running.runs, "status").stdout)
     return uid
 
 
@@ -62,51 +62,43 @@ def test_everything_listens_on_loopback_only(running: Up) -> None:
                 assert connection.laddr.ip == "127.0.0.1", (process.name(), connection)
 
 
-def test_show_has_the_whole_way_of_a_series(running: Up, series: str) -> None:
-    shown = run(running.runs, "show", series)
-    assert shown.returncode == 0
-    for title in (
-        "Series transfers (1)",
-        "Tickets (Ahlijob) (1)",
-        "Image sets (Ahliimageset) (1)",
-        "Instances (3)",
-    ):
-        assert title in shown.stdout
-    assert "IMPORTED" in shown.stdout
-
-
-def test_an_unknown_series_is_one_clear_line(running: Up) -> None:
-    shown = run(running.runs, "show", "1.2.3")
-    assert shown.returncode == 1
-    assert shown.stderr.startswith("error: the index does not know series 1.2.3")
-
-
-def test_sql_answers_and_changes_nothing(running: Up, series: str) -> None:
-    assert series in run(running.runs, "sql", "SELECT * FROM Series").stdout
-    refused = run(running.runs, "sql", "DELETE FROM Ahliimageset")
-    assert refused.returncode == 1
-    assert "read-only transaction" in refused.stderr
-
-
-def test_the_ledger_balances(running: Up, series: str) -> None:
-    ledger = run(running.runs, "ledger")
-    assert ledger.returncode == 0
-    assert series in ledger.stdout
+def test_the_operators_command_line_finds_the_run_by_itself(running: Up, series: str) -> None:
+    found = ops(running.runs, "where", series, HTTP_PROXY="http://127.0.0.1:9")
+    assert found.returncode == 0, found.stderr
+    assert "3 IMPORTED" in found.stdout
+    status = ops(running.runs, "status", HTTP_PROXY="http://127.0.0.1:9")
+    assert f"{running.state()['edge']}: 3 instances received, 3 uploaded" in status.stdout
+    assert series in ops(running.runs, "sql", "SELECT * FROM Series").stdout
 
 
 def test_a_replay_runs_the_workflow_again_and_imports_nothing_twice(running: Up, series: str) -> None:
-    replayed = run(running.runs, "replay", "--since", "1d", "--replay-name", "again")
+    replayed = ops(running.runs, "replay", "--since", "1d", "--replay-name", "again")
     assert replayed.returncode == 0, replayed.stderr
+    assert "replay again of " in replayed.stdout
+    _worked_on_again(running, series, times=2)
 
-    def executions() -> bool:
-        shown = run(
-            running.runs, "sql", f"SELECT fence FROM series_transfer WHERE series_instance_uid='{series}'"
-        )
-        return "2" in shown.stdout.split()
 
-    eventually(executions)
-    count = run(running.runs, "sql", "SELECT count(*) AS imports FROM Ahlijob WHERE import_id IS NOT NULL")
-    assert "1" in count.stdout.split()
+def test_what_is_reprocessed_is_worked_on_again_and_not_imported_twice(running: Up, series: str) -> None:
+    before = _fence(running, series)
+    again = ops(running.runs, "reprocess", series, "--json")
+    assert again.returncode == 0, again.stderr
+    (row,) = json.loads(again.stdout)
+    assert row["series_instance_uid"] == series
+    _worked_on_again(running, series, times=before + 1)
+
+
+def _fence(running: Up, series: str) -> int:
+    """How many executions have worked on it."""
+    statement = f"SELECT fence FROM series_transfer WHERE series_instance_uid = '{series}'"
+    (row,) = json.loads(ops(running.runs, "sql", statement, "--json").stdout)
+    fence: int = row["fence"]
+    return fence
+
+
+def _worked_on_again(running: Up, series: str, times: int) -> None:
+    eventually(lambda: _fence(running, series) == times)
+    imports = "SELECT count(*) AS imports FROM Ahlijob WHERE import_id IS NOT NULL"
+    assert json.loads(ops(running.runs, "sql", imports, "--json").stdout) == [{"imports": 1}]
 
 
 def test_a_second_run_of_the_same_name_is_refused(running: Up) -> None:
@@ -133,7 +125,7 @@ def test_nothing_is_left_however_it_ends(tmp_path: Path, how: signal.Signals) ->
         eventually(lambda: gone(family))
         folder = state["database_url"].partition("host=")[2]
         eventually(lambda: not os.path.exists(folder))  # noqa: PTH110
-        assert run(tmp_path, "status").returncode == 2
+        assert ops(tmp_path, "status").returncode == 2
 
 
 def test_a_part_that_crashes_ends_the_run_and_is_named(tmp_path: Path) -> None:

@@ -59,6 +59,10 @@ def test_capacity_units_are_understood_in_every_spelling(written: Any, units: fl
             {"senders": [{"calling_ae": "CT", "priority": "urgent"}]},
             ["senders.0.priority", "'live' or 'bulk'"],
         ),
+        (
+            {"senders": [{"calling_ae": "CT", "prefer": "lossy"}]},
+            ["senders.0.prefer", "'as_proposed' or 'lossless'"],
+        ),
     ],
 )
 def test_a_mistake_is_named_with_what_is_allowed(data: dict[str, Any], words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Any order of arrivals, releases, aborts, duplicates, failures, crashes and restarts."""
+"""Any order of arrivals, releases, aborts, duplicates, failures, crashes, restarts and set clocks."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ ACTIONS = st.lists(
         ARRIVE,
         st.tuples(st.just("close"), st.integers(0, 2), st.booleans()),
         st.tuples(st.just("wait"), st.sampled_from([1.0, 5.0, 11.0, 130.0, 4000.0])),
+        st.tuples(st.just("set"), st.sampled_from([-90_000.0, -60.0, 60.0, 90_000.0])),
         st.tuples(st.just("step"), st.integers(1, 3)),
         st.tuples(st.just("fail"), st.integers(1, 4)),
         st.tuples(st.just("crash"), st.sampled_from(["before", "after"]), st.integers(0, 3)),
@@ -98,6 +99,8 @@ class Story:
                 self.associations[sender] = self.bench.associate()
             case ("wait", float(seconds)):
                 self.bench.clock.now += seconds
+            case ("set", float(seconds)):
+                self.bench.clock.set_by(seconds)
             case ("step", int(times)):
                 for _ in range(times):
                     self.bench.step()

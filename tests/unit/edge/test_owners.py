@@ -245,7 +245,7 @@ def test_an_altered_spool_file_is_not_sent_and_is_put_aside(tmp_path: Path, hash
     bench.settle()
     [manifest] = bench.manifests()
     assert [m.reason for m in manifest.missing] == ["spool file was altered"]
-    assert [aside.name for aside in bench.spool.aside.iterdir()] == [path.name]
+    assert [aside.name for aside in bench.spool.aside.glob("*.dcm")] == [path.name]
 
 
 def test_what_is_put_aside_is_a_part_10_file(tmp_path: Path) -> None:
@@ -407,7 +407,7 @@ def test_a_heartbeat_says_what_happened_so_far(tmp_path: Path) -> None:
     bench = Bench(tmp_path, heartbeat_seconds=60)
     send(bench, "1", "2")
     bench.settle()
-    heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock)
+    heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock, bench.clock.monotonic)
     heartbeat.run_once()
     bench.clock.now += 59
     heartbeat.run_once()
@@ -429,7 +429,7 @@ def test_receipts_and_quarantine_are_forgotten_in_time_and_nothing_else(tmp_path
     note.write_text("{}")
     clock = bench.clock
     clock.now = note.stat().st_mtime
-    retention = Retention(bench.journal, bench.spool, bench.settings, clock)
+    retention = Retention(bench.journal, bench.spool, bench.settings, clock, clock.monotonic)
     retention.run_once()
     assert note.exists()
     clock.now = max(clock.now, 1_800_000_000) + 20 * DAY

@@ -58,7 +58,7 @@ def store_at(
     root: Path, journal: Journal, files: RecordingFiles | None = None, reason: str | None = None
 ) -> Store:
     spool = Spool(root, files, spares=1)
-    for folder in (spool.instances, spool.quarantine, spool.aside):
+    for folder in (spool.instances, spool.quarantine, spool.aside, spool.again):
         folder.mkdir(parents=True, exist_ok=True)
     return Store(spool, journal, Room(reason), clock=lambda: 1.0)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,15 +18,14 @@ from ops.local_run import find_run
 from ops.verbs.completion import script
 
 
-def state_file(runs: Path, name: str, pid: int) -> None:
+@contextmanager
+def run_of(runs: Path, name: str) -> Iterator[None]:
+    """As a run leaves it: a state file, and its lock while the run is under way."""
     (runs / name).mkdir()
-    (runs / name / "state.json").write_text(json.dumps({"name": name, "pid": pid}))
-
-
-def dead_pid() -> int:
-    process = subprocess.Popen(["true"])
-    process.wait()
-    return process.pid
+    (runs / name / "state.json").write_text(json.dumps({"name": name}))
+    with (runs / f"{name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def test_no_run_and_no_stack_say_how_to_get_either(
@@ -37,15 +38,18 @@ def test_no_run_and_no_stack_say_how_to_get_either(
     assert "--stack NAME" in said
 
 
-def test_the_only_run_that_lives_is_found(tmp_path: Path) -> None:
-    state_file(tmp_path, "gone", dead_pid())
-    state_file(tmp_path, "up", os.getpid())
-    assert find_run(tmp_path)["name"] == "up"
-    state_file(tmp_path, "other", os.getpid())
-    assert find_run(tmp_path, "other")["name"] == "other"
-    with pytest.raises(
-        OperatorError, match=r"several runs are under way .*\(other, up\): choose one with --run"
-    ):
+def test_the_only_run_that_is_under_way_is_found(tmp_path: Path) -> None:
+    with run_of(tmp_path, "killed"):
+        pass  # its state file stays, its lock went with it
+    with run_of(tmp_path, "up"):
+        assert find_run(tmp_path)["name"] == "up"
+        with run_of(tmp_path, "other"):
+            assert find_run(tmp_path, "other")["name"] == "other"
+            with pytest.raises(
+                OperatorError, match=r"several runs are under way .*\(other, up\): choose one with --run"
+            ):
+                find_run(tmp_path)
+    with pytest.raises(OperatorError, match="a local run is not under way"):
         find_run(tmp_path)
 
 
@@ -58,7 +62,7 @@ def test_a_wrong_word_names_what_is_allowed(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as caught:
         main(["slots", "explode"])
     assert caught.value.code == 2
-    assert "'raise', 'cancel', 'pause', 'resume', 'capacity'" in capsys.readouterr().err
+    assert "'raise', 'cancel', 'move', 'pause', 'resume', 'capacity'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -1,0 +1,1 @@
+"""The documentation; `generate` makes from the code what can be made from it."""

@@ -1,0 +1,95 @@
+"""Which SOP classes and transfer syntaxes the edge accepts, asked of the rule that negotiates them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydicom._uid_dict import UID_dictionary
+from pydicom.uid import UID, ExplicitVRLittleEndian
+from pynetdicom import sop_class
+from pynetdicom.presentation import PresentationContext, build_context, negotiate_unrestricted
+
+from edge_component.commitment import SOP_CLASS as STORAGE_COMMITMENT
+
+NOT_STORAGE = ("1.2.840.10008.1.3.10", STORAGE_COMMITMENT, "1.2.840.10008.1.20.2")
+"""Storage by name only: the directory of a medium, storage commitment push and pull."""
+ACCEPTED = 0x00
+
+
+@dataclass(frozen=True)
+class SopClass:
+    """`retired`: the standard does not use it any more."""
+
+    uid: str
+    name: str
+    retired: bool
+
+
+def storage_classes() -> list[SopClass]:
+    """The storage SOP classes with a name that the edge accepts; it accepts private and unknown ones, too."""
+    return [known for known in _with_storage_in_their_name() if is_accepted(known.uid)]
+
+
+def refused_classes() -> list[SopClass]:
+    """Those that it does not accept: objects of no patient (PS3.4 GG)."""
+    return [known for known in _with_storage_in_their_name() if not is_accepted(known.uid)]
+
+
+def unserved_classes() -> list[str]:
+    """Names of classes of other services that the rule accepts, since it does not know them."""
+    served = {*_storage_uids(), STORAGE_COMMITMENT}
+    return [
+        name
+        for uid, (name, kind, _, retired, *_) in UID_dictionary.items()
+        if kind == "SOP Class" and not retired and uid not in served and is_accepted(uid)
+    ]
+
+
+def is_accepted(abstract_syntax: str) -> bool:
+    """Whether the rule that the edge runs under (UNRESTRICTED_STORAGE_SERVICE) accepts it as storage."""
+    asked = build_context(abstract_syntax, ExplicitVRLittleEndian)
+    asked.context_id = 1
+    supported: list[PresentationContext] = []
+    answered, _ = negotiate_unrestricted([asked], supported)
+    return bool(answered[0].result == ACCEPTED)
+
+
+def transfer_syntaxes() -> list[tuple[str, str, bool]]:
+    """UID, name and whether it is retired, of every transfer syntax that the data dictionary knows."""
+    return sorted(
+        (
+            (uid, words[0], bool(words[3]))
+            for uid, words in UID_dictionary.items()
+            if words[1] == "Transfer Syntax"
+        ),
+        key=lambda known: _numbers(known[0]),
+    )
+
+
+def _with_storage_in_their_name() -> list[SopClass]:
+    found = {uid: SopClass(uid, _name(uid), _retired(uid)) for uid in _storage_uids()}
+    return sorted(found.values(), key=lambda known: _numbers(known.uid))
+
+
+def _storage_uids() -> Iterable[str]:
+    yield from sop_class._STORAGE_CLASSES.values()
+    for uid, (name, kind, *_) in UID_dictionary.items():
+        if kind == "SOP Class" and "Storage" in name and uid not in NOT_STORAGE:
+            yield uid
+
+
+def _name(uid: str) -> str:
+    if uid in UID_dictionary:
+        return UID_dictionary[uid][0]
+    keyword = next(keyword for keyword, known in sop_class._STORAGE_CLASSES.items() if known == uid)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", keyword)
+
+
+def _retired(uid: str) -> bool:
+    return UID(uid).is_retired if uid in UID_dictionary else False
+
+
+def _numbers(uid: str) -> list[int]:
+    return [int(component) for component in uid.split(".")]

@@ -1,0 +1,124 @@
+"""The life of an instance at the edge, and of a ticket in the queue for a slot."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_ingest.contracts.outcomes import TicketState
+from docs.generate.pictures.svg import Arrow, Box, Kind, Route, picture
+from edge_component.journal.schema import SCHEMA
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step of a life, and the module that makes it."""
+
+    source: str
+    target: str
+    why: str
+    module: str
+    trouble: bool = False
+    route: Route = "hv"
+    shift: float = 0
+
+
+def instance_states() -> tuple[str, ...]:
+    """The states that the edge's journal knows."""
+    allowed = re.search(r"state IN \(([^)]*)\)\)", SCHEMA)
+    if allowed is None:
+        raise LookupError("the journal's schema does not say which states an instance has")
+    return tuple(re.findall(r"'(\w+)'", allowed[1]))
+
+
+ON_THE_WIRE, REFUSED, QUARANTINE = "on the wire", "refused", "quarantine/"
+RECEIPT, ASIDE, COUNTED = "receipt", "aside/", "counted"
+
+INSTANCE = (
+    Change(ON_THE_WIRE, "received", "synced, committed: 0x0000", "edge_component/store.py"),
+    Change(ON_THE_WIRE, REFUSED, "a failure status", "edge_component/store.py", trouble=True),
+    Change("received", "assigned", "given to a transfer", "edge_component/assembly.py"),
+    Change("received", COUNTED, "the same again", "edge_component/assembly.py"),
+    Change("assigned", "uploaded", "S3 has its checksum", "edge_component/uploader.py"),
+    Change("assigned", "missing", "cannot be sent", "edge_component/announcer.py", trouble=True),
+    Change("uploaded", RECEIPT, "event accepted", "edge_component/announcer.py"),
+    Change("missing", ASIDE, "announced as missing", "edge_component/announcer.py", trouble=True),
+)
+_INSTANCE_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
+    ON_THE_WIRE: (("C-STORE; not ours yet",), (0, 0), "plain"),
+    "received": (("file and journal row", "are on the disk"), (0, 1), "store"),
+    "assigned": (("in a series transfer,", "which may still grow"), (0, 2), "store"),
+    "uploaded": (("in S3; file still here",), (0, 3), "store"),
+    RECEIPT: (("hashes without names,", "kept for receipt_days"), (0, 4), "end"),
+    REFUSED: (("in quarantine/, with why;", "the sender still has it"), (1.4, 0), "end"),
+    COUNTED: (("a duplicate: the file goes",), (1.4, 1), "end"),
+    "missing": (("after series_patience,", "listed with its reason"), (1.4, 2), "store"),
+    ASIDE: (("kept for a person,", "never deleted"), (1.4, 3), "end"),
+}
+
+TICKET = (
+    Change("WAITING", "GRANTED", "grant step", "dicom_ingest/db/import_slots.py"),
+    Change("GRANTED", "STARTING", "intention written", "dicom_ingest/db/imports.py"),
+    Change("STARTING", "RUNNING", "import id known", "dicom_ingest/db/imports.py"),
+    Change(
+        "RUNNING",
+        "STARTING",
+        "next attempt",
+        "dicom_ingest/db/imports.py",
+        trouble=True,
+        route="right",
+        shift=14,
+    ),
+    Change("RUNNING", "DONE", "recorded, released", "dicom_ingest/db/import_slots.py"),
+    Change("STARTING", "DONE", "", "dicom_ingest/db/import_slots.py", route="left"),
+    Change("GRANTED", "DONE", "", "dicom_ingest/db/import_slots.py", route="left", shift=12),
+    Change("WAITING", "CANCELLED", "owner over, or a person", "dicom_ingest/db/queue.py", trouble=True),
+    Change("GRANTED", "CANCELLED", "owner over, no import", "dicom_ingest/db/import_slots.py", trouble=True),
+    Change("STARTING", "CANCELLED", "no import found", "dicom_ingest/db/leftovers.py", trouble=True),
+)
+"""`module` makes the change; a test finds every change of state in the SQL and compares."""
+_TICKET_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
+    "WAITING": (("status 1; in the queue,", "no slot, costs nothing"), (0.3, 0), "plain"),
+    "GRANTED": (("status 2; holds a slot,", "starts at start_at"), (0.3, 1), "store"),
+    "STARTING": (("status 2; holds a slot,", "the call may be under way"), (0.3, 2), "store"),
+    "RUNNING": (("status 2; holds a slot,", "HealthImaging works"), (0.3, 3), "store"),
+    "DONE": (("status 3, or 4 when", "FAILED or UNKNOWN"), (0.3, 4), "end"),
+    "CANCELLED": (("status 4; never imported",), (1.7, 1), "end"),
+}
+
+
+def instance_life() -> str:
+    """As SVG."""
+    return _life(
+        "The life of an instance at the edge",
+        "received, assigned, uploaded, receipt; or refused, counted as a duplicate, missing and put aside",
+        _INSTANCE_PLACES,
+        INSTANCE,
+    )
+
+
+def ticket_life() -> str:
+    """As SVG."""
+    known = {state.value for state in TicketState}
+    if known != set(_TICKET_PLACES):
+        raise LookupError(f"a ticket's states are {', '.join(sorted(known))}: draw them all")
+    return _life(
+        "The life of a ticket",
+        "WAITING, GRANTED, STARTING, RUNNING, DONE; or CANCELLED. GRANTED, STARTING and RUNNING hold a slot",
+        _TICKET_PLACES,
+        TICKET,
+    )
+
+
+def _life(
+    title: str,
+    description: str,
+    places: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]],
+    changes: tuple[Change, ...],
+) -> str:
+    boxes = [Box(name, words, at, kind) for name, (words, at, kind) in places.items()]
+    arrows = [Arrow(c.source, c.target, c.why, c.trouble, c.route, c.shift) for c in changes]
+    return picture(title, description, boxes, arrows)

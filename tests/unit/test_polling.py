@@ -1,0 +1,52 @@
+"""A long import is looked at rarely: its history stays small, and its end is not missed for long."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicom_ingest.polling import FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, most_polls, poll_after, with_jitter
+from statemachines.history import ordinary
+
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+HISTORY_LIMIT = 25_000
+
+
+@pytest.mark.parametrize(
+    ("import_seconds", "transitions", "history_events"),
+    [(3.4, 13, 45), (12, 16, 54), (10 * MINUTE, 31, 99), (HOUR, 61, 189), (DAY, 889, 2673)],
+)
+def test_an_execution_writes_little_however_long_its_import_takes(
+    import_seconds: float, transitions: int, history_events: int
+) -> None:
+    cost = ordinary(most_polls(import_seconds))
+    assert (cost.transitions, cost.history_events) == (transitions, history_events)
+
+
+def test_an_ordinary_series_costs_sixteen_transitions_and_ten_minutes_a_hundred_events() -> None:
+    assert ordinary(most_polls(14)).transitions <= 16
+    assert ordinary(most_polls(10 * MINUTE)).history_events <= 100
+
+
+def test_an_import_of_weeks_stays_far_below_what_a_history_may_hold() -> None:
+    assert ordinary(most_polls(7 * DAY)).history_events < HISTORY_LIMIT
+
+
+@given(st.floats(min_value=0, max_value=DAY))
+def test_an_end_is_noticed_soon(import_seconds: float) -> None:
+    looked_at = float(FIRST_POLL_SECONDS)
+    while looked_at < import_seconds:
+        looked_at += with_jitter(poll_after(looked_at))
+    allowed = min(max(FIRST_POLL_SECONDS, 1.2 * (import_seconds + 7)), 1.2 * LONGEST_POLL_SECONDS)
+    assert looked_at - import_seconds <= allowed
+
+
+@given(st.integers(min_value=0, max_value=LONGEST_POLL_SECONDS))
+def test_chance_stretches_a_wait_by_a_fifth_at_most_and_never_shortens_it(seconds: int) -> None:
+    assert seconds <= with_jitter(seconds) <= 1.2 * seconds + 0.5
+
+
+@given(st.floats(min_value=-HOUR, max_value=DAY))
+def test_an_import_from_a_clock_ahead_of_ours_is_looked_at_soon(age_seconds: float) -> None:
+    assert FIRST_POLL_SECONDS <= poll_after(age_seconds) <= LONGEST_POLL_SECONDS
