@@ -1,4 +1,4 @@
-"""Run benchmarks and keep their figures: ``python -m benchmarks [--full] [NAME …]``."""
+"""Run benchmarks, keep and publish their figures: ``python -m benchmarks [--full] [NAME …]``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import costs, pipeline, semaphore, stages
+from benchmarks import costs, pipeline, plots, semaphore, stages, tables
 from benchmarks.functions import cold_start, indexing
 from benchmarks.receiving import compare as receiving
 from benchmarks.uploading import compare as uploading
@@ -42,7 +42,7 @@ BENCHMARKS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the named ones, or all."""
+    """Run the named ones, or all; then write the page's tables and plots again."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
     parser.add_argument("--full", action="store_true", help="every cell of every table; takes an hour")
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
             **figures,
         }
         (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return 0
+    return tables.main() or plots.main()
 
 
 def machine() -> dict[str, Any]:

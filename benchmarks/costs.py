@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,29 @@ STEPS = 6
 """Functions that run once for a series; CheckImport runs once for each poll."""
 STARTS_PER_SECOND, SLOTS = 1.0, 100
 """HealthImaging's default quotas for a data store."""
+HELD_SECONDS = 74
+"""How long a slot is held for an import of a minute: it is looked at 4, 14, 34 and 74 s after its start."""
+LAMBDA_CONCURRENCY, NEW_ACCOUNT_CONCURRENCY = 1000, 10
+TRANSITIONS_PER_SECOND = 5000  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ACU_CORES, LEAST_ACU = 0.25, 0.5
+"""Assumed: an Aurora capacity unit as a part of a core of the machine that was measured on."""
+MONTH_SECONDS = 30 * 86400
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`awake`: the part of the day in which Aurora does not pause. `total`: series of a migration."""
+
+    series_per_second: float
+    awake: float = 1
+    total: int | None = None
+
+
 SCENARIOS = {
-    "1 edge, 200 series a day": (200 / 86400, None),
-    "100 edges, 200 series a day each": (20_000 / 86400, None),
-    "10,000 series an hour": (10_000 / 3600, None),
-    "migration of 10 million series": (STARTS_PER_SECOND, 10_000_000),
+    "1 edge, 200 series a day": Scenario(200 / 86400, awake=0.5),
+    "100 edges, 200 series a day each": Scenario(20_000 / 86400),
+    "10,000 series an hour": Scenario(10_000 / 3600),
+    "migration of 10 million series": Scenario(STARTS_PER_SECOND, total=10_000_000),
 }
 
 
@@ -39,22 +58,41 @@ def run() -> dict[str, Any]:
     measured = json.loads(PIPELINE.read_text(encoding="utf-8"))
     counts = {"transitions": measured["transitions"]["median"], "polls": measured["polls"]}
     series = _per_thousand(counts)
-    long = measured["by_import_seconds"]["600"]
-    ten_minutes = _per_thousand({"transitions": long["transitions"], "polls": long["polls"]})
+    ten_minutes = _per_thousand(measured["by_import_seconds"]["600"])
     idle = {"interface endpoints": ENDPOINTS_MONTH, "KMS key": KMS_KEY_MONTH, "Aurora, paused": 0.0}
-    scenarios = {name: _scenario(rate, total) for name, (rate, total) in SCENARIOS.items()}
+    limits = _limits(counts)
+    database_seconds = measured["processor_milliseconds_a_series"]["postgres"] / 1000
+    scenarios = {
+        name: _scenario(scenario, limits, series["all of it, storage apart"] / 1000, database_seconds)
+        for name, scenario in SCENARIOS.items()
+    }
     console = Console()
     table = Table("per 1,000 series of 100 instances", "as measured $", "imports of ten minutes $")
     for item in series:
         table.add_row(item, f"{series[item]:.2f}", f"{ten_minutes[item]:.2f}")
     console.print(table)
-    console.print(scenarios)
+    console.print(limits, scenarios)
     return {
         "dollars_per_1000_series": series,
         "dollars_per_1000_series_with_ten_minute_imports": ten_minutes,
         "dollars_per_month_idle": idle,
+        "most_series_per_second": limits,
         "scenarios": scenarios,
     }
+
+
+def _limits(counts: dict[str, float]) -> dict[str, float]:
+    """How many series a second each quota allows, the narrowest first."""
+    busy = (STEPS + counts["polls"]) * FUNCTION_SECONDS
+    found = {
+        "HealthImaging starts, 1 a second and data store": STARTS_PER_SECOND,
+        f"HealthImaging slots, {SLOTS}, imports of a minute": SLOTS / HELD_SECONDS,
+        f"Lambda concurrency of a new account, {NEW_ACCOUNT_CONCURRENCY}": NEW_ACCOUNT_CONCURRENCY / busy,
+        f"Lambda concurrency, {LAMBDA_CONCURRENCY:,}": LAMBDA_CONCURRENCY / busy,
+        f"Step Functions transitions, {TRANSITIONS_PER_SECOND:,} a second": TRANSITIONS_PER_SECOND
+        / counts["transitions"],
+    }
+    return {name: round(found[name], 2) for name in sorted(found, key=lambda name: found[name])}
 
 
 def _per_thousand(counts: dict[str, float]) -> dict[str, float]:
@@ -73,15 +111,28 @@ def _per_thousand(counts: dict[str, float]) -> dict[str, float]:
     return found
 
 
-def _scenario(series_per_second: float, total: int | None) -> dict[str, Any]:
+def _scenario(
+    scenario: Scenario, limits: dict[str, float], dollars_a_series: float, database_seconds: float
+) -> dict[str, Any]:
+    rate = scenario.series_per_second
+    through = min(rate, STARTS_PER_SECOND)
+    seconds = scenario.total / through if scenario.total else MONTH_SECONDS
+    units = max(LEAST_ACU, rate * database_seconds / ACU_CORES)
+    database = units * AURORA_ACU_HOUR * scenario.awake * seconds / 3600
+    fixed = (ENDPOINTS_MONTH + KMS_KEY_MONTH) * seconds / MONTH_SECONDS
+    stored = rate * seconds * SERIES_GB
     found: dict[str, Any] = {
-        "series_per_second": round(series_per_second, 4),
-        "share_of_start_quota": round(series_per_second / STARTS_PER_SECOND, 3),
-        "longest_import_seconds_with_100_slots": round(SLOTS / series_per_second),
-        "instances_per_second": round(series_per_second * INSTANCES, 1),
+        "series_per_second": round(rate, 4),
+        "binds_first": next(iter(limits)),
+        "share_of_start_quota": round(rate / STARTS_PER_SECOND, 3),
+        "longest_held_seconds_with_100_slots": round(SLOTS / rate),
+        "instances_per_second": round(rate * INSTANCES, 1),
+        "megabits_per_second": round(rate * SERIES_GB * 8000, 1),
+        "aurora_capacity_units": round(units, 2),
+        "for": f"{seconds / 86400:.0f} days",
+        "dollars": round(rate * seconds * dollars_a_series + database + fixed),
+        "dollars_a_month_to_keep_it": round(stored * (S3_GB_MONTH + HEALTHIMAGING_GB_MONTH)),
     }
-    if series_per_second > STARTS_PER_SECOND:
-        found["queue_grows_by_series_an_hour"] = round(3600 * (series_per_second - STARTS_PER_SECOND))
-    if total is not None:
-        found["days"] = round(total / STARTS_PER_SECOND / 86400, 1)
+    if rate > STARTS_PER_SECOND:
+        found["queue_grows_by_series_an_hour"] = round(3600 * (rate - STARTS_PER_SECOND))
     return found

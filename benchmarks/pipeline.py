@@ -57,7 +57,7 @@ def run(*, full: bool = False) -> dict[str, Any]:
             runs=folder / "runs",
             quiet_seconds=2.0,
             fast_imports=True,
-            import_slots=50,
+            import_slots=100,
             start_rate=STARTS_PER_SECOND,
             start_burst=STARTS_PER_SECOND,
         )

@@ -13,16 +13,20 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
 def main() -> int:
-    """Each table stands between ``<!-- name -->`` and ``<!-- /name -->``."""
-    page = PAGE.read_text(encoding="utf-8")
+    """Write the page again."""
+    PAGE.write_text(render(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+def render(page: str) -> str:
+    """The page with its tables made anew; each stands between ``<!-- name -->`` and ``<!-- /name -->``."""
     for name, table in TABLES.items():
-        results = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        results = json.loads((RESULTS / f"{name.partition(' ')[0]}.json").read_text(encoding="utf-8"))
         measured = f"`{results['command']}`, {results['machine']['measured_at'][:10]}"
         text = f"<!-- {name} -->\n{measured}\n\n{table(results)}\n<!-- /{name} -->"
         before, _, rest = page.partition(f"<!-- {name} -->")
         page = before + text + rest.partition(f"<!-- /{name} -->")[2]
-    PAGE.write_text(page, encoding="utf-8")
-    return 0
+    return page
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -63,7 +67,14 @@ def _uploading(results: dict[str, Any]) -> str:
         for cell in results["cells"]
         for way, ratio in cell["ratios"].items()
     ]
-    return _table(("objects", "in flight", "way", "rate", "objects per second of processor time"), rows)
+    ways = _table(("objects", "in flight", "way", "rate", "objects per second of processor time"), rows)
+    receiving = [
+        (f"{cell['objects']} ×{cell['associations']}", cell["rate"], cell["cpu"])
+        for cell in results.get("while_receiving", [])
+    ]
+    if not receiving:
+        return ways
+    return f"{ways}\n\n{_table(('receiving while uploading', 'rate', 'CPU'), receiving)}"
 
 
 def _indexing(results: dict[str, Any]) -> str:
@@ -124,6 +135,27 @@ def _costs(results: dict[str, Any]) -> str:
     )
 
 
+def _limits(results: dict[str, Any]) -> str:
+    return _table(("quota", "most series a second"), results["most_series_per_second"].items())
+
+
+def _scenarios(results: dict[str, Any]) -> str:
+    rows = [
+        [
+            *(name, row["series_per_second"], f"{row['share_of_start_quota']:.1%}"),
+            *(row["longest_held_seconds_with_100_slots"], row["megabits_per_second"]),
+            *(row["aurora_capacity_units"], row["for"]),
+            *(f"{row['dollars']:,}", f"{row['dollars_a_month_to_keep_it']:,}"),
+        ]
+        for name, row in results["scenarios"].items()
+    ]
+    head = (
+        *("", "series/s", "of the start quota", "a slot may be held, s", "Mbit/s", "ACU"),
+        *("for", "$ in that time", "$ a month to keep it"),
+    )
+    return _table(head, rows)
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "receiving": _receiving,
     "uploading": _uploading,
@@ -132,6 +164,8 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "semaphore": _semaphore,
     "pipeline": _pipeline,
     "costs": _costs,
+    "costs limits": _limits,
+    "costs scenarios": _scenarios,
 }
 
 if __name__ == "__main__":

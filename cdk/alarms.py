@@ -56,7 +56,8 @@ class Alarms(Construct):
         self._alarm("database-at-its-limit", metrics.database_capacity(), 95, "Raise max_acu_capacity.", 3)
 
     def _of_series(self, metrics: Metrics) -> None:
-        self._alarm("executions-failed", metrics.executions_failed(), 1, "Series failed: redrive or replay.")
+        for how, executions in metrics.executions_ended().items():
+            self._alarm(f"executions-{how}", executions, 1, "Series did not end well: redrive or replay.")
         for outcome in ATTENTION:
             metric = metrics.series_over(outcome)
             self._alarm(f"series-{outcome.lower()}", metric, 1, f"Series ended {outcome}.")

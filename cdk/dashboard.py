@@ -17,7 +17,10 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
     capacity = config.ahli_config.ahli_concurrent_imports
     page = cloudwatch.Dashboard(scope, "dashboard", dashboard_name=config.cdk_app_name)
     page.add_widgets(
-        _graph("Series in", [metrics.announced(), metrics.executions_started(), metrics.executions_failed()]),
+        _graph(
+            "Series in",
+            [metrics.announced(), metrics.executions_started(), *metrics.executions_ended().values()],
+        ),
         _graph("Series over, by outcome", [metrics.series_over(outcome) for outcome in OUTCOMES]),
         _graph("Waiting for a slot", [metrics.waiting()], [metrics.oldest_waiter()]),
     )

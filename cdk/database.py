@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
 from cdk.ids import fixed_id
+from cdk.logs import log_group
 from cdk.network import Network
 from dicom_ingest.contracts.config import Config, DatabaseConfig
 
@@ -42,9 +45,11 @@ class Database(Construct):
         prefix = config.cdk_app_name.replace("-", "")
         self.secret = self._secret("secret", "clusteradmin", f"{prefix}IEPAuroraSecret", key)
         self.operator_secret = self._secret("operator", OPERATOR, f"{prefix}IEPOperatorSecret", key)
+        identifier = cluster_name(config.cdk_app_name)
         self.cluster = rds.DatabaseCluster(
             self,
             "cluster",
+            cluster_identifier=identifier,
             engine=_ENGINE,
             credentials=rds.Credentials.from_secret(self.secret),
             default_database_name=config.db_config.db_name,
@@ -72,6 +77,9 @@ class Database(Construct):
             serverless_v2_auto_pause_duration=_pause(config.db_config),
         )
         fixed_id(self.cluster, "IEPAuroraDB")
+        # PostgreSQL's errors name keys of rows. RDS would make the group itself: not encrypted, for ever.
+        log = log_group(self, "log", f"/aws/rds/cluster/{identifier}/postgresql", config, key)
+        self.cluster.node.add_dependency(log)
         self.operator_secret.attach(self.cluster)
         self.name = config.db_config.db_name
         self.endpoint = self.cluster.cluster_endpoint.hostname
@@ -92,6 +100,11 @@ class Database(Construct):
                 "idle_session_timeout": "90000",
             },
         )
+
+
+def cluster_name(stack: str) -> str:
+    """`{stack}-iepauroradb`; RDS takes no two hyphens in a row."""
+    return re.sub("-+", "-", f"{stack}-iepauroradb")
 
 
 def _pause(config: DatabaseConfig) -> Duration | None:

@@ -16,14 +16,17 @@ from dicom_ingest.contracts import wiring
 from dicom_ingest.contracts.config import Config
 
 _NUMBERS = {
-    "EdgeHeartbeats": "1",
     "EdgeSpoolInstances": "$.detail.spool_instances",
     "EdgeSpoolBytes": "$.detail.spool_bytes",
     "EdgeDiskFreeBytes": "$.detail.disk_free_bytes",
     "EdgeSilentSenders": "$.detail.silent_senders",
 }
-_EVERY = "{ $.detail.edge = * }"
-_FULL = '{ ($.detail.watermark = "slow") || ($.detail.watermark = "refuse") }'
+_EVERY = "($.detail.edge = *)"
+"""A value or a dimension is taken from the event only where the pattern names it.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-logs-metricfilter-metrictransformation.html
+"""
+_FULL = '(($.detail.watermark = "slow") || ($.detail.watermark = "refuse"))'
 
 
 class Heartbeats(Construct):
@@ -35,8 +38,9 @@ class Heartbeats(Construct):
         self.log = log_group(self, "log", name, config, data.key)
         self._deliver(name, bus)
         for metric, value in _NUMBERS.items():
-            self._filter(metric, value, _EVERY)
-        self._filter("EdgeDiskFilling", "1", _FULL)
+            self._filter(metric, value, f"{_EVERY} && ({value} = *)")
+        self._filter("EdgeHeartbeats", "1", _EVERY)
+        self._filter("EdgeDiskFilling", "1", f"{_EVERY} && {_FULL}")
 
     def metric(self, name: str, edge: str, statistic: str = "Maximum") -> cloudwatch.Metric:
         """A metric of one edge."""
@@ -53,7 +57,7 @@ class Heartbeats(Construct):
             self,
             metric,
             log_group=self.log,
-            filter_pattern=logs.FilterPattern.literal(pattern),
+            filter_pattern=logs.FilterPattern.literal(f"{{ {pattern} }}"),
             metric_namespace=wiring.METRICS_NAMESPACE,
             metric_name=metric,
             metric_value=value,

@@ -38,19 +38,17 @@ class Metrics(Construct):
         """Executions started."""
         return self._pipeline.workflow.state_machine.metric_started(period=PERIOD, label="started")
 
-    def executions_failed(self) -> cloudwatch.IMetric:
-        """Executions that ended in any way but well."""
+    def executions_ended(self) -> dict[str, cloudwatch.Metric]:
+        """Executions that ended in any way but well, by how.
+
+        No sum: where one of the terms has no data, CloudWatch has none for the sum either.
+        """
         machine = self._pipeline.workflow.state_machine
-        return cloudwatch.MathExpression(
-            expression="failed + timed_out + aborted",
-            using_metrics={
-                "failed": machine.metric_failed(),
-                "timed_out": machine.metric_timed_out(),
-                "aborted": machine.metric_aborted(),
-            },
-            period=PERIOD,
-            label="failed executions",
-        )
+        return {
+            "failed": machine.metric_failed(period=PERIOD, label="failed"),
+            "timed-out": machine.metric_timed_out(period=PERIOD, label="timed out"),
+            "aborted": machine.metric_aborted(period=PERIOD, label="aborted"),
+        }
 
     def series_over(self, outcome: str) -> cloudwatch.Metric:
         """Series transfers that ended with this outcome."""

@@ -89,6 +89,14 @@ QUERIES = (
 | filter ispresent(detail.silent_aes.0)
 | sort @timestamp desc""",
     ),
+    Query(
+        "Edges as they last reported",
+        "heartbeats",
+        """filter ispresent(detail.edge)
+| stats latest(@timestamp) as heard, latest(detail.version) as version, latest(detail.watermark) as disk,
+    latest(detail.spool_instances) as held, latest(detail.oldest_unsent_at) as oldest,
+    latest(detail.certificate_expires_at) as certificate by detail.edge""",
+    ),
 )
 
 

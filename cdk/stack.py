@@ -10,6 +10,7 @@ from cdk.findings import acknowledge
 from cdk.observability import Observability
 from cdk.packaging.build import Builder
 from cdk.pipeline import Pipeline
+from cdk.vended import own_logs
 from dicom_ingest.contracts.config import Config
 
 
@@ -28,6 +29,7 @@ class IngestStack(Stack):
         self.pipeline = Pipeline(self, config, self.data, builder)
         self.edge = Edge(self, config, self.data, self.pipeline.bus.bus, builder)
         self.observability = Observability(self, config, self.data, self.pipeline)
+        own_logs(self, config, self.data.key)
         acknowledge(self, config)
         self._outputs(config)
         for key, value in config.resource_tags.items():

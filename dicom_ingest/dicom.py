@@ -38,7 +38,7 @@ def columns(dataset: Dataset, attributes: Iterable[Attribute]) -> Columns:
             try:
                 value = _parse(attribute, raw)
             except (ValueError, TypeError, OverflowError):
-                unparsed[attribute.keyword] = raw
+                unparsed[attribute.keyword] = [_without_nul(item) for item in raw]
         values[attribute.column] = value
     return Columns(values, unparsed)
 
@@ -51,7 +51,7 @@ def text_value(dataset: Dataset, tag: str) -> str | None:
 
 def _values(element: Mapping[str, Any]) -> list[Any]:
     value = element.get("Value")
-    return [_without_nul(item) for item in value] if isinstance(value, list) else []
+    return value if isinstance(value, list) else []
 
 
 def _without_nul(value: Any) -> Any:
@@ -64,13 +64,13 @@ def _without_nul(value: Any) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """Text as it came; a person name's groups joined by ``=`` as in PS3.5 §6.2.1."""
+    """Text as it came, without NUL; a person name's groups joined by ``=`` as in PS3.5 §6.2.1."""
     if value is None:
         return None
     if isinstance(value, dict):
         groups = [str(value.get(name, "")) for name in ("Alphabetic", "Ideographic", "Phonetic")]
-        return "=".join(groups).rstrip("=") or None
-    return str(value).rstrip(" ") or None
+        return "=".join(groups).replace("\0", "").rstrip("=") or None
+    return str(value).replace("\0", "").rstrip(" ") or None
 
 
 def _parse(attribute: Attribute, raw: list[Any]) -> Any:
@@ -82,7 +82,7 @@ def _parse(attribute: Attribute, raw: list[Any]) -> Any:
     if attribute.kind == "present":
         return True
     if attribute.kind == "sequence":
-        return raw
+        return [_without_nul(item) for item in raw]
     texts = [text for text in map(_text, raw) if text is not None]
     if not texts:
         return None

@@ -73,7 +73,7 @@ def files_aside(spool: Spool, names: list[str]) -> list[Path]:
     Raises:
         NotAsideError: one of the names is not there, or this is not a spool.
     """
-    if not spool.again.is_dir():
+    if not (spool.again.is_dir() and spool.journal.is_file()):
         raise NotAsideError(f"{spool.root} is not the spool of an edge of this version")
     found = {path.stem: path for path in sorted(spool.aside.glob(f"*{INSTANCE}"))}
     wanted = [name.removesuffix(INSTANCE) for name in names]

@@ -16,15 +16,18 @@ from rich.table import Table
 PLAIN_WIDTH = 10_000
 """Where there is no terminal, so that a line stays a line."""
 
+FOLDED = 1.6
+"""A table so much wider than the terminal is folded; a wider one becomes a line per field."""
+
 Rows = Sequence[Mapping[str, Any]]
 
 
 class Output:
     """Standard output, for people or for programs."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, width: int | None = None) -> None:
         self.as_json = as_json
-        self._console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+        self._console = Console(width=width or (None if sys.stdout.isatty() else PLAIN_WIDTH))
 
     def data(self, content: Any) -> None:
         """The one JSON document."""
@@ -41,17 +44,54 @@ class Output:
 
     def table(self, title: str, rows: Rows, columns: Sequence[str] | None = None) -> None:
         """A table of these columns, or of all; columns without any value are left out."""
+        if not rows:
+            self.line(f"{title} (0)")
+            return
         names = [
             name
-            for name in columns or list(rows[0] if rows else ())
+            for name in columns or list(rows[0])
             if any(row.get(name) not in (None, "", []) for row in rows)
         ]
+        drawn = self._drawn(title, rows, names)
+        wide = self._console.options.update(width=PLAIN_WIDTH)
+        if self._console.measure(drawn, options=wide).maximum <= FOLDED * self._console.width:
+            self._console.print(drawn)
+        else:
+            self._records(title, rows, names)
+
+    def _records(self, title: str, rows: Rows, names: Sequence[str]) -> None:
+        """A line per field, where a table would be folded beyond reading (as psql's ``\\x auto``)."""
+        self.line(f"{title} ({len(rows)})")
+        for number, row in enumerate(rows, start=1):
+            self.line(f"-- {number}")
+            for name in names:
+                if shown := cell(name, row.get(name)):
+                    self.line(f"{name.replace('_', ' '):>24}  {shown}")
+
+    def _drawn(self, title: str, rows: Rows, names: Sequence[str]) -> Table:
         drawn = Table(title=f"{title} ({len(rows)})", title_justify="left", box=box.SIMPLE_HEAD)
         for name in names:
             drawn.add_column(name.replace("_", " "), overflow="fold")
         for row in rows:
-            drawn.add_row(*(text(row.get(name)) for name in names))
-        self._console.print(drawn)
+            drawn.add_row(*(cell(name, row.get(name)) for name in names))
+        return drawn
+
+
+def cell(name: str, value: Any) -> str:
+    """A value as its name says that it is to be read: bytes with a fitting unit, times as all others."""
+    if name.endswith("bytes") and isinstance(value, int):
+        return size(value)
+    if name.endswith("_at") and isinstance(value, str):
+        return text(datetime.fromisoformat(value))
+    return text(value)
+
+
+def size(count: int) -> str:
+    """Bytes with a fitting unit."""
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
+        if count >= 1024**power:
+            return f"{count / 1024**power:.1f} {unit}"
+    return f"{count} bytes"
 
 
 def text(value: Any) -> str:

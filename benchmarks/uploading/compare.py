@@ -1,4 +1,4 @@
-"""The edge's uploads against boto3's: interleaved runs, medians, ratios."""
+"""The edge's uploads against boto3's, and what receiving loses to them: interleaved runs, medians, ratios."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.receiving.compare import SCRATCH
+from benchmarks.uploading import while_receiving
 from benchmarks.uploading.uploads import WAYS
 from edge_component.spool import INSTANCE, Spool
 
@@ -28,13 +29,14 @@ ROUNDS = 3
 
 
 def run() -> dict[str, Any]:
-    """Every size with every way."""
+    """Every size with every way; then the edge as a whole."""
     with TemporaryDirectory(dir=SCRATCH) as folder, sink() as endpoint:
         cells = [
             _cell(name, _spool(Path(folder) / name, *size), endpoint, in_flight)
             for name, size in OBJECTS.items()
             for in_flight in IN_FLIGHT
         ]
+        receiving = while_receiving.run(endpoint)
     table = Table(
         *("objects", "in flight", "way", f"rate, ratio to {PEER}", "objects per core, ratio", "CPU ms each"),
         title="uploads to a server that only drains, checksums on",
@@ -45,7 +47,7 @@ def run() -> dict[str, Any]:
             values = (cell["objects"], cell["in_flight"], way, ratio, core, row["cpu_ms"])
             table.add_row(*map(str, values))
     Console().print(table)
-    return {"rounds": ROUNDS, "cells": cells}
+    return {"rounds": ROUNDS, "cells": cells, "while_receiving": receiving}
 
 
 @contextmanager

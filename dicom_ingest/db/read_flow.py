@@ -18,12 +18,22 @@ SELECT count(*) AS series_announced,
         AS series_needing_a_person,
     count(*) FILTER (WHERE t.announced_at > clock_timestamp() - interval '1 minute')
         AS series_announced_last_minute,
+    count(*) FILTER (WHERE t.indexed_at > clock_timestamp() - interval '1 minute')
+        AS series_indexed_last_minute,
     count(*) FILTER (WHERE t.over_at > clock_timestamp() - interval '1 minute') AS series_over_last_minute
 FROM progress p
 JOIN series_transfer t ON t.transfer_id = p.transfer_id AND t.series_instance_uid = p.series_instance_uid
 """
 _HELD = """
 SELECT (SELECT count(DISTINCT image_set_id) FROM ahliimageset) AS image_sets,
+    (SELECT count(*) FROM ahliimageset WHERE created_at > clock_timestamp() - interval '1 minute')
+        AS image_sets_last_minute,
+    (SELECT count(*) FROM ahlijob WHERE running_at > clock_timestamp() - interval '1 minute')
+        AS imports_started_last_minute,
+    (SELECT min(created_at) FROM ahlijob WHERE state = 'WAITING') AS oldest_waiting_since,
+    (SELECT count(*) FROM ahlijob j JOIN semaphore s ON s.datastore_id = j.datastore_id
+        WHERE j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore))
+        AS tickets_stranded,
     (SELECT count(*) FROM instance_transfer WHERE verdict IN ('IMPORTED', 'WARNED')) AS instances_imported,
     (SELECT CAST(coalesce(sum(capacity), 0) AS bigint) FROM semaphore) AS capacity,
     (SELECT coalesce(bool_or(paused), false) FROM semaphore) AS paused,

@@ -20,9 +20,9 @@ PLACES = (*UNDER_WAY, "COMPLETED", "DUPLICATE", "SUPERSEDED", "INDEXED", *NEED_A
 _COLUMNS = """
 SELECT t.pk, p.edge, CAST(p.transfer_id AS text) AS transfer_id, p.study_instance_uid, p.series_instance_uid,
     p.modality, p.instance_count AS instances, p.place, p.outcome_detail AS detail, t.calling_ae, t.called_ae,
-    pa.patient_id, st.accession_number, st.study_description, s.series_number, s.series_description,
-    t.first_received_at, p.sealed_at, p.indexed_at, p.granted_at, p.running_at, p.over_at, p.owner_execution,
-    t.manifest_key
+    pa.patient_id, st.accession_number, st.study_date, st.study_description, s.series_number,
+    s.series_description, t.first_received_at, p.sealed_at, p.indexed_at, p.granted_at, p.running_at,
+    p.over_at, p.owner_execution, t.manifest_key
 """
 _FROM = """
 FROM progress p
@@ -63,10 +63,15 @@ class Filter:
 
 def places(index: Index, chosen: Filter | None = None, most: int = MOST) -> list[Row]:
     """The newest series transfers, with patient id and descriptions where they are indexed."""
+    conditions, values = _restricted(chosen)
+    return index.run(f"{_COLUMNS} {_FROM} WHERE {conditions} {_NEWEST_FIRST}", most=most, **values)
+
+
+def _restricted(chosen: Filter | None) -> tuple[str, dict[str, str]]:
+    """The conditions of a filter, and their values."""
     wanted = {name: value for name, value in asdict(chosen or Filter()).items() if value}
-    where = " AND ".join(_CONDITIONS[name] for name in wanted) or "true"
-    values = {name: str(value) for name, value in wanted.items() if value is not True}
-    return index.run(f"{_COLUMNS} {_FROM} WHERE {where} {_NEWEST_FIRST}", most=most, **values)
+    conditions = " AND ".join(_CONDITIONS[name] for name in wanted) or "true"
+    return conditions, {name: str(value) for name, value in wanted.items() if value is not True}
 
 
 _BY = {
@@ -99,7 +104,7 @@ def kinds(term: str) -> tuple[str, ...]:
     return _NAMES
 
 
-def where(index: Index, term: str, most: int = MOST) -> list[Row]:
+def where(index: Index, term: str, most: int = MOST, chosen: Filter | None = None) -> list[Row]:
     """The series transfers that a term means, newest first; `matched` says what the term is of each.
 
     `term`: accession number, patient id, study, series or SOP instance UID, AE title, edge, transfer,
@@ -108,10 +113,12 @@ def where(index: Index, term: str, most: int = MOST) -> list[Row]:
     found = " UNION ALL ".join(
         f"SELECT f.pk, '{kind}' AS kind FROM ({_BY[kind]}) f(pk)" for kind in kinds(term)
     )
+    conditions, values = _restricted(chosen)
     matched = "(SELECT string_agg(DISTINCT m.kind, ', ') FROM matching m WHERE m.pk = t.pk) AS matched"
     return index.run(
         f"WITH matching AS ({found}) {_COLUMNS}, {matched} {_FROM} "
-        f"WHERE t.pk IN (SELECT pk FROM matching) {_NEWEST_FIRST}",
+        f"WHERE t.pk IN (SELECT pk FROM matching) AND {conditions} {_NEWEST_FIRST}",
         term=term,
         most=most,
+        **values,
     )

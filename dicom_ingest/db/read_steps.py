@@ -57,7 +57,9 @@ def _at_the_edge(transfer: Row) -> Iterator[Step]:
 
 
 def _indexed(transfer: Row) -> Iterator[Step]:
-    found = transfer["objects_found"]
+    found, claimed = transfer["objects_found"], transfer["claimed_at"]
+    if claimed and (transfer["indexed_at"] is None or claimed <= transfer["indexed_at"]):
+        yield Step("indexing began", claimed, "its execution has claimed it")
     yield Step("indexed", transfer["indexed_at"], f"{found} objects found in S3" if found is not None else "")
 
 
@@ -72,6 +74,8 @@ def _through_the_queue(ticket: Row) -> Iterator[Step]:
     for earlier in ticket["earlier_imports"] or []:
         words = ", ".join(f"{key} {value}" for key, value in earlier.items())
         yield Step("earlier import", held, words)
+    if ticket["starting_at"]:
+        yield Step("import asked for", ticket["starting_at"], ticket["job_name"] or "")
     job = f"job {ticket['import_id']}, attempt {ticket['attempt']}" if ticket["import_id"] else ""
     yield Step("import started", ticket["running_at"], job)
     yield Step("import over", ticket["import_over_at"], ticket["import_status"] or "")

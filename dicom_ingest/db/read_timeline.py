@@ -32,6 +32,12 @@ _IMAGE_SETS = """
 SELECT image_set_id, version, is_primary, matched_instances, datastore_id, ahlijob_pk AS ticket_id, created_at
 FROM ahliimageset WHERE series_transfer_pk = :pk ORDER BY pk
 """
+_HELD = """
+SELECT s.image_set_id, max(s.version) AS version FROM ahliimageset s
+JOIN series_transfer t ON t.pk = s.series_transfer_pk
+WHERE t.transfer_id = CAST(:transfer AS uuid) AND t.series_instance_uid = CAST(:series AS text)
+GROUP BY s.image_set_id
+"""
 _VERDICTS = """
 SELECT verdict, count(*) AS instances FROM instance_transfer WHERE series_transfer_pk = :pk
 GROUP BY verdict ORDER BY verdict
@@ -78,3 +84,9 @@ def timeline(index: Index, pk: int, most: int = 500) -> Timeline | None:
         verdicts=verdicts,
         instances=index.run(_INSTANCES, pk=pk, most=most),
     )
+
+
+def held(index: Index, transfer: str, series: str) -> dict[str, int]:
+    """The image sets of one series transfer, each with its newest version."""
+    rows = index.run(_HELD, transfer=transfer, series=series)
+    return {row["image_set_id"]: row["version"] for row in rows}

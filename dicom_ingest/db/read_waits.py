@@ -39,6 +39,8 @@ class Wait:
 
     words: str
     expected_over_at: datetime | None = None
+    stranded: bool = False
+    """Its ticket waits for a data store that was replaced."""
 
 
 def wait(index: Index, transfer: Row, ticket: Row | None) -> Wait | None:
@@ -58,7 +60,9 @@ def wait(index: Index, transfer: Row, ticket: Row | None) -> Wait | None:
 
 def _in_the_queue(queue: Row) -> Wait:
     if queue["replaced"]:
-        return Wait("an operator: its data store was replaced (`slots move` or `slots cancel`)")
+        return Wait(
+            "an operator: its data store was replaced (`slots move` or `slots cancel`)", stranded=True
+        )
     if queue["paused"]:
         return Wait("an operator: granting is paused (`slots resume`)")
     if queue["gate"] == "CLOSED":

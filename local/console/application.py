@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
+from dicom_ingest.db.read_edges import edges, senders
 from dicom_ingest.db.read_flow import flow
 from dicom_ingest.db.read_places import Filter, places
 from dicom_ingest.db.read_timeline import Timeline, timeline
+from local.console import changes, graph, listing, operations, security, series
 from local.console import flow as stages
-from local.console import graph, listing, operations, security, series
 from local.console.executions import Execution
-from local.console.frames import Frame
 from local.console.html import tag
+from local.console.instances import instances
 from local.console.page import page
-from local.console.pixels import UndecodableError
+from local.console.pictures import Pictures
 from local.console.sources import Sources
 from local.console.viewer import viewer
+from local.console.words import address
 
 STATIC = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -35,6 +37,7 @@ class Application:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._pictures = Pictures(sources)
         self._graph = graph.read()
         self._addresses = Map(
             [
@@ -43,6 +46,7 @@ class Application:
                 Rule(SERIES, endpoint=self._series),
                 Rule(f"{SERIES}/live", endpoint=self._series_live),
                 Rule(f"{SERIES}/frames/<int:number>.png", endpoint=self._frame),
+                Rule(f"{SERIES}/thumbnail", endpoint=self._thumbnail),
                 Rule(f"{SERIES}/reprocess", endpoint=self._reprocess, methods=["POST"]),
                 Rule("/slots", endpoint=self._slots, methods=["GET"]),
                 Rule("/slots", endpoint=self._change_slots, methods=["POST"]),
@@ -61,7 +65,7 @@ class Application:
             endpoint, values = self._addresses.bind_to_environ(environ).match()
             answer = endpoint(request, **values)
         except HTTPException as error:
-            answer = error.get_response(environ)
+            answer = self._sorry(error)
         if isinstance(answer, Markup):
             answer = Response(answer, mimetype="text/html")
         body: Iterable[bytes] = security.harden(answer)(environ, start_response)
@@ -70,14 +74,27 @@ class Application:
     def _page(self, title: str, here: str, *content: Any) -> Markup:
         return page(title, self._sources.name, here, *content)
 
+    def _sorry(self, error: HTTPException) -> Any:
+        """An error as a page of ours; a redirect as it is."""
+        if error.code is None or error.code < 400:
+            return error.get_response()
+        words = [
+            tag("h1", error.name),
+            tag("p", error.description),
+            tag("p", tag("a", "All series", href="/")),
+        ]
+        return Response(self._page(error.name, "", *words), status=error.code, mimetype="text/html")
+
     def _home(self, request: Request) -> Markup:
         query = request.args.to_dict()
+        with self._sources.index() as index:
+            names = [row["edge"] for row in edges(index)]
         return self._page(
             "Series",
             "/",
             tag("h1", "Where is it?", class_="unseen"),
             tag("p", "", id="said", class_="unseen", aria_live="polite"),
-            *self._home_parts(request, query, listing.form(query)),
+            *self._home_parts(request, query, listing.form(query, names)),
         )
 
     def _home_live(self, request: Request) -> Markup:
@@ -87,9 +104,10 @@ class Application:
         """The flow and the table, which change; what a person types into stands between them and stays."""
         with self._sources.index() as index:
             counts, rows = flow(index), listing.found(index, query)
+            silent = [row for row in senders(index) if row["silent"]]
         picture = tag(
             "div",
-            stages.picture(counts, self._sources.edge()),
+            stages.picture(counts, self._sources.edge(), silent),
             id="flow",
             data_live=f"/live?{request.query_string.decode()}",
             data_said=stages.sentence(counts),
@@ -107,74 +125,46 @@ class Application:
 
     def _series(self, request: Request, transfer: Any, series_uid: str) -> Markup:
         found = self._find(transfer, series_uid)
-        frames, execution = self._frames(found), self._execution(found)
+        frames, execution = self._pictures.frames(str(transfer), series_uid), self._execution(found)
+        window, shown = self._pictures.window(frames), request.args.get("frame", (len(frames) + 1) // 2, int)
+        live = series.live(found, self._graph, execution)
+        left = [live["steps"], viewer(found.series_transfer, frames, window, shown)]
+        right = [live["workflow"], series.facts(found), series.actions(found)]
         return self._page(
             found.series_transfer["series_description"] or "Series",
             "",
             series.heading(found),
-            series.live(found, self._graph, execution),
-            tag(
-                "div",
-                viewer(
-                    found.series_transfer,
-                    frames,
-                    self._window(frames),
-                    request.args.get("frame", (len(frames) + 1) // 2, int),
-                ),
-                tag("div", series.facts(found), series.actions(found)),
-                class_="columns",
-            ),
-            series.instances(found),
+            live["live"],
+            tag("div", tag("div", left), tag("div", right), class_="columns"),
+            instances(found, frames),
             series.event(execution),
         )
 
     def _series_live(self, _: Request, transfer: Any, series_uid: str) -> Markup:
         found = self._find(transfer, series_uid)
-        return series.live(found, self._graph, self._execution(found))
+        return tag("div", list(series.live(found, self._graph, self._execution(found)).values()))
 
     def _execution(self, found: Timeline) -> Execution | None:
         return self._sources.execution(found.series_transfer["owner_execution"])
 
-    def _frames(self, found: Timeline) -> list[Frame]:
-        newest = {row["image_set_id"]: row["version"] for row in found.image_sets}
-        return self._sources.frames.frames(newest.items(), found.series_transfer["series_instance_uid"])
-
-    def _window(self, frames: list[Frame]) -> tuple[float, float] | None:
-        try:
-            return self._sources.frames.window(frames[0]) if frames else None
-        except UndecodableError:
-            return None
-
     def _frame(self, request: Request, transfer: Any, series_uid: str, number: int) -> Response:
-        frames = self._frames(self._find(transfer, series_uid))
-        if not 1 <= number <= len(frames):
-            raise NotFound(f"Frame {number}: 1 to {len(frames)} are there.")
-        center, width = request.args.get("center", None, float), request.args.get("width", None, float)
-        window = (center, max(1.0, width)) if center is not None and width is not None else None
-        try:
-            return Response(self._sources.frames.picture(frames[number - 1], window), mimetype="image/png")
-        except UndecodableError as error:
-            raise NotFound(f"Frame {number}: {error}") from error
+        return self._pictures.frame(str(transfer), series_uid, number, request.args)
+
+    def _thumbnail(self, _: Request, transfer: Any, series_uid: str) -> Response:
+        return self._pictures.thumbnail(str(transfer), series_uid)
 
     def _reprocess(self, request: Request, transfer: Any, series_uid: str) -> Any:
         row = self._find(transfer, series_uid).series_transfer
         self._sources.reprocess(row["manifest_key"], force=request.form.get("force") == "yes")
-        return redirect(listing.address(row), 303)
+        return redirect(address(row), 303)
 
     def _slots(self, _: Request) -> Markup:
         with self._sources.index() as index:
             return self._page("Slots", "/slots", *operations.slots(index))
 
     def _change_slots(self, request: Request) -> Any:
-        change, datastore = request.form.get("change"), request.form.get("datastore", "")
-        capacity = request.form.get("capacity", -1, int)
-        if change in ("pause", "resume"):
-            self._sources.pause(datastore, change == "pause")
-        elif change == "capacity" and capacity >= 0:
-            self._sources.set_capacity(datastore, capacity)
-        else:
-            raise BadRequest("change: pause, resume, or capacity with 0 slots or more, are allowed")
-        return redirect("/slots", 303)
+        changes.change(self._sources, request.form)
+        return redirect(changes.back(request.form), 303)
 
     def _edges(self, _: Request) -> Markup:
         with self._sources.index() as index:

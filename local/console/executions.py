@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Visit:
-    """One stay in a state; `left` is None where the execution is now."""
+    """One stay in a state; `left` is None where the execution is now. `troubles`: what was tried again."""
 
     state: str
     entered: datetime
     left: datetime | None = None
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,5 +63,15 @@ def visits(events: list[Any]) -> list[Visit]:
         if "stateEnteredEventDetails" in event:
             found.append(Visit(event["stateEnteredEventDetails"]["name"], event["timestamp"]))
         elif "stateExitedEventDetails" in event and found:
-            found[-1] = Visit(found[-1].state, found[-1].entered, event["timestamp"])
+            found[-1] = replace(found[-1], left=event["timestamp"])
+        elif found and (trouble := _trouble(event)):
+            found[-1] = replace(found[-1], troubles=(*found[-1].troubles, trouble))
     return found
+
+
+def _trouble(event: Any) -> str | None:
+    """The error of a failed or timed out task."""
+    for kind in ("taskFailedEventDetails", "taskTimedOutEventDetails", "lambdaFunctionFailedEventDetails"):
+        if kind in event:
+            return str(event[kind].get("error", "unknown error"))
+    return None

@@ -1,24 +1,27 @@
-"""The flow as a picture: edge, S3, index, waiting, importing, image sets, with counts."""
+"""The flow as a picture: edge, S3, index, waiting, importing, image sets, with counts and rates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from markupsafe import Markup
 
 from dicom_ingest.db.read_index import Row
 from local.console.html import tag
+from local.console.words import roughly
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. `moving`: something is there now and will go on."""
+    """One stage. `pace`: how fast it goes; `moving`: something is there now and will go on."""
 
     name: str
     count: int | str
     unit: str
     words: str
+    pace: str = ""
     moving: bool = False
     stuck: bool = False
 
@@ -26,31 +29,77 @@ class Stage:
 def stages(counts: Row, edge: dict[str, Any] | None) -> list[Stage]:
     """From the index and from what the edge says; None: it does not answer."""
     said: dict[str, Any] = edge or {}
-    spool = said.get("spool_instances", 0)
-    received, unsealed = said.get("instances_received", 0), said.get("series_open", 0)
-    receiving = f"{received} received, {unsealed} open" if edge else "the edge does not answer"
-    shut = counts["paused"] or counts["gate_closed"]
-    indexing, waiting = counts["series_being_indexed"], counts["series_waiting"]
-    importing, uploaded = counts["series_importing"], said.get("instances_uploaded", "?")
+    spool, received = said.get("spool_instances", 0), said.get("instances_received", 0)
+    unsealed = said.get("series_open", 0)
+    receiving = f"{received} received" + (f", {unsealed} series open" if unsealed else "")
+    shut = counts["paused"] or counts["gate_closed"] or counts["tickets_stranded"]
+    waiting, importing = counts["series_waiting"], counts["series_importing"]
     return [
-        Stage("Edge", spool, "instances to send", receiving, moving=bool(spool), stuck=edge is None),
-        Stage("S3", uploaded, "instances", f"{counts['series_announced']} series announced"),
+        Stage(
+            "Edge",
+            spool,
+            "instances to send",
+            receiving if edge else "the edge does not answer",
+            _pace(said.get("received_last_minute")),
+            moving=bool(spool),
+            stuck=edge is None,
+        ),
+        Stage(
+            "S3",
+            said.get("instances_uploaded", "?"),
+            "instances",
+            f"{counts['series_announced']} series announced",
+            _pace(said.get("uploaded_last_minute")),
+        ),
         Stage(
             "Index",
             counts["series_indexed"],
             "series",
             f"{counts['instances_indexed']} instances",
-            moving=bool(indexing),
+            _pace(counts["series_indexed_last_minute"]),
+            moving=bool(counts["series_being_indexed"]),
         ),
         Stage(
-            "Waiting", waiting, "series", _queue(counts), moving=bool(waiting), stuck=bool(waiting and shut)
+            "Waiting",
+            waiting,
+            "series",
+            _queue(counts),
+            _longest(counts["oldest_waiting_since"]),
+            moving=bool(waiting),
+            stuck=bool(waiting and shut),
         ),
-        Stage("Importing", importing, "series", f"of {counts['capacity']} slots", moving=bool(importing)),
-        Stage("Image sets", counts["image_sets"], "image sets", f"{counts['instances_imported']} instances"),
+        Stage(
+            "Importing",
+            importing,
+            "series",
+            f"of {counts['capacity']} slots",
+            _pace(counts["imports_started_last_minute"]),
+            moving=bool(importing),
+        ),
+        Stage(
+            "Image sets",
+            counts["image_sets"],
+            "image sets",
+            f"{counts['instances_imported']} instances",
+            _pace(counts["image_sets_last_minute"]),
+        ),
     ]
 
 
+def _pace(grown: int | None) -> str:
+    return f"+{grown} in the last minute" if grown else "none in the last minute"
+
+
+def _longest(since: datetime | None) -> str:
+    """Not by the second: a page whose every look differs would be told again and again."""
+    if since is None:
+        return "no queue"
+    return f"for {roughly((datetime.now(timezone.utc) - since).total_seconds())} at most"
+
+
 def _queue(counts: Row) -> str:
+    if counts["tickets_stranded"]:
+        return f"{counts['tickets_stranded']} for a replaced data store"
     if counts["paused"]:
         return "paused by an operator"
     if counts["gate_closed"]:
@@ -58,29 +107,25 @@ def _queue(counts: Row) -> str:
     return "for an import slot" if counts["series_waiting"] else "nobody waits"
 
 
-def picture(counts: Row, edge: dict[str, Any] | None) -> Markup:
-    """The stages in a row, then what needs a person and the pace."""
-    person = counts["series_needing_a_person"]
-    pace = (
-        f"In the last minute {counts['series_announced_last_minute']} series were announced "
-        f"and {counts['series_over_last_minute']} ended."
-    )
+def picture(counts: Row, edge: dict[str, Any] | None, silent: list[Row]) -> Markup:
+    """The stages in a row, then what asks for a person."""
     return tag(
         "div",
         tag("ol", [_stage(stage) for stage in stages(counts, edge)], class_="flow"),
-        tag(
-            "p",
-            tag(
-                "a", f"{person} series need{'s' if person == 1 else ''} a person",
-                href="/?view=needs_a_person", class_="place person",
-            )
-            if person
-            else tag("span", "Nothing needs a person", class_="place done"),
-            " ",
-            pace,
-            class_="pace",
-        ),
-    )  # fmt: skip
+        tag("p", *_calls(counts["series_needing_a_person"], silent), class_="calls"),
+    )
+
+
+def _calls(person: int, silent: list[Row]) -> list[Markup]:
+    """What somebody should look at."""
+    calls = [
+        tag("a", f"{row['calling_ae']} has fallen silent", href="/edges", class_="place person")
+        for row in silent
+    ]
+    if person:
+        words = f"{person} series need{'s' if person == 1 else ''} a person"
+        calls.insert(0, tag("a", words, href="/?view=needs_a_person", class_="place person"))
+    return calls or [tag("span", "Nothing needs a person", class_="place done")]
 
 
 def _stage(stage: Stage) -> Markup:
@@ -93,6 +138,7 @@ def _stage(stage: Stage) -> Markup:
         tag("span", stage.count, class_="count"),
         tag("span", stage.unit, class_="unit"),
         tag("span", stage.words, class_="words"),
+        tag("span", stage.pace, class_="pace"),
         class_=classes or None,
         data_stage=stage.name,
     )

@@ -44,13 +44,15 @@ class FrameStore:
         ]
         return sorted(found, key=lambda frame: frame.instance_number)
 
-    def picture(self, frame: Frame, window: tuple[float, float] | None = None) -> bytes:
-        """The frame as a PNG.
+    def picture(
+        self, frame: Frame, window: tuple[float, float] | None = None, most: int | None = None
+    ) -> bytes:
+        """The frame as a PNG; `most`: made smaller until no side is longer.
 
         Raises:
             UndecodableError: it cannot be shown here.
         """
-        return pixels.picture(self._values(frame), frame.header, window)
+        return pixels.picture(self._values(frame), frame.header, window, most)
 
     def window(self, frame: Frame) -> tuple[float, float]:
         """The window with which it is shown at first: center and width."""

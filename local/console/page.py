@@ -50,21 +50,28 @@ def _ways(here: str) -> Markup:
 
 
 def table(caption: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], empty: str) -> Markup:
-    """A table. `columns`: by heading, the name of a row's value or a function of the row."""
+    """A table. `columns`: by heading, the name of a row's value or a function of the row.
+
+    A column in which nothing stands is left out.
+    """
     if not rows:
-        return tag("section", tag("h2", caption), tag("p", empty, class_="empty"))
-    heads = [tag("th", heading, scope="col") for heading in columns]
-    body = [tag("tr", [tag("td", _cell(row, column)) for column in columns.values()]) for row in rows]
+        return tag("section", tag("h2", caption), tag("p", empty, class_="empty card"))
+    cells = {heading: [_cell(row, column) for row in rows] for heading, column in columns.items()}
+    told = {heading: values for heading, values in cells.items() if any(v not in (None, "") for v in values)}
+    heads = [tag("th", heading, scope="col") for heading in told]
+    body = [tag("tr", [tag("td", value) for value in line]) for line in zip(*told.values(), strict=True)]
+    return wide(caption, tag("thead", tag("tr", heads)), tag("tbody", body))
+
+
+def wide(caption: str, *parts: Any, class_: str | None = None) -> Markup:
+    """A table that scrolls by itself where the window is narrow, by keyboard, too."""
     return tag(
-        "section",
-        tag(
-            "div",
-            tag("table", tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", body)),
-            class_="wide",
-            tabindex=0,
-            role="region",
-            aria_label=caption,
-        ),
+        "div",
+        tag("table", tag("caption", caption), *parts, class_=class_),
+        class_="wide",
+        tabindex=0,
+        role="region",
+        aria_label=caption,
     )
 
 

@@ -80,14 +80,36 @@ def windowed(values: Grey, center: float, width: float, *, inverted: bool) -> By
     return 255 - shades if inverted else shades
 
 
-def picture(pixels: NDArray[Any], header: dict[str, Any], window: tuple[float, float] | None) -> bytes:
-    """The PNG: grey with a window; colour as it is."""
+def picture(
+    pixels: NDArray[Any],
+    header: dict[str, Any],
+    window: tuple[float, float] | None,
+    most: int | None = None,
+) -> bytes:
+    """The PNG: grey with a window; colour as it is; at most so many pixels a side."""
+    return png(smaller(shades(pixels, header, window), most))
+
+
+def shades(pixels: NDArray[Any], header: dict[str, Any], window: tuple[float, float] | None) -> Bytes:
+    """Eight bits, as they are shown."""
     if pixels.ndim == 3:
-        return png(pixels.astype(np.uint8))
+        return pixels.astype(np.uint8)
     values = rescaled(pixels, header)
     center, width = window or window_of(header, values)
     inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
-    return png(windowed(values, center, width, inverted=inverted))
+    return windowed(values, center, width, inverted=inverted)
+
+
+def smaller(pixels: Bytes, most: int | None) -> Bytes:
+    """Means of squares of pixels, so that no side is longer than `most`."""
+    step = -(-max(pixels.shape[:2]) // most) if most else 1
+    if step == 1:
+        return pixels
+    rows, columns = (max(1, side // step) for side in pixels.shape[:2])
+    whole = pixels[: rows * step, : columns * step]
+    blocks = whole.reshape(rows, whole.shape[0] // rows, columns, whole.shape[1] // columns, -1)
+    means: Bytes = blocks.mean(axis=(1, 3)).astype(np.uint8)
+    return means if pixels.ndim == 3 else means[:, :, 0]
 
 
 def png(pixels: Bytes) -> bytes:

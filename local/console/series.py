@@ -10,13 +10,13 @@ from markupsafe import Markup
 from dicom_ingest.db.read_index import Row
 from dicom_ingest.db.read_steps import Step
 from dicom_ingest.db.read_timeline import Timeline
+from local.console.changes import ticket_form
 from local.console.drawing import draw
 from local.console.executions import Execution
 from local.console.graph import Graph
 from local.console.html import tag
-from local.console.listing import address
 from local.console.page import definitions, table
-from local.console.words import duration, place, size, time, verdict
+from local.console.words import address, duration, place, size, time
 
 
 def heading(found: Timeline) -> Markup:
@@ -47,16 +47,16 @@ def facts(found: Timeline) -> Markup:
             {
                 "Patient": row["patient_id"],
                 "Accession": row["accession_number"],
-                "Study": _uid(row["study_instance_uid"]),
-                "Series": _uid(row["series_instance_uid"]),
-                "Transfer": _uid(row["transfer_id"]),
+                "Study": uid(row["study_instance_uid"]),
+                "Series": uid(row["series_instance_uid"]),
+                "Transfer": uid(row["transfer_id"]),
                 "Sender": f"{row['calling_ae']} → {row['called_ae']} at {row['edge']}",
                 "Size": f"{row['instance_count']} instances, {size(row['total_bytes'])}",
                 "Image sets": _image_sets(found),
-                "Prefix": _uid(row["prefix"]),
-                "Manifest": _uid(row["manifest_key"]),
-                "Correlation": _uid(row["correlation_id"]),
-                "Execution": _uid(row["owner_execution"] or ""),
+                "Prefix": uid(row["prefix"]),
+                "Manifest": uid(row["manifest_key"]),
+                "Correlation": uid(row["correlation_id"]),
+                "Execution": uid(row["owner_execution"] or ""),
                 "Worth knowing": "; ".join(row["findings"]),
             }
         ),
@@ -64,43 +64,73 @@ def facts(found: Timeline) -> Markup:
     )
 
 
-def _uid(text: str) -> Markup | None:
+def uid(text: str) -> Markup | None:
+    """In letters of one width, to copy."""
     return tag("code", text) if text else None
 
 
 def _image_sets(found: Timeline) -> Markup | None:
     shown = [
-        tag("li", tag("code", row["image_set_id"]), f" version {row['version']}{_primary(row)}")
+        tag("li", tag("code", row["image_set_id"]), f" version {row['version']}{primary(row)}")
         for row in found.image_sets
     ]
     return tag("ul", shown) if shown else None
 
 
-def _primary(row: Row) -> str:
+def primary(row: Row) -> str:
+    """Whether the image set is the one that stands for the series."""
     return ", primary" if row["is_primary"] else ", not primary" if row["is_primary"] is False else ""
 
 
-def live(found: Timeline, graph: Graph, execution: Execution | None) -> Markup:
-    """What changes while it is under way; `data-over` tells the page to stop asking."""
+def live(found: Timeline, graph: Graph, execution: Execution | None) -> dict[str, Markup]:
+    """What changes while it is under way, by id; `data-over` tells the page to stop asking."""
     over = found.series_transfer["state"] == "OVER"
-    return tag(
-        "div",
-        _now(found),
-        tag(
+    return {
+        "live": tag(
             "div",
-            tag("section", tag("h2", "Timeline"), timeline(found), class_="card"),
-            tag(
-                "section",
-                tag("h2", "Workflow"),
-                tag("p", execution.error, class_="trouble") if execution and execution.error else None,
-                draw(graph, execution),
-                class_="card",
-            ),
-            class_="columns",
+            _now(found),
+            id="live",
+            data_live=f"{address(found.series_transfer)}/live",
+            data_over="yes" if over else "no",
         ),
-        id="live",
-        data_live=f"{address(found.series_transfer)}/live",
-        data_over="yes" if over else "no",
+        "steps": tag(
+            "section",
+            tag("h2", "Timeline"),
+            timeline(found),
+            class_="card",
+            id="steps",
+            data_live=True,
+        ),
+        "workflow": tag(
+            "section",
+            tag("h2", "Workflow"),
+            tag("p", execution.error, class_="trouble") if execution and execution.error else None,
+            draw(graph, execution),
+            _visits(execution),
+            class_="card",
+            id="workflow",
+            data_live=True,
+        ),
+    }
+
+
+def _visits(execution: Execution | None) -> Markup | None:
+    """Each stay in a state: when it began and ended, and what had to be tried again."""
+    if execution is None or not execution.visits:
+        return None
+    rows: list[dict[str, Any]] = [vars(visit) for visit in execution.visits]
+    columns: dict[str, Any] = {
+        "State": "state",
+        "Entered": lambda row: time(row["entered"]),
+        "Left": lambda row: time(row["left"]) or "",
+        "Took": lambda row: duration((row["left"] - row["entered"]).total_seconds()) if row["left"] else "",
+        "Tried again after": lambda row: ", ".join(row["troubles"]),
+    }
+    return tag(
+        "details",
+        tag("summary", f"{len(rows)} states passed"),
+        table("States of the execution", rows, columns, ""),
+        id="visits",
     )
 
 
@@ -109,16 +139,25 @@ def _now(found: Timeline) -> Markup:
     said = transfer["outcome"] if transfer["state"] == "OVER" else None
     detail = transfer["outcome_detail"] if said else None
     return tag(
-        "p",
+        "div",
         place(said) if transfer["state"] == "OVER" else tag("span", "under way", class_="place moving"),
         tag("span", " Waits for ", waits.words, ".") if waits else None,
         tag("span", " Expected to end about ", time(waits.expected_over_at), ".")
         if waits and waits.expected_over_at
         else None,
         f" {detail}" if detail else None,
+        _ticket(found),
         class_="now",
         role="status",
     )
+
+
+def _ticket(found: Timeline) -> Markup | None:
+    """What can be done with the ticket while it waits."""
+    waiting = [ticket for ticket in found.tickets if ticket["state"] == "WAITING"]
+    stranded = found.waits_for is not None and found.waits_for.stranded
+    page = address(found.series_transfer)
+    return ticket_form(waiting[-1]["ticket_id"], stranded=stranded, back=page) if waiting else None
 
 
 def timeline(found: Timeline) -> Markup:
@@ -139,25 +178,6 @@ def _step(step: Step, before: Any) -> Markup:
         tag("span", f"+{duration(max(0.0, after))}" if after is not None else "", class_="after"),
         tag("span", step.words, class_="words"),
         class_=None if step.at else "to-come",
-    )
-
-
-def instances(found: Timeline) -> Markup:
-    """Every instance with its verdict and HealthImaging's words."""
-    counts = ", ".join(f"{count} {name}" for name, count in found.verdicts.items()) or "none indexed yet"
-    return table(
-        f"Instances: {counts}",
-        found.instances,
-        {
-            "Number": "instance_number",
-            "Verdict": lambda row: verdict(row["verdict"]),
-            "SOP Instance UID": lambda row: _uid(row["sop_instance_uid"]),
-            "Words": "message",
-            "Size": lambda row: size(row["bytes"]) if row["bytes"] is not None else "",
-            "Received": lambda row: time(row["received_at"]),
-            "Imported": lambda row: time(row["imported_at"]),
-        },
-        "No instance is indexed yet.",
     )
 
 
@@ -185,6 +205,14 @@ def actions(found: Timeline) -> Markup:
                 "p",
                 "Reprocess runs the workflow again and imports nothing twice. "
                 "Import again makes a new version of the image set.",
+            ),
+            tag(
+                "p",
+                "In a terminal: ",
+                tag("code", f"python -m ops where {found.series_transfer['series_instance_uid']}"),
+                ", or ",
+                tag("code", "reprocess"),
+                class_="quiet",
             ),
             method="post",
             action=where,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from dicom_ingest.db import queue
 from dicom_ingest.db.connection import Connection
 from dicom_ingest.reprocess import Reprocessor
 from local.clients import Clients
 from local.console import executions
 from local.console.executions import Execution
 from local.console.frames import FrameStore
+from local.console.last_minute import LastMinute
 from local.databases import session
 from local.edge_status import EdgeSilentError, edge_status
 from local.invoke import invoke
@@ -22,6 +22,7 @@ from local.wiring import Names
 
 # As an operator on AWS: what is read cannot change anything, and `ahlijob` has no task tokens.
 READ_ONLY = ("SET default_transaction_read_only = on", "SET search_path = operator_views, public")
+T = TypeVar("T")
 
 
 class Sources:
@@ -31,6 +32,9 @@ class Sources:
         self.name = f"{state.stack} · {state.name}"
         self._state = state
         self._clients = Clients(state.aws_url, state.healthimaging_url)
+        self._received, self._uploaded = LastMinute(), LastMinute()
+        for count in (self._received, self._uploaded):
+            count.grown(0)  # a run starts empty
         self.frames = FrameStore(self._clients.medical_imaging, state.datastore_id)
 
     @contextmanager
@@ -46,9 +50,12 @@ class Sources:
         if self._state.health_port is None:
             return None
         try:
-            return edge_status(self._state.health_port)
+            said = edge_status(self._state.health_port)
         except EdgeSilentError:
             return None
+        said["received_last_minute"] = self._received.grown(said["instances_received"])
+        said["uploaded_last_minute"] = self._uploaded.grown(said["instances_uploaded"])
+        return said
 
     def execution(self, arn: str | None) -> Execution | None:
         """See `executions.read`."""
@@ -65,22 +72,13 @@ class Sources:
             replay_name=f"force-{uuid4().hex[:12]}" if force else "",
         ).manifest(manifest_key)
 
-    def pause(self, datastore_id: str, paused: bool) -> None:
-        """No grants while paused."""
+    def change(self, work: Callable[[Connection], T]) -> T:
+        """Do it and commit; then the pipeline runs its grant step and tells whose ticket was cancelled."""
         with session(self._state.database_url) as connection:
-            queue.set_paused(connection, datastore_id, paused)
-        self._grant()
-
-    def set_capacity(self, datastore_id: str, capacity: int) -> None:
-        """So many imports at a time."""
-        with session(self._state.database_url) as connection:
-            queue.set_capacity(connection, datastore_id, capacity)
-        self._grant()
-
-    def _grant(self) -> None:
-        """Whoever may start now does so at once."""
+            done = work(connection)
         function = Names(self._state.stack).function("release_import_slot")
         invoke(self._clients, function, {"execution_arn": "operator", "state": {}})
+        return done
 
     def close(self) -> None:
         """Close every connection."""

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from dicom_ingest.db.read_index import Row
 from local.console.frames import Frame
 from local.console.html import tag
-from local.console.listing import address
+from local.console.words import address
 
 
 def viewer(row: Row, frames: list[Frame], window: tuple[float, float] | None, shown: int) -> Markup:

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from dicom_ingest.db.read_index import Row
 from dicom_ingest.db.read_places import NEED_A_PERSON, UNDER_WAY
 from local.console.html import tag
 
@@ -19,6 +20,11 @@ def time(value: datetime | None) -> Markup | None:
         return None
     moment = value.astimezone(timezone.utc)
     return tag("time", moment.strftime("%Y-%m-%d %H:%M:%S"), datetime=moment.isoformat())
+
+
+def address(row: Row) -> str:
+    """The page of a series transfer."""
+    return f"/series/{row['transfer_id']}/{row['series_instance_uid']}"
 
 
 def size(count: float) -> str:
@@ -35,6 +41,15 @@ def duration(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{seconds:.1f} s"
+
+
+def roughly(seconds: float) -> str:
+    """A duration that does not change with every look, rounded up."""
+    minutes = int(seconds) // 60 + 1
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
 
 
 def place(name: str | None) -> Markup:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime, timedelta, timezone
 
-from dicom_ingest.db.read_edges import edges, senders
+from dicom_ingest.db.read_edges import RHYTHM_DAYS, edges, senders
+from dicom_ingest.db.read_index import Row
 from ops.output import Output
 from ops.target import Target
 
@@ -13,6 +15,7 @@ HEARTBEAT = (
     "edge", "trouble", "version", "started_at", "heartbeat_at", "instances_received", "instances_duplicate",
     "instances_refused", "instances_uploaded", "series_announced", "series_open", "spool_instances",
     "spool_bytes", "oldest_unsent_at", "disk_free_bytes", "watermark", "certificate_expires_at",
+    "silent_aes",
 )  # fmt: skip
 
 
@@ -21,13 +24,26 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace, target: Target, output: Output) -> int:
-    """0: all is well; 1: an edge does not answer, or a sender fell silent against its own rhythm."""
-    said, seen, heard = target.edges_say(), edges(target.index), senders(target.index)
+    """0: all is well; 1: an edge says nothing, or a sender fell silent against its own rhythm."""
+    seen, heard = edges(target.index), senders(target.index)
+    said = target.edges_say()
+    said += unheard(said, seen)
     if output.as_json:
         output.data({"edges_say": said, "index_says": seen, "senders": heard})
     else:
         output.table("Edges, as they say", said, HEARTBEAT)
         output.table("Edges, as the index says", seen)
         output.table("Senders of the last days", heard)
-    unwell = [row for row in said if "trouble" in row] + [row for row in heard if row["silent"]]
-    return 1 if unwell else 0
+    unwell = [edge for edge in said if edge.get("trouble") or edge.get("silent_aes")]
+    return 1 if unwell or any(row["silent"] for row in heard) else 0
+
+
+def unheard(said: list[Row], seen: list[Row], now: datetime | None = None) -> list[Row]:
+    """Edges that announced something in the last days and say nothing of themselves now."""
+    since = (now or datetime.now(timezone.utc)) - timedelta(days=RHYTHM_DAYS)
+    heard = {row["edge"] for row in said}
+    return [
+        {"edge": row["edge"], "trouble": "says nothing of itself: network, certificate, power?"}
+        for row in seen
+        if row["edge"] not in heard and row["last_announced_at"] > since
+    ]

@@ -16,6 +16,10 @@ from ops.output import Output
 from ops.target import Target
 
 HELP = "the import slots and their queue: list, raise, cancel, move, pause, resume, capacity"
+TICKET = (
+    "ticket_id", "state", "priority", "modality", "series_description", "instances", "calling_ae", "edge",
+    "created_at", "granted_at", "start_at", "orphaned_at", "import_id", "series_instance_uid",
+)  # fmt: skip
 FIRST = -1
 """The priority of a raised ticket: before live (0) and bulk (1)."""
 
@@ -127,7 +131,7 @@ def _show(target: Target, output: Output, done: dict[str, int] | None) -> None:
     if done is not None:
         output.line(f"{done['changed']} changed; {done['granted']} tickets were granted a slot")
     output.table("Slots", stores)
-    output.table("Tickets: holders, then the queue in order", queued)
+    output.table("Tickets: holders, then the queue in order", queued, TICKET)
     if stranded := sum(row["stranded"] for row in queued):
         output.line(
             f"{stranded} stranded: the data store that they wait for was replaced. "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.db.read_flow import flow
+from dicom_ingest.db.read_flow import flow, outcomes
 from dicom_ingest.db.read_index import Row
 from dicom_ingest.db.read_places import MOST, PLACES, Filter, places
 from ops.moments import day
@@ -43,10 +43,10 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         under_way=arguments.under_way,
         needs_a_person=arguments.needs_a_person,
     )
-    said, counts = target.edges_say(), flow(target.index)
+    said, counts, ended = target.edges_say(), flow(target.index), outcomes(target.index)
     rows = places(target.index, chosen, arguments.limit)
     if output.as_json:
-        output.data({"edges_say": said, "flow": counts, "series_transfers": rows})
+        output.data({"edges_say": said, "flow": counts, "outcomes": ended, "series_transfers": rows})
         return 0
     for edge in said:
         output.line(f"{edge['edge']}: {edge.get('trouble') or _counts(edge)}")
@@ -56,6 +56,11 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         f"{counts['series_waiting']} waiting{shut}, {counts['series_importing']} importing "
         f"(of {counts['capacity']}), {counts['image_sets']} image sets, "
         f"{counts['series_needing_a_person']} need a person"
+    )
+    output.line(
+        f"in the last minute {counts['series_announced_last_minute']} announced, "
+        f"{counts['series_over_last_minute']} over; so far "
+        + (", ".join(f"{count} {outcome}" for outcome, count in ended.items()) or "none is over")
     )
     output.table("Series transfers", rows, COLUMNS)
     return 0

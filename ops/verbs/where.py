@@ -67,8 +67,11 @@ def show(found: Timeline, output: Output, matched: str, *, instances: bool) -> N
     }.items():
         if value:
             output.line(f"{name:>20}  {value}")
+    before = None
     for step in found.steps:
-        output.line(f"{text(step.at) or 'to come':>20}  {step.name:<20} {step.words}".rstrip())
+        after = f"+{max(0.0, (step.at - before).total_seconds()):.1f} s" if step.at and before else ""
+        before = step.at or before
+        output.line(f"{text(step.at) or 'to come':>20}  {after:>10}  {step.name:<20} {step.words}".rstrip())
     if found.waits_for is not None:
         expected = found.waits_for.expected_over_at
         until = f"; expected to end about {text(expected)} UTC" if expected else ""

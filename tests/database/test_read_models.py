@@ -89,7 +89,7 @@ def test_the_timeline_says_when_each_step_was_and_what_is_to_come(database: Data
     found = timeline_of(database, execution.announced)
     happened = [step.name for step in found.steps if step.at is not None]
     assert happened[:4] == ["first received", "last received", "sealed", "announced"]
-    assert set(happened[4:]) == {"indexed", "ticket queued", "slot granted"}
+    assert set(happened[4:]) == {"indexing began", "indexed", "ticket queued", "slot granted"}
     assert [step.name for step in found.steps if step.at is None] == [
         "import started",
         "import over",

@@ -39,8 +39,7 @@ class Device:
 
     def command(self, step: str) -> tuple[list[str], dict[str, str]]:
         """A lifecycle step as Greengrass starts it: the shell's command, and the environment."""
-        (manifest,) = [m for m in self.recipe["Manifests"] if m["Platform"]["os"] == "linux"]
-        lifecycle = manifest["Lifecycle"]
+        lifecycle = self._lifecycle()
         own = {name: self._filled(value) for name, value in lifecycle["Run"]["Setenv"].items()}
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PIP_", "PYTHON", "EDGE_"))}
@@ -48,11 +47,23 @@ class Device:
         return ["sh", "-c", self._filled(lifecycle[step]["Script"])], environment
 
     def run(self, step: str) -> subprocess.CompletedProcess[str]:
-        """Run a step to its end."""
+        """Run a step to its end, in the time that the recipe gives it."""
         command, environment = self.command(step)
+        seconds = self._lifecycle()[step]["Timeout"]
         return subprocess.run(
-            command, cwd=self.work, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command,
+            cwd=self.work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
         )
+
+    def _lifecycle(self) -> dict[str, Any]:
+        (manifest,) = [m for m in self.recipe["Manifests"] if m["Platform"]["os"] == "linux"]
+        steps: dict[str, Any] = manifest["Lifecycle"]
+        return steps
 
     def _filled(self, text: str) -> str:
         return re.sub(r"\{(\w+):([^}]*)\}", lambda found: self._value(found[1], found[2]), text)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
+from cdk.database import cluster_name
 from tests.infrastructure.template import Template
 
 RETAINED = ("AWS::S3::Bucket", "AWS::HealthImaging::Datastore", "AWS::KMS::Key")
@@ -147,16 +151,55 @@ def test_the_services_that_need_the_key_are_admitted(default: Template) -> None:
 
 
 def test_every_resource_that_can_be_tagged_is_tagged(template: Callable[[str], Template]) -> None:
+    """By CloudFormation's own schemas. The CDK's providers get theirs from the stack's tags."""
     full = template("full")
     untagged = [
         full.paths[id_]
         for id_, resource in full.body["Resources"].items()
-        if resource["Type"] in ("AWS::S3::Bucket", "AWS::RDS::DBCluster", "AWS::Lambda::Function")
-        and {"Key": "cost-centre", "Value": "radiology"} not in resource["Properties"].get("Tags", [])
+        if not resource["Type"].startswith("Custom::")
+        and _can_be_tagged(resource["Type"])
+        and not {"cost-centre", "radiology"} <= _values(resource["Properties"].get("Tags", []))
         and not full.paths[id_].startswith("Custom::")
     ]
     assert untagged == []
-    assert full.properties("AWS::HealthImaging::Datastore")["Tags"] == {
-        "cost-centre": "radiology",
-        "owner": "pacs",
+    (artifact,) = [
+        artifact
+        for artifact in json.loads((full.folder / "manifest.json").read_text())["artifacts"].values()
+        if artifact["type"] == "aws:cloudformation:stack"
+    ]
+    assert artifact["properties"]["tags"] == {"cost-centre": "radiology", "owner": "pacs"}
+
+
+def _can_be_tagged(kind: str) -> bool:
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    return bool(schema.get("tagging", {}).get("taggable")) or "Tags" in schema["properties"]
+
+
+def _values(tags: Any) -> set[str]:
+    pairs = tags.items() if isinstance(tags, dict) else [(tag["Key"], tag["Value"]) for tag in tags]
+    return {word for pair in pairs for word in pair}
+
+
+def test_no_pause_is_no_pause(template: Callable[[str], Template]) -> None:
+    cluster = template("no-import").properties("AWS::RDS::DBCluster")
+    assert cluster["ServerlessV2ScalingConfiguration"] == {"MinCapacity": 0, "MaxCapacity": 16}
+
+
+def test_the_logs_of_postgresql_are_encrypted_and_end(default: Template) -> None:
+    cluster = default.body["Resources"]["IEPAuroraDB"]
+    exported = [
+        f"/aws/rds/cluster/{cluster['Properties']['DBClusterIdentifier']}/{kind}"
+        for kind in cluster["Properties"]["EnableCloudwatchLogsExports"]
+    ]
+    groups = {
+        group["Properties"]["LogGroupName"]: id_
+        for id_, group in default.body["Resources"].items()
+        if group["Type"] == "AWS::Logs::LogGroup"
     }
+    assert {groups[name] for name in exported} <= set(cluster["DependsOn"])
+
+
+def test_a_cluster_can_be_named_after_every_stack() -> None:
+    assert cluster_name("dicom-ingest") == "dicom-ingest-iepauroradb"
+    assert cluster_name("a--b") == "a-b-iepauroradb"
+    assert len(cluster_name("s" * 40)) <= 63

@@ -10,6 +10,7 @@ import pytest
 
 from dicom_ingest import metrics
 from dicom_ingest.contracts import events, wiring
+from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 
 
@@ -76,6 +77,24 @@ def test_heartbeats_become_metrics_of_their_edge(default: Template) -> None:
     assert {t["MetricNamespace"] for t in transformations} == {wiring.METRICS_NAMESPACE}
     assert all(t["Dimensions"] == [{"Key": "edge", "Value": "$.detail.edge"}] for t in transformations)
     assert "$.detail.spool_instances" in {t["MetricValue"] for t in transformations}
+
+
+def test_what_is_taken_from_a_heartbeat_is_named_in_its_pattern(default: Template) -> None:
+    """Else CloudWatch does not find the value: the metric would stay empty, its alarm silent."""
+    beat = json.loads((ROOT / "tests" / "events" / "edge_heartbeat.silent.v1.json").read_text())["detail"]
+    for path, one in default.resources("AWS::Logs::MetricFilter").items():
+        pattern = one["Properties"]["FilterPattern"]
+        (made,) = one["Properties"]["MetricTransformations"]
+        for taken in [made["MetricValue"], *(dimension["Value"] for dimension in made["Dimensions"])]:
+            if taken.startswith("$"):
+                assert f"({taken} = *)" in pattern, path
+                assert taken.removeprefix("$.detail.") in beat, path
+
+
+def test_no_alarm_adds_metrics_up(template: Callable[[str], Template]) -> None:
+    """Where one of the terms has no data there is no sum, and nothing rings."""
+    for path, alarm in template("edges").resources("AWS::CloudWatch::Alarm").items():
+        assert not [m for m in alarm["Properties"].get("Metrics", ()) if "Expression" in m], path
 
 
 def test_heartbeats_are_not_archived(default: Template) -> None:

@@ -225,3 +225,10 @@ def test_every_log_group_is_encrypted_and_kept_as_configured(template: Callable[
             properties = group["Properties"]
             assert properties["RetentionInDays"] == days, path
             assert template(name).text(properties["KmsKeyId"]) == "<data/key.Arn>", path
+
+
+@pytest.mark.parametrize("name", ["default", "edges", "dev"])
+def test_no_function_makes_a_log_group_of_its_own(name: str, template: Callable[[str], Template]) -> None:
+    """The CDK's neither: nothing would encrypt it, end it, or remove it with the stack."""
+    for path, function in template(name).resources("AWS::Lambda::Function").items():
+        assert function["Properties"].get("LoggingConfig", {}).get("LogGroup"), path

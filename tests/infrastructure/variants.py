@@ -7,7 +7,7 @@ from typing import Any
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "default-again": {},
-    "no-import": {"ahli_config": {"ahli_enabled": False}},
+    "no-import": {"ahli_config": {"ahli_enabled": False}, "db_config": {"db_engine_pause": 0}},
     "edges": {
         "cdk_app_name": "clinic",
         "vpc_cidr": "10.9.0.0/24",

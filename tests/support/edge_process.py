@@ -12,9 +12,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from edge_component.settings import Settings
 
 DEADLINE = 60.0
+RECEIVERS: tuple[str, ...] = get_args(Settings.model_fields["receiver"].annotation)
+"""Who may read the edge's associations."""
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:

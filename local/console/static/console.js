@@ -15,12 +15,26 @@ async function refresh() {
 
 function replace(element, next) {
   if (!next || next.outerHTML === element.outerHTML) return;
-  const focused = element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  // Who types or reads in it is not disturbed: what is open stays open, what has the focus keeps it.
+  const focused = element.contains(document.activeElement) ? path(document.activeElement) : null;
+  for (const open of element.querySelectorAll("details[open][id]")) {
+    next.querySelector(`#${open.id}`)?.setAttribute("open", "");
+  }
+  if (next.outerHTML === element.outerHTML) return;
   element.replaceWith(next);
-  if (focused) next.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  if (focused) next.querySelector(focused)?.focus();
   tell(next.dataset.said);
   // Its pictures and verdicts are there now.
   if (next.dataset.over === "yes" && element.dataset.over === "no") location.reload();
+}
+
+// What finds the same link or button again in a newer page.
+function path(element) {
+  const name = element.tagName.toLowerCase();
+  for (const attribute of ["id", "href", "aria-label"]) {
+    if (element.hasAttribute(attribute)) return `${name}[${attribute}="${CSS.escape(element.getAttribute(attribute))}"]`;
+  }
+  return name;
 }
 
 // Screen readers are told of new counts, once.
@@ -55,6 +69,9 @@ function viewer(root) {
     picture.src = address(number);
     picture.alt = caption.textContent = `Frame ${number} of ${last}`;
     for (const slider of Object.values(sliders)) root.querySelector(`#${slider.id}-value`).value = slider.value;
+    for (const link of document.querySelectorAll("[data-frame]")) {
+      link.toggleAttribute("aria-current", Number(link.dataset.frame) === number);
+    }
     for (const near of [number - 1, number + 1]) if (near >= 1 && near <= last) new Image().src = address(near);
   }
   function scroll(by) {
@@ -71,6 +88,15 @@ function viewer(root) {
     event.preventDefault();
     scroll(Math.sign(event.deltaY));
   }, { passive: false });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-frame]");
+    if (!link) return;
+    event.preventDefault();
+    sliders.frame.value = link.dataset.frame;
+    show();
+    root.scrollIntoView({ block: "nearest" });
+    sliders.frame.focus({ preventScroll: true });
+  });
   document.body.classList.add("scripted");
 }
 

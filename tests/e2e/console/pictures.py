@@ -41,11 +41,12 @@ def main() -> int:
 
 def take(page: Browser, run: ConsoleRun, output: Path) -> None:
     """The first page in light while series wait; a CT series in dark when all is over."""
-    page.look(1240, 800)
+    page.look(1240, 1000)
     page.open(run.url)
     count = "Number(document.querySelector('[data-stage=\"{}\"] .count').innerText)"
     waiting, importing, image_sets = (count.format(name) for name in ("Waiting", "Importing", "Image sets"))
-    page.until(f"{waiting} > 0 && {importing} > 0 && document.querySelector('#rows .done')")
+    page.until(f"{waiting} > 0 && {importing} > 0 && document.querySelectorAll('#rows .done').length >= 3")
+    page.until("[...document.images].every(image => image.complete)")
     shot(page, output / "console-light.png")
     page.until(f"{image_sets} === 7 && {importing} === 0")
     page.look(1240, 1560, dark=True)

@@ -17,7 +17,7 @@ from local.console import pixels
 from tests.e2e.console.running import ConsoleRun
 from tests.support.browser import Browser
 
-ROWS = "document.querySelectorAll('#rows tbody tr').length"
+ROWS = "document.querySelectorAll('#rows tr.series').length"
 TEXT = "document.getElementById('{}').innerText"
 
 
@@ -40,6 +40,27 @@ def test_the_flow_and_every_series_are_on_the_first_page(console: ConsoleRun, pa
     assert page.ask(ROWS) == 7
     assert "Nothing needs a person" in page.ask(TEXT.format("flow"))
     assert "Axial 5 mm soft tissue" in page.ask(TEXT.format("rows"))
+    studies = page.ask("[...document.querySelectorAll('#rows tr.study')].map(row => row.innerText)")
+    assert len(studies) == 3
+    assert any("PHANTOM-0001" in each and "PH26-0001" in each and "3 series, 46" in each for each in studies)
+
+
+def test_every_stage_says_how_fast_it_goes(console: ConsoleRun, page: Browser) -> None:
+    page.open(console.url)
+    paces = page.ask("[...document.querySelectorAll('.flow .pace')].map(e => e.innerText)")
+    assert len(paces) == 6
+    assert paces[3] == "no queue"
+    assert all(pace.endswith("in the last minute") for pace in paces[:3] + paces[4:])
+
+
+def test_series_have_thumbnails_and_those_without_pictures_their_modality(
+    console: ConsoleRun, page: Browser
+) -> None:
+    page.open(console.url)
+    page.until("[...document.querySelectorAll('#rows img')].every(i => i.complete && i.naturalWidth > 0)")
+    kinds = "document.querySelector('#rows img[alt*=\"{}\"]').src"
+    assert fetched(page.ask(kinds.format("Axial"))).startswith(b"\x89PNG")
+    assert b">SR<" in fetched(page.ask(kinds.format("Report")))
 
 
 def test_nothing_is_fetched_from_elsewhere_and_the_browser_has_no_complaint(
@@ -60,6 +81,11 @@ def test_nothing_is_fetched_from_elsewhere_and_the_browser_has_no_complaint(
         ("q=PHANTOM-0003", 2),
         ("place=waiting", 0),
         ("view=needs_a_person", 0),
+        ("q=PH26-0001&modality=MR", 0),
+        ("q=CLIENT_AE&modality=MR", 2),
+        ("edge=dicom-ingest-edge1&place=COMPLETED", 7),
+        ("edge=another", 0),
+        ("ae=CLIENT_AE&day=2001-01-01", 0),
     ],
 )
 def test_filters_and_search_narrow_the_table_down(
@@ -89,6 +115,10 @@ def test_a_series_has_its_timeline_its_workflow_and_its_verdicts(console: Consol
         page.ask("[...document.querySelectorAll('tbody .place')].map(e => e.innerText)") == ["IMPORTED"] * 24
     )
     assert page.ask("document.querySelector('.graph').dataset.now") == ""
+    page.ask("document.querySelector('#visits summary').click()")
+    states = page.ask("[...document.querySelectorAll('#visits tbody tr')].map(row => row.cells[0].innerText)")
+    assert states[0] == "IndexSeries"
+    assert states[-1] == "SeriesIngested"
     assert '"detail-type": "Series Complete"' in page.ask("document.querySelector('details pre').textContent")
 
 
@@ -104,6 +134,15 @@ def test_slices_are_scrolled_with_the_keyboard(console: ConsoleRun, page: Browse
     page.press("ArrowRight", 39)
     page.until("document.getElementById('picture').src.endsWith('/13.png?center=40&width=401')")
     page.until("document.getElementById('picture').complete")
+
+
+def test_an_instances_small_picture_leads_to_it(console: ConsoleRun, page: Browser) -> None:
+    open_series(page, console, "Axial")
+    page.ask("document.querySelector('[data-frame=\"20\"]').click()")
+    page.until("document.getElementById('picture').src.endsWith('/20.png')")
+    assert page.ask("document.activeElement.id") == "frame"
+    small = page.ask("document.querySelector('[data-frame=\"20\"] img').src")
+    assert Image.open(io.BytesIO(fetched(small))).size == (64, 64)
 
 
 def test_a_slice_shows_the_very_pixels_that_were_sent(console: ConsoleRun, page: Browser) -> None:
@@ -139,10 +178,53 @@ def test_what_waits_is_lit_and_the_page_follows_it_to_its_end(console: ConsoleRu
     assert "paused by an operator" in page.ask("document.querySelector('.stuck .words').innerText")
     page.open(f"{console.url}/slots")
     assert page.ask("document.querySelectorAll('tbody tr').length") == 1
+    page.open(address)
+    click(page, "#live button[value=raise]")
+    assert "priority raised" in page.ask(TEXT.format("steps"))
+    page.open(f"{console.url}/slots")
     click(page, "button[value=resume]")
     page.open(address)
     page.until("document.getElementById('live')?.dataset.over === 'yes'")
     page.until("document.body.innerText.includes('version 2')")
+
+
+def test_a_waiting_series_is_cancelled_and_worked_on_again_from_its_page(
+    console: ConsoleRun, page: Browser
+) -> None:
+    page.open(f"{console.url}/slots")
+    click(page, "button[value=pause]")
+    open_series(page, console, "Report")
+    click(page, "button.strong")
+    page.until("document.querySelector('#live button[value=cancel]')")
+    click(page, "#live button[value=cancel]")
+    page.until("document.getElementById('live').innerText.includes('FAILED')")
+    page.until("document.getElementById('live').innerText.includes('TicketCancelled')")
+    assert "FAILED" in page.ask(TEXT.format("steps"))
+    page.open(console.url)
+    assert page.ask("document.querySelector('.calls').innerText") == "1 series needs a person"
+    page.open(f"{console.url}/slots")
+    click(page, "button[value=resume]")
+    open_series(page, console, "Report")
+    click(page, 'form[action$="/reprocess"] button:not(.strong)')
+    page.until("['COMPLETED', 'DUPLICATE'].includes(document.querySelector('#live .place').innerText)")
+
+
+def test_a_ticket_that_waits_no_more_is_said_in_a_page_of_ours(console: ConsoleRun, page: Browser) -> None:
+    page.open(f"{console.url}/slots")
+    form = "Object.assign(document.createElement('form'), {method: 'post', action: '/slots', innerHTML: "
+    fields = "'<input name=change value=raise><input name=ticket value=999999>'})"
+    page.follow(f"document.body.appendChild({form}{fields}).submit()")
+    assert page.ask("document.querySelector('h1').innerText") == "Conflict"
+    assert "does not wait any more" in page.ask("document.body.innerText")
+
+
+def test_an_edge_says_what_it_holds_and_whom_it_heard(console: ConsoleRun, page: Browser) -> None:
+    page.open(f"{console.url}/edges")
+    said = page.ask(TEXT.format("edges"))
+    assert "91 instances, 0 duplicates, 0 refused" in said
+    assert "0 instances, 0 bytes" in said
+    assert "CLIENT_AE" in said
+    assert "pauses usually below" in said
 
 
 def test_new_counts_are_told_politely(console: ConsoleRun, page: Browser) -> None:
@@ -165,7 +247,9 @@ def test_every_page_can_be_read_aloud_and_used_without_a_mouse(
     assert page.ask("[...document.images].every(i => i.alt)")
     fields = "[...document.querySelectorAll('input:not([type=hidden]), select')]"
     assert page.ask(f"{fields}.every(field => field.labels.length === 1)")
-    assert page.ask("[...document.querySelectorAll('th')].every(th => th.scope === 'col')")
+    assert page.ask(
+        "[...document.querySelectorAll('th')].every(th => ['col', 'rowgroup'].includes(th.scope))"
+    )
     ids = "(ids => ids.length - new Set(ids).size)([...document.querySelectorAll('[id]')].map(e => e.id))"
     assert page.ask(ids) == 0
     page.press("Tab", 9)

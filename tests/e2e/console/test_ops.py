@@ -68,6 +68,8 @@ def test_status_ledger_edges_and_audit_agree(ops: Ops) -> None:
     status = answer(ops, "status", "--modality", "CT")
     assert len(status["series_transfers"]) == 3
     assert status["flow"]["instances_imported"] == 91
+    assert sum(status["outcomes"].values()) == 7
+    assert "so far 7 COMPLETED" in ops("status")[1]
     ledger = answer(ops, "ledger")
     assert ledger["differences"] == []
     assert sum(row["imported"] for row in ledger["sums"]) == 91
@@ -125,6 +127,31 @@ def test_a_manifest_may_be_named_and_only_the_index_written(ops: Ops, console: C
         return found["name"] if found else None
 
     assert eventually(outcome) == "INDEXED"
+
+
+def test_what_lies_below_a_prefix_and_what_could_not_be_delivered_is_worked_on_again(
+    ops: Ops, console: ConsoleRun
+) -> None:
+    series = answer(ops, "status")["series_transfers"][0]
+    uid, state = series["series_instance_uid"], console.runtime.state
+    below = f"{series['edge']}/{series['transfer_id']}/{series['study_instance_uid']}/{uid}/"
+    assert answer(ops, "reprocess", "--prefix", below, "--dry-run") == [{"prefix": below}]
+    (started,) = answer(ops, "reprocess", "--prefix", below)
+    steps = console.runtime.clients.stepfunctions
+    event = steps.describe_execution(executionArn=started["execution"])["input"]
+    eventually(lambda: _over(ops, uid, started["execution"]))
+    console.runtime.clients.sqs.send_message(QueueUrl=state.dead_letters_url, MessageBody=event)
+    redriven = answer(ops, "reprocess", "--dead-letters")
+    assert redriven == [{"executions": 1, "other_messages_left": 0}]
+    eventually(lambda: not _over(ops, uid, started["execution"]))
+    eventually(lambda: answer(ops, "status", "--under-way")["series_transfers"] == [])
+    assert ops("reprocess", "--dead-letters")[0] == 1, "there is nothing more"
+
+
+def _over(ops: Ops, series: str, execution: str) -> bool:
+    """Whether this execution was the last to work on it, and has ended."""
+    (found,) = answer(ops, "where", series)
+    return found["found"]["owner_execution"] == execution and found["found"]["over_at"] is not None
 
 
 def test_a_cancelled_ticket_ends_its_execution(ops: Ops, console: ConsoleRun) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.edge_aws import EdgeCloud, edge_cloud
-from tests.support.edge_process import EdgeProcess
+from tests.support.edge_process import RECEIVERS, EdgeProcess
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def cloud(_cloud: EdgeCloud) -> EdgeCloud:
     return _cloud
 
 
-@pytest.fixture(params=["fast", "pynetdicom"])
+@pytest.fixture(params=RECEIVERS)
 def receiver(request: pytest.FixtureRequest) -> str:
     """Who reads the edge's associations."""
     return str(request.param)

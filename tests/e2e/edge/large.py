@@ -12,13 +12,10 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
 
-from edge_component.settings import Settings
 from tests.support.edge_large import LARGEST, hashing_s3, send_large
-from tests.support.edge_process import EdgeProcess, peak_memory, wait_until
+from tests.support.edge_process import RECEIVERS, EdgeProcess, peak_memory, wait_until
 
-RECEIVERS = get_args(Settings.model_fields["receiver"].annotation)
 PIXEL_BYTES = 4_200_000_000
 PEAK_KILOBYTES = 150 * 1024
 CREDENTIALS = {

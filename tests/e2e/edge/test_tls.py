@@ -14,8 +14,8 @@ from pynetdicom.ae import ApplicationEntity
 from edge_component.tls import expires_at, server_context
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_certificates import Certificates, make_certificates
-from tests.support.edge_dicom import echo
-from tests.support.edge_process import EdgeProcess
+from tests.support.edge_dicom import echo, encoded, send, series_of
+from tests.support.edge_process import EdgeProcess, wait_until
 from tests.support.edge_stand_ins import settings
 
 
@@ -75,9 +75,9 @@ def refused(port: int, context: ssl.SSLContext) -> bool:
 
 
 def test_tls_and_plain_are_served_side_by_side(
-    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates, receiver: str
 ) -> None:
-    with edge_with_tls(tmp_path, cloud, certificates) as edge:
+    with edge_with_tls(tmp_path, cloud, certificates, receiver=receiver) as edge:
         assert echo(edge.dicom_port)
         assert tls_echo(tls_port(edge), client(certificates, with_certificate=False))
         # A client that never says hello holds up nobody.
@@ -85,6 +85,22 @@ def test_tls_and_plain_are_served_side_by_side(
             began = time.monotonic()
             assert tls_echo(tls_port(edge), client(certificates, with_certificate=False))
             assert time.monotonic() - began < 1.5
+
+
+def test_a_series_sent_over_tls_is_announced_as_it_was_sent(
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates, receiver: str
+) -> None:
+    datasets = series_of(4, pixels=768 * 1024)  # many TLS records, many PDUs
+    context = client(certificates, with_certificate=False)
+    with edge_with_tls(tmp_path, cloud, certificates, receiver=receiver) as edge:
+        statuses = send(tls_port(edge), datasets, tls_args=(context, "127.0.0.1"))
+        assert statuses == [0] * 4
+        wait_until(lambda: edge.status()["series_announced"], "the series is announced")
+    [event] = cloud.announcements()
+    found = {i.sop_instance_uid: cloud.body(i.key) for i in cloud.manifest(event["detail"]).instances}
+    assert found.keys() == {str(ds.SOPInstanceUID) for ds in datasets}
+    for ds in datasets:
+        assert found[str(ds.SOPInstanceUID)].endswith(encoded(ds))
 
 
 def test_tls_older_than_1_2_is_refused(tmp_path: Path, cloud: EdgeCloud, certificates: Certificates) -> None:
@@ -96,11 +112,10 @@ def test_tls_older_than_1_2_is_refused(tmp_path: Path, cloud: EdgeCloud, certifi
 
 
 def test_a_client_certificate_is_asked_for_where_a_ca_is_configured(
-    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates, receiver: str
 ) -> None:
-    with edge_with_tls(
-        tmp_path, cloud, certificates, tls_client_ca=str(certificates.ca), plain_dicom=False
-    ) as edge:
+    given = {"tls_client_ca": str(certificates.ca), "plain_dicom": False, "receiver": receiver}
+    with edge_with_tls(tmp_path, cloud, certificates, **given) as edge:
         assert tls_echo(tls_port(edge), client(certificates, with_certificate=True))
         assert refused(tls_port(edge), client(certificates, with_certificate=False))
 

@@ -73,8 +73,10 @@ def test_a_history_becomes_stays() -> None:
         [
             {"timestamp": NOW, "stateEnteredEventDetails": {"name": "A"}},
             {"timestamp": NOW, "taskScheduledEventDetails": {}},
+            {"timestamp": NOW, "taskFailedEventDetails": {"error": "DatabaseAwayError"}},
+            {"timestamp": NOW, "taskScheduledEventDetails": {}},
             {"timestamp": NOW, "stateExitedEventDetails": {"name": "A"}},
             {"timestamp": NOW, "stateEnteredEventDetails": {"name": "B"}},
         ]
     )
-    assert found == [Visit("A", NOW, NOW), Visit("B", NOW, None)]
+    assert found == [Visit("A", NOW, NOW, ("DatabaseAwayError",)), Visit("B", NOW, None)]

@@ -82,3 +82,17 @@ def test_a_binary_frame_is_unpacked() -> None:
 def test_what_cannot_be_shown_says_why(data: bytes, content_type: str, words: str) -> None:
     with pytest.raises(UndecodableError, match=words):
         decode(data, content_type, CT)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((256, 256), (64, 64)), ((100, 70), (50, 35)), ((64, 10), (64, 10)), ((300, 2), (60, 1))],
+)
+def test_a_small_picture_keeps_its_shape_and_its_mean(
+    shape: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    grey = np.full(shape, 7, np.uint8)
+    assert np.array_equal(pixels.smaller(grey, 64), np.full(expected, 7))
+    colour = np.dstack([grey, grey * 2, grey * 3])
+    assert pixels.smaller(colour, 64).shape == (*expected, 3)
+    assert pixels.smaller(grey, None) is grey

@@ -203,6 +203,9 @@ def test_a_file_that_is_just_being_put_aside_is_not_taken(bench: Bench) -> None:
 def test_a_folder_that_is_no_spool_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("aside", "--spool", str(tmp_path), "list") == 1
     assert f"{tmp_path} is not the spool" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "again").mkdir()  # its journal is lost: only an edge makes a new one
+    assert command("aside", "--spool", str(tmp_path), "list") == 1
 
 
 def test_without_a_spool_the_settings_say_where_it_is(bench: Bench, tmp_path: Path) -> None:
