@@ -24,7 +24,7 @@ from edge_component.commitment import (
 )
 from edge_component.dimse.fast import FastDimse, Lend, Lent
 from edge_component.dimse.messages import BeginStore, StoreRequest
-from edge_component.dimse.negotiation import choose_transfer_syntaxes
+from edge_component.dimse.negotiation import choose_transfer_syntaxes, refuse_other_services
 from edge_component.dimse.server import EdgeServer
 from edge_component.dimse.upper_layer import EdgeUpperLayer
 from edge_component.journal.database import JournalError
@@ -154,10 +154,9 @@ class Receiver:
             return
         assoc.edge_row = answer
         sender = self._settings.sender(answer.calling_ae)
-        transfer_syntaxes = choose_transfer_syntaxes(
-            assoc.requestor.primitive.presentation_context_definition_list,
-            sender.prefer if sender else "as_proposed",
-        )
+        proposed = assoc.requestor.primitive.presentation_context_definition_list
+        refuse_other_services(proposed)
+        transfer_syntaxes = choose_transfer_syntaxes(proposed, sender.prefer if sender else "as_proposed")
         logs.info(
             "association requested",
             association=answer.association,
