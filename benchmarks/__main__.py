@@ -72,6 +72,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "python": platform.python_version(),
+        "load_average": round(os.getloadavg()[1], 1),
     }
 
 

@@ -22,7 +22,10 @@ def render(page: str) -> str:
     """The page with its tables made anew; each stands between ``<!-- name -->`` and ``<!-- /name -->``."""
     for name, table in TABLES.items():
         results = json.loads((RESULTS / f"{name.partition(' ')[0]}.json").read_text(encoding="utf-8"))
-        measured = f"`{results['command']}`, {results['machine']['measured_at'][:10]}"
+        machine = results["machine"]
+        measured = f"`{results['command']}`, {machine['measured_at'][:10]}"
+        if "load_average" in machine:
+            measured += f", {machine['cores']} cores, load average {machine['load_average']}"
         text = f"<!-- {name} -->\n{measured}\n\n{table(results)}\n<!-- /{name} -->"
         before, _, rest = page.partition(f"<!-- {name} -->")
         page = before + text + rest.partition(f"<!-- /{name} -->")[2]
@@ -79,11 +82,12 @@ def _uploading(results: dict[str, Any]) -> str:
 
 def _indexing(results: dict[str, Any]) -> str:
     rows = [
-        [row[name] for name in ("instances", "seconds", "cpu_seconds", "statements", "GET", "LIST")]
-        + [round(row["peak_mebibytes"])]
+        [row[name] for name in ("instances", "seconds", "cpu_seconds", "database_cpu_seconds")]
+        + [row["statements"], row["GET"], row["LIST"], round(row["peak_mebibytes"])]
         for row in results["series"]
     ]
-    return _table(("instances", "s", "processor s", "SQL statements", "GET", "LIST", "peak MiB"), rows)
+    head = ("instances", "s", "processor s", "of the database", "SQL statements", "GET", "LIST", "peak MiB")
+    return _table(head, rows)
 
 
 def _cold_start(results: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ from edge_component.uploader import Uploader
 
 NICENESS = 10
 """Where processor time is short, whoever waits for an answer comes first; the spool can wait."""
-ASSEMBLE_SECONDS = 0.1
+ASSEMBLE_SECONDS = 0.25
 UPLOAD_SECONDS = 0.05
 ANNOUNCE_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 1.0

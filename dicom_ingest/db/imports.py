@@ -29,27 +29,30 @@ class Held:
         return None
 
 
-# HealthImaging lets the last import win, so what counts is the version that was imported last.
+# HealthImaging lets the last import win, so the version counts that was imported last. All versions are
+# read once and sorted: as a join of instances, a planner without statistics compared each with each.
 _HELD = """
-WITH mine AS (
-    SELECT i.sop_instance_uid, i.dataset_sha256, i.received_at, t.edge, t.sequence, t.series_instance_uid,
-           t.study_instance_uid
-    FROM instance_transfer i JOIN series_transfer t ON t.pk = i.series_transfer_pk
-    WHERE t.pk = :pk AND i.verdict <> 'MISSING'),
-latest AS (
-    SELECT DISTINCT ON (o.sop_instance_uid) o.sop_instance_uid, o.dataset_sha256, o.received_at, t.edge,
-           t.sequence
-    FROM mine m
-    JOIN instance_transfer o ON o.sop_instance_uid = m.sop_instance_uid
-    JOIN series_transfer t ON t.pk = o.series_transfer_pk
-        AND t.series_instance_uid = m.series_instance_uid AND t.study_instance_uid = m.study_instance_uid
-    WHERE o.datastore_id = :datastore_id AND o.verdict IN ('IMPORTED', 'WARNED')
-    ORDER BY o.sop_instance_uid, o.imported_at DESC)
+WITH versions AS (
+    SELECT i.sop_instance_uid, i.dataset_sha256, i.received_at, i.imported_at, t.edge, t.sequence,
+        t.pk = own.pk AND i.verdict <> 'MISSING' AS mine,
+        (i.datastore_id = :datastore_id AND i.verdict IN ('IMPORTED', 'WARNED')) IS TRUE AS held
+    FROM series_transfer own
+    JOIN series_transfer t USING (study_instance_uid, series_instance_uid)
+    JOIN instance_transfer i ON i.series_transfer_pk = t.pk
+    WHERE own.pk = :pk),
+beside AS (
+    SELECT *, first_value(held) OVER latest AS known,
+        first_value(dataset_sha256) OVER latest AS known_sha256,
+        first_value(received_at) OVER latest AS known_received_at,
+        first_value(edge) OVER latest AS known_edge, first_value(sequence) OVER latest AS known_sequence
+    FROM versions
+    WINDOW latest AS (PARTITION BY sop_instance_uid ORDER BY held DESC, imported_at DESC))
 SELECT count(*) AS instances,
-    count(*) FILTER (WHERE l.dataset_sha256 = m.dataset_sha256) AS unchanged,
-    count(*) FILTER (WHERE l.dataset_sha256 <> m.dataset_sha256 AND CASE
-        WHEN l.edge = m.edge THEN l.sequence > m.sequence ELSE l.received_at > m.received_at END) AS newer
-FROM mine m LEFT JOIN latest l USING (sop_instance_uid)
+    count(*) FILTER (WHERE known AND known_sha256 = dataset_sha256) AS unchanged,
+    count(*) FILTER (WHERE known AND known_sha256 <> dataset_sha256 AND CASE
+        WHEN known_edge = edge THEN known_sequence > sequence
+        ELSE known_received_at > received_at END) AS newer
+FROM beside WHERE mine
 """
 
 

@@ -1,4 +1,4 @@
-"""Header attributes as column values: nothing is cut, nothing invented, and PostgreSQL's text holds no NUL."""
+"""Header attributes as column values: nothing is cut, nothing invented, and PostgreSQL gets no NUL."""
 
 from __future__ import annotations
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,10 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from edge_component.direct_put.answers import read_answer
 from edge_component.direct_put.put import DirectPut
 from edge_component.direct_put.template import learn, stop_probes
 from edge_component.s3 import PUT_PARAMETERS, ClientPut
@@ -232,6 +237,26 @@ def test_success_is_recognised_however_it_is_framed(s3: WireS3, more: bytes, mak
 def test_an_answer_without_a_checksum_has_none(s3: WireS3, make: Make) -> None:
     answering(s3, reply())
     assert make.direct_to(s3.endpoint)("dicom", KEY, spooled(b"x")) is None
+
+
+PARTS = st.sampled_from(
+    [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 503 No\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.0 200\r\n",
+     b"Content-Length: 0\r\n", b"Content-Length: 3\r\n", b"Content-Length: -1\r\n", b"Content-Length: x\r\n",
+     b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"\r\n", b"3\r\nabc\r\n", b"0\r\n\r\n"]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(answer=st.lists(st.one_of(PARTS, st.binary(max_size=20)), max_size=8).map(b"".join))
+def test_whatever_is_answered_is_an_answer_or_the_end_of_the_connection(answer: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(answer)
+        theirs.shutdown(socket.SHUT_WR)
+        with suppress(OSError, HTTPException):
+            found = read_answer(ours)
+            assert 100 <= found.status <= 999
+            assert not (found.reusable and found.status != 200)
 
 
 def test_a_redirect_is_followed_by_botocore_and_the_new_place_is_learned(s3: WireS3, make: Make) -> None:
