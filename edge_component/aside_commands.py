@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from edge_component.adoption import UNKNOWN, UNREADABLE, row_of
 from edge_component.aside import NotAsideError, ask_again, files_aside, read_note
 from edge_component.clock import SYSTEM_CLOCK
-from edge_component.journal.intake import AssociationRow, InstanceRow
+from edge_component.hashing import Hashes
+from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.readmission import UNKNOWN, UNREADABLE, read_instance
 from edge_component.settings import load_settings
 from edge_component.spool import Spool
 
@@ -47,11 +48,11 @@ def _line(path: Path) -> str:
 
 def _send(spool: Spool, journal: sqlite3.Connection, path: Path) -> int:
     try:
-        row = row_of(spool, path, NOBODY, SYSTEM_CLOCK)
+        row, hashes = read_instance(spool, path, NOBODY, SYSTEM_CLOCK)
     except UNREADABLE as error:
         why: str | None = f"cannot be read: {error}"
     else:
-        why = cannot_be_sent_again(journal, row)
+        why = cannot_be_sent_again(journal, row, hashes)
     if why is not None:
         sys.stdout.write(f"{path.stem}  stays aside: {why}\n")
         return 1
@@ -60,7 +61,7 @@ def _send(spool: Spool, journal: sqlite3.Connection, path: Path) -> int:
     return 0
 
 
-def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow) -> str | None:
+def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, hashes: Hashes) -> str | None:
     """Why an instance that lies aside must stay there; None: it may be sent again.
 
     An altered file is not what was acknowledged; one that the sender has sent again since must not come
@@ -71,7 +72,7 @@ def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow) -> str |
         (row.sop_instance_uid,),
     ).fetchall()
     missing = [receipt for receipt in receipts if not receipt["uploaded"]]
-    ours = [receipt["sequence"] for receipt in missing if receipt["dataset_sha256"] == row.dataset_sha256]
+    ours = [receipt["sequence"] for receipt in missing if receipt["dataset_sha256"] == hashes.dataset]
     if missing and not ours:
         return "altered since it was acknowledged; ask the sender to send it again"
     under_way = journal.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import uuid
@@ -24,6 +25,7 @@ from edge_component.assembler import (
     seal_reason,
 )
 from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Age, Ages, Clock
+from edge_component.hashing import AlteredError, Hashes, Stored, hashes_of
 from edge_component.journal.database import count, transaction
 from edge_component.manifests import correlation_id
 from edge_component.modalities import quiet_seconds
@@ -31,7 +33,7 @@ from edge_component.settings import Settings
 from edge_component.spool import Spool
 
 BATCH = 200
-"""Instances a transaction: the receiver's commits wait for it."""
+"""Instances hashed, then assigned in one transaction: the receiver's commits wait for it."""
 MAX_NAMED = 20
 """Associations in one log line; a modality may open one an image."""
 
@@ -90,24 +92,39 @@ class Assembly:
             is None
         ):
             return 0
+        rows = self._journal.execute(
+            "SELECT * FROM instance WHERE state = 'received' ORDER BY instance LIMIT ?", (BATCH,)
+        ).fetchall()
+        hashed = [(row, self._hashes(row)) for row in rows]
+        open_series: OpenSeriesByUid = {}
         with transaction(self._journal) as journal:
-            rows = journal.execute(
-                "SELECT * FROM instance WHERE state = 'received' ORDER BY instance LIMIT ?", (BATCH,)
-            ).fetchall()
-            open_series: OpenSeriesByUid = {}
-            unwanted = [row["file"] for row in rows if self._assign(journal, row, open_series)]
+            unwanted = [
+                row["file"] for row, found in hashed if self._assign(journal, row, found, open_series)
+            ]
         for file in unwanted:  # the rows are gone: a file left over by a crash is adopted and counted again
             self._spool.remove(file)
         return len(rows)
 
-    def _assign(self, journal: sqlite3.Connection, row: sqlite3.Row, open_series: OpenSeriesByUid) -> bool:
+    def _hashes(self, row: sqlite3.Row) -> Hashes:
+        stored = Stored(**{name: row[name] for name in Stored.__dataclass_fields__})
+        try:
+            return hashes_of(self._spool, stored)
+        except (AlteredError, OSError) as error:
+            logs.error("spool file is not what was received", file=stored.file, reason=str(error))
+            # Equal to nothing: it is never sent, and announced as missing in the end.
+            nothing = hashlib.sha256(stored.file.encode()).hexdigest()
+            return Hashes(nothing, nothing)
+
+    def _assign(
+        self, journal: sqlite3.Connection, row: sqlite3.Row, hashes: Hashes, open_series: OpenSeriesByUid
+    ) -> bool:
         """True: it was a duplicate."""
         study, series = row["study_instance_uid"], row["series_instance_uid"]
         if (study, series) not in open_series:  # counting is asked for once a batch, not once an instance
             open_series[study, series] = _open_series(journal, study, series)
         last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
         decision = assign(
-            Arrival(row["sop_instance_uid"], row["dataset_sha256"], row["bytes"], row["received_at"]),
+            Arrival(row["sop_instance_uid"], hashes.dataset, row["bytes"], row["received_at"]),
             _versions(journal, series, row["sop_instance_uid"]),
             open_series[study, series],
             _sittings(journal, study, series),
@@ -124,8 +141,9 @@ class Assembly:
         else:
             self._join(journal, decision)
         journal.execute(
-            "UPDATE instance SET state = 'assigned', sequence = ? WHERE instance = ?",
-            (decision.sequence, row["instance"]),
+            """UPDATE instance SET state = 'assigned', sequence = ?, file_sha256 = ?, dataset_sha256 = ?
+               WHERE instance = ?""",
+            (decision.sequence, hashes.file, hashes.dataset, row["instance"]),
         )
         open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
         return False

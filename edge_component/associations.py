@@ -10,7 +10,7 @@ from typing import Protocol
 from edge_component import logs
 from edge_component.admission import Applicant, Rejection, max_connections, rejection
 from edge_component.clock import SYSTEM_CLOCK, Clock
-from edge_component.journal.intake import AssociationRow
+from edge_component.journal.rows import AssociationRow
 from edge_component.settings import Settings
 
 

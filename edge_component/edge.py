@@ -18,8 +18,9 @@ from edge_component.commitment_reports import CommitmentReports
 from edge_component.health import HealthServer, prometheus
 from edge_component.journal.database import open_journal, set_broken_aside
 from edge_component.journal.intake import Intake
-from edge_component.locks import EDGE_LOCK, WORKER_LOCK, ProcessLock
+from edge_component.locks import EDGE_LOCK, READER_LOCKS, WORKER_LOCK, ProcessLock
 from edge_component.loops import Loop
+from edge_component.readers.pool import Readers
 from edge_component.receiver import Receiver
 from edge_component.settings import Settings
 from edge_component.spool import Spool
@@ -43,18 +44,21 @@ class Edge:
         self._spool.prepare()
         self._lock = ProcessLock(settings.spool / EDGE_LOCK)
         self._lock.acquire()
-        # A worker outlives a parent that was killed, for a moment; it must not write while we adopt.
-        worker = ProcessLock(settings.spool / WORKER_LOCK)
-        worker.acquire(settings.aws_timeout)
+        # Other processes outlive a parent that was killed, for a moment; none may write while we adopt.
+        others = [settings.spool / WORKER_LOCK, *sorted(settings.spool.glob(READER_LOCKS))]
+        locks = [ProcessLock(path) for path in others]
+        for lock in locks:
+            lock.acquire(settings.aws_timeout)
         self._numbers_lock = threading.Lock()
         self._adopt()
-        worker.release()
+        for lock in locks:
+            lock.release()
         self._numbers = JournalNumbers(self._spool.journal)
         self._watermark = Watermark(settings, lambda: self._numbers_of().bytes)
         self._associations = Associations(settings, self._intake)
-        self._receiver = Receiver(
-            settings, Store(self._spool, self._intake, self._watermark), self._associations
-        )
+        self._readers = Readers(settings, self._intake)
+        store = Store(self._spool, self._intake, self._watermark)
+        self._receiver = Receiver(settings, store, self._associations, self._readers)
         self._worker = WorkerProcess(settings)
         self._health = HealthServer(settings.health_port, self.problems, self.metrics, self.status)
         self._failed = threading.Event()
@@ -75,6 +79,7 @@ class Edge:
         """Begin to receive; the ready file appears, whole, when the ports are open."""
         self._watermark.measure()
         self._worker.start()
+        self._readers.start()
         self._receiver.listen(server_context(self.settings))
         self._health.start()
         self._measuring.start()
@@ -96,9 +101,11 @@ class Edge:
         for loop in (self._measuring, self._reports):
             loop.stop()
             loop.join(self.settings.association_timeout)
+        self._readers.stop(self.settings.association_timeout)
         self._worker.stop(self.settings.drain_seconds)
         self._health.close()
         self._intake.close()
+        self._spool.close()
         self._lock.release()
         logs.info("edge stopped", edge=self.settings.edge)
 
@@ -109,6 +116,8 @@ class Edge:
             reasons.append("the DICOM port is not being listened on")
         if not self._intake.alive:
             reasons.append("the journal's writer is dead: nothing can be acknowledged")
+        if self._intake.problem:
+            reasons.append(self._intake.problem)
         if self._failed.is_set():
             reasons.append("a thread of the receiver is dead, see the log")
         if self._worker.pid is None:
@@ -142,6 +151,9 @@ class Edge:
             "disk_total_bytes": self._watermark.disk.total,
             "worker_pid": self._worker.pid,
             "worker_restarts": self._worker.restarts,
+            "reader_pids": self._readers.pids,
+            "reader_restarts": self._readers.restarts,
+            "associations_lent": self._readers.lent,
             "senders": senders,
             "refusals": refusals,
             "quarantined": sum(1 for path in self._spool.quarantine.glob("*.dcm")),
@@ -177,6 +189,7 @@ class Edge:
             say = logs.warning if measured != "normal" else logs.info
             say("watermark", watermark=measured, before=before, disk_free_bytes=self._watermark.disk.free)
         self._receiver.refuse(CONGESTED if measured == "refuse" else None)
+        self._readers.tell_room(self._watermark.refusal_now, self._watermark.slow_down_now)
         return False
 
 

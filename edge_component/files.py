@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+Bytes = bytes | bytearray | memoryview
 
 
 class WritableFile(Protocol):
     """A file being written; nothing is durable before `sync`."""
 
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        """Append."""
+    def write(self, *pieces: Bytes) -> None:
+        """Append, in one call of the system where that is possible."""
         ...
 
     def sync(self) -> None:
@@ -31,6 +34,10 @@ class Files(Protocol):
         """A new file; fails where one exists."""
         ...
 
+    def extend(self, path: Path) -> WritableFile:
+        """An existing file, to be written on at its end."""
+        ...
+
     def read(self, path: Path) -> BinaryIO:
         """An existing file."""
         ...
@@ -39,8 +46,16 @@ class Files(Protocol):
         """Atomic within one file system; the name is durable after `sync_folder`."""
         ...
 
+    def link(self, source: Path, target: Path) -> None:
+        """A second name of a file; one that is there already is no error."""
+        ...
+
     def remove(self, path: Path) -> None:
         """Gone; a file that is not there is no error."""
+        ...
+
+    def cut(self, path: Path, size: int) -> None:
+        """Only the first bytes stay."""
         ...
 
     def sync_folder(self, path: Path) -> None:
@@ -53,18 +68,16 @@ class Files(Protocol):
 
 
 class _OsFile:
-    def __init__(self, path: Path) -> None:
-        flags = (
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        )
+    def __init__(self, path: Path, flags: int) -> None:
+        flags |= os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self._fd = os.open(path, flags, 0o600)
 
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        view = memoryview(data)
-        total = len(view)
-        while len(view):
-            view = view[os.write(self._fd, view) :]
-        return total
+    def write(self, *pieces: Bytes) -> None:
+        written = _writev(self._fd, pieces)
+        for piece in pieces:  # what a signal or a full disk has left over
+            if written < len(piece):
+                _write_all(self._fd, memoryview(piece)[written:])
+            written = max(0, written - len(piece))
 
     def sync(self) -> None:
         sync_data(self._fd)
@@ -73,6 +86,18 @@ class _OsFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _writev(fd: int, pieces: tuple[Bytes, ...]) -> int:
+    """How many bytes were written; none where the system has no such call (Windows)."""
+    if len(pieces) == 1:
+        return os.write(fd, pieces[0])
+    return os.writev(fd, pieces) if hasattr(os, "writev") else 0
+
+
+def _write_all(fd: int, view: memoryview) -> None:
+    while len(view):
+        view = view[os.write(fd, view) :]
 
 
 def sync_data(fd: int) -> None:
@@ -85,7 +110,11 @@ class OsFiles:
 
     def create(self, path: Path) -> WritableFile:
         """A new file that only the edge's user may read."""
-        return _OsFile(path)
+        return _OsFile(path, os.O_CREAT | os.O_EXCL)
+
+    def extend(self, path: Path) -> WritableFile:
+        """Opened for appending."""
+        return _OsFile(path, os.O_APPEND)
 
     def read(self, path: Path) -> BinaryIO:
         """An existing file, unbuffered reads of any size."""
@@ -95,9 +124,18 @@ class OsFiles:
         """Replace is atomic on POSIX and on NTFS."""
         source.replace(target)
 
+    def link(self, source: Path, target: Path) -> None:
+        """A hard link."""
+        with suppress(FileExistsError):
+            os.link(source, target)
+
     def remove(self, path: Path) -> None:
         """Gone."""
         path.unlink(missing_ok=True)
+
+    def cut(self, path: Path, size: int) -> None:
+        """Truncated."""
+        os.truncate(path, size)
 
     def sync_folder(self, path: Path) -> None:
         """Windows cannot open a folder; NTFS journals its names itself."""

@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -20,9 +21,10 @@ from pydicom.uid import UID
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid, uid_findings
+from edge_component.elements import ElementWalk
 
-DEFLATED = "1.2.840.10008.1.2.1.99"
-JPIP_DEFLATED = ("1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
+IMPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
+DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
 INFLATE_LIMIT = 16 * 1024 * 1024
 """Of a deflated data set so much is inflated in search of the header: a few kilobytes may claim gigabytes."""
 
@@ -31,7 +33,12 @@ WANTED = frozenset(Tag(a.tag) for a in ATTRIBUTES) | {Tag("ModalitiesInStudy")}
 STUDY, SERIES, SOP, SOP_CLASS = (
     Tag(keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 )
-READ: list[BaseTag | int] = [*WANTED - PRESENT_ONLY, STUDY, SERIES, SOP, SOP_CLASS]
+INDEXED = WANTED - PRESENT_ONLY
+READ: list[BaseTag | int] = [*INDEXED, STUDY, SERIES, SOP, SOP_CLASS]
+WALKED = frozenset(int(tag) for tag in READ)
+NOTED = frozenset(int(tag) for tag in PRESENT_ONLY)
+WALKED_INDEXED = frozenset(int(tag) for tag in INDEXED)
+CHARSET, MODALITY = int(Tag("SpecificCharacterSet")), int(Tag("Modality"))
 LAST = max(WANTED)
 LARGEST_VALUE = 4 * 1024 * 1024
 """A longer value is left out: a header may claim any length."""
@@ -49,13 +56,6 @@ UNREADABLE = (
 )
 """What pydicom raises on bytes that are not what they claim to be."""
 config.settings.reading_validation_mode = config.IGNORE  # what a VR forbids is the index's business
-PLAIN_VRS = frozenset(
-    (
-        *("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT"),
-        *("PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"),
-    )
-)
-"""A value of these means the same wherever it stands (in a data set of the same character set)."""
 BYTES_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 
 
@@ -76,6 +76,36 @@ class Header:
     attributes: str
 
 
+def header_walk(transfer_syntax_uid: str) -> ElementWalk | None:
+    """Reads the header as it passes; None: the encoding is not one that it knows."""
+    if transfer_syntax_uid in (BIG_ENDIAN, *DEFLATED):
+        return None
+    implicit = transfer_syntax_uid == IMPLICIT
+    return ElementWalk(implicit=implicit, wanted=WALKED, noted=NOTED, last=int(LAST))
+
+
+def walked_header(walk: ElementWalk) -> Header | None:
+    """The header that has passed, the same as `read_header` finds; None: it was not plain, read it.
+
+    Raises:
+        HeaderError: a UID is missing or unsafe.
+    """
+    if not walk.complete:
+        return None
+    charset = walk.elements.get(CHARSET, (b"", 0))[0]
+    texts = dict.fromkeys(walk.noted, '{"vr":"SQ"}')
+    for tag, (element, _) in walk.elements.items():
+        if tag in WALKED_INDEXED:
+            texts[tag] = _walked_json(tag, element, charset, walk.implicit)
+    attributes = ",".join([f'"{tag:08X}":{texts[tag]}' for tag in sorted(texts)])
+
+    def value(tag: int) -> bytes | None:
+        element, at = walk.elements.get(tag, (None, 0))
+        return None if element is None else element[at:]
+
+    return _header(value, _modality(texts.get(MODALITY, "{}")), f"{{{attributes}}}")
+
+
 def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:
     """The header of the data set that begins where the stream stands.
 
@@ -83,10 +113,8 @@ def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:
         HeaderError: unparsable, or a UID is missing or unsafe.
     """
     syntax = UID(transfer_syntax_uid)
-    if transfer_syntax_uid == DEFLATED or transfer_syntax_uid in JPIP_DEFLATED:
+    if transfer_syntax_uid in DEFLATED:
         stream = _inflated(stream)
-    implicit = syntax == "1.2.840.10008.1.2"
-    little = syntax != "1.2.840.10008.1.2.2"
     present: set[BaseTag] = set()
 
     def stop(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -96,30 +124,82 @@ def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:
 
     try:
         ds = read_dataset(
-            stream, implicit, little, stop_when=stop, specific_tags=READ, defer_size=LARGEST_VALUE
+            stream,
+            syntax == IMPLICIT,
+            syntax != BIG_ENDIAN,
+            stop_when=stop,
+            specific_tags=READ,
+            defer_size=LARGEST_VALUE,
         )
     except UNREADABLE as error:
         raise HeaderError(
             f"the data set cannot be parsed as {syntax.name}: {type(error).__name__}"
         ) from error
-    findings: list[str] = []
     attributes = _attributes(ds, present)
-    modality = attributes.get("00080060", {}).get("Value", [None])[0]
+    modality = attributes.get(f"{MODALITY:08X}", {}).get("Value", [None])[0]
+    return _header(lambda tag: _raw_value(ds, Tag(tag)), modality, _text(attributes))
+
+
+def _header(value: Callable[[int], bytes | str | None], modality: object, attributes: str) -> Header:
+    findings: list[str] = []
     return Header(
-        study_instance_uid=_uid(ds, STUDY, findings),
-        series_instance_uid=_uid(ds, SERIES, findings),
-        sop_instance_uid=_uid(ds, SOP, findings),
-        sop_class_uid=_uid(ds, SOP_CLASS, findings),
-        modality=str(modality)[:16] if modality else None,
+        study_instance_uid=_uid(value(STUDY), STUDY, findings),
+        series_instance_uid=_uid(value(SERIES), SERIES, findings),
+        sop_instance_uid=_uid(value(SOP), SOP, findings),
+        sop_class_uid=_uid(value(SOP_CLASS), SOP_CLASS, findings),
+        modality=encodable(str(modality)[:16]) if modality else None,
         uid_findings=tuple(findings),
-        attributes=_text(attributes),
+        attributes=attributes,
     )
 
 
-def _text(attributes: dict[str, dict[str, Any]]) -> str:
-    """JSON that UTF-8 can encode, whatever a decoder made of the bytes."""
-    text = json.dumps(attributes, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+def encodable(text: str) -> str:
+    """What UTF-8 can encode, whatever a decoder made of the bytes."""
     return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _raw_value(ds: Dataset, tag: BaseTag) -> bytes | str | None:
+    if tag not in ds:
+        return None
+    raw = ds.get_item(tag, keep_deferred=True)
+    value = raw.value if raw is not None else None
+    return value if isinstance(value, bytes) else str(value or "")
+
+
+def _uid(value: bytes | str | None, tag: BaseTag, findings: list[str]) -> str:
+    name = keyword_for_tag(tag)
+    if value is None:
+        raise HeaderError(f"{name} is missing")
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    if not text.strip("\0 "):
+        raise HeaderError(f"{name} is empty")
+    try:
+        uid = safe_uid(text)
+    except UnsafeIdentifierError as error:
+        raise HeaderError(f"{name}: {error}") from error
+    findings += [f"{name}: {finding}" for finding in uid_findings(uid)]
+    return uid
+
+
+def _text(attributes: dict[str, Any]) -> str:
+    """JSON that UTF-8 can encode, whatever a decoder made of the bytes."""
+    return encodable(json.dumps(attributes, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
+
+
+@lru_cache(maxsize=8192)
+def _walked_json(tag: int, element: bytes, charset: bytes, implicit: bool) -> str:
+    """An element's JSON. Remembered: most values are those of the series' instance before."""
+    stream = io.BytesIO(element if tag == CHARSET else charset + element)
+    try:
+        ds = read_dataset(stream, implicit, True)
+    except UNREADABLE as error:
+        raise HeaderError(f"the data set cannot be parsed: {type(error).__name__}") from error
+    return _text(_json(ds, Tag(tag)))
+
+
+@lru_cache(maxsize=64)
+def _modality(attribute: str) -> object:
+    return json.loads(attribute).get("Value", [None])[0]
 
 
 def _inflated(stream: BinaryIO) -> BinaryIO:
@@ -134,26 +214,9 @@ def _inflated(stream: BinaryIO) -> BinaryIO:
     return io.BytesIO(out)
 
 
-def _uid(ds: Dataset, tag: BaseTag, findings: list[str]) -> str:
-    name = keyword_for_tag(tag)
-    if tag not in ds:
-        raise HeaderError(f"{name} is missing")
-    raw = ds.get_item(tag, keep_deferred=True)
-    value = raw.value if raw is not None else None
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
-    if not text.strip("\0 "):
-        raise HeaderError(f"{name} is empty")
-    try:
-        uid = safe_uid(text)
-    except UnsafeIdentifierError as error:
-        raise HeaderError(f"{name}: {error}") from error
-    findings += [f"{name}: {finding}" for finding in uid_findings(uid)]
-    return uid
-
-
 def _attributes(ds: Dataset, present: set[BaseTag]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {f"{tag:08X}": {"vr": "SQ"} for tag in present}
-    for tag in WANTED - PRESENT_ONLY:
+    for tag in INDEXED:
         if tag in ds:
             found[f"{tag:08X}"] = _json(ds, tag)
     return found
@@ -161,24 +224,7 @@ def _attributes(ds: Dataset, present: set[BaseTag]) -> dict[str, dict[str, Any]]
 
 def _json(ds: Dataset, tag: BaseTag) -> dict[str, Any]:
     """One element in the DICOM JSON model; a value that its VR does not allow is kept as text."""
-    raw = ds.get_item(tag, keep_deferred=True)
-    if isinstance(raw, RawDataElement) and raw.VR in PLAIN_VRS and isinstance(raw.value, bytes):
-        charset = ds.original_character_set
-        encodings = (charset,) if isinstance(charset, str) else tuple(charset)
-        return _plain_json(tag, raw.VR, raw.value, raw.is_little_endian, encodings)
-    return _converted(ds, tag, raw)
-
-
-@lru_cache(maxsize=8192)
-def _plain_json(
-    tag: BaseTag, vr: str, value: bytes, is_little_endian: bool, encodings: tuple[str, ...]
-) -> dict[str, Any]:
-    """Remembered: most values are those of the series' instance before, and converting them costs most."""
-    ds = Dataset()
-    ds.set_original_encoding(False, is_little_endian, list(encodings))
-    raw = RawDataElement(tag, vr, len(value), value, 0, False, is_little_endian)
-    ds[tag] = raw
-    return _converted(ds, tag, raw)
+    return _converted(ds, tag, ds.get_item(tag, keep_deferred=True))
 
 
 def _converted(ds: Dataset, tag: BaseTag, raw: DataElement | RawDataElement | None) -> dict[str, Any]:

@@ -7,7 +7,13 @@ import time
 from pathlib import Path
 
 EDGE_LOCK, WORKER_LOCK = "edge.lock", "worker.lock"
+READER_LOCKS = "reader-*.lock"
 WAIT_SECONDS = 0.05
+
+
+def reader_lock(spool: Path, number: int) -> Path:
+    """The lock of one reader process."""
+    return spool / READER_LOCKS.replace("*", str(number))
 
 
 class LockedError(RuntimeError):

@@ -2,37 +2,90 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
+from pathlib import Path
 
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+
+from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid
 from edge_component import logs
-from edge_component.adoption import UNKNOWN, UNREADABLE, row_of
 from edge_component.aside import back_aside, note_of, read_note
 from edge_component.clock import Clock
+from edge_component.hashing import Digest, digest
+from edge_component.header import HeaderError, read_header
 from edge_component.journal.database import transaction
-from edge_component.journal.intake import AssociationRow, InstanceRow, insert_instance
+from edge_component.journal.intake import insert_instances
+from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.part10 import part10_head
+from edge_component.receipt import encode_receipt, instance_bytes
 from edge_component.spool import Spool
+
+UNREADABLE = (HeaderError, InvalidDicomError, UnsafeIdentifierError, AttributeError)
+"""What reading a file raises that is no instance of ours."""
+UNKNOWN = "UNKNOWN"
+"""Who sent it, where no note says so."""
 
 
 def readmit(journal: sqlite3.Connection, spool: Spool, name: str, clock: Clock) -> bool:
     """Take one file that was asked for; False: not now, or never.
 
-    The row is written first: a crash in between leaves the file here, where the next look finds it.
+    It has two names until its row is written: after a crash in between the next look finds it here.
     """
     path = spool.again / name
     if journal.execute("SELECT 1 FROM receipt WHERE file = ?", (name,)).fetchone():
         return False  # the announcer has not finished putting it aside
+    sender = _sender(spool, name, clock)
+    try:
+        row, _ = read_instance(spool, path, sender, clock)
+    except UNREADABLE as error:
+        back_aside(spool, name)
+        logs.error("file to be sent again cannot be read", file=name, reason=type(error).__name__)
+        return False
     if not journal.execute("SELECT 1 FROM instance WHERE file = ?", (name,)).fetchone():
-        sender = _sender(spool, name, clock)
-        try:
-            row = row_of(spool, path, sender, clock)
-        except UNREADABLE as error:
-            back_aside(spool, name)
-            logs.error("file to be sent again cannot be read", file=name, reason=type(error).__name__)
-            return False
+        spool.take_again(name, row.bytes, encode_receipt(sender, row))
         _insert(journal, sender, row, clock)
-    spool.take_again(name)
+    spool.files.remove(path)
     spool.files.remove(note_of(path))
     return True
+
+
+def read_instance(
+    spool: Spool, path: Path, sender: AssociationRow, clock: Clock
+) -> tuple[InstanceRow, Digest]:
+    """The journal row of an instance file that has none, and its hashes, read from its bytes.
+
+    Raises:
+        UNREADABLE: it is no instance of ours.
+    """
+    meta = read_file_meta_info(path)
+    syntax = safe_uid(str(meta.TransferSyntaxUID))
+    head = part10_head(str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID), syntax)
+    with spool.files.read(path) as stream:
+        size = instance_bytes(stream) or stream.seek(0, os.SEEK_END)
+    with spool.part10(path, size) as stream:
+        stream.seek(len(head))
+        header = read_header(stream, syntax)
+        stream.seek(0)
+        found = digest(stream, len(head), syntax)
+    row = InstanceRow(
+        association=sender.association,
+        file=path.name,
+        received_at=clock(),
+        study_instance_uid=header.study_instance_uid,
+        series_instance_uid=header.series_instance_uid,
+        sop_instance_uid=header.sop_instance_uid,
+        sop_class_uid=header.sop_class_uid,
+        transfer_syntax_uid=syntax,
+        modality=header.modality,
+        bytes=found.bytes,
+        crc32=found.crc32,
+        uid_findings=json.dumps(header.uid_findings),
+        attributes=header.attributes,
+    )
+    return row, found
 
 
 def _sender(spool: Spool, name: str, clock: Clock) -> AssociationRow:
@@ -45,7 +98,7 @@ def _sender(spool: Spool, name: str, clock: Clock) -> AssociationRow:
 def _insert(journal: sqlite3.Connection, sender: AssociationRow, row: InstanceRow, clock: Clock) -> None:
     with transaction(journal):
         [epoch] = journal.execute("SELECT max(epoch) FROM epoch").fetchone()
-        insert_instance(journal, epoch, sender, row)
+        insert_instances(journal, epoch, [(sender, row)])
         journal.execute(
             "UPDATE association SET closed_at = ? WHERE association = ?", (clock(), sender.association)
         )

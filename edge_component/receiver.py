@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-from typing import Any
+from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
 from pynetdicom import _config, evt
@@ -21,12 +22,13 @@ from edge_component.commitment import (
     CommitmentRequestError,
     parse_request,
 )
+from edge_component.dimse.fast import FastDimse, Lend, Lent
 from edge_component.dimse.messages import BeginStore, StoreRequest
-from edge_component.dimse.negotiation import choose_transfer_syntaxes
+from edge_component.dimse.negotiation import choose_transfer_syntaxes, refuse_other_services
 from edge_component.dimse.server import EdgeServer
 from edge_component.dimse.upper_layer import EdgeUpperLayer
 from edge_component.journal.database import JournalError
-from edge_component.journal.intake import AssociationRow
+from edge_component.journal.rows import AssociationRow
 from edge_component.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.settings import Settings
 from edge_component.statuses import Status, processing_failure
@@ -36,13 +38,24 @@ UNLIMITED = 1_000_000
 """Associations are counted by us, by what is established and not by what is connected."""
 
 
+class Lender(Protocol):
+    """Who reads connections in other processes (`readers.pool.Readers`)."""
+
+    def lend(
+        self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
+    ) -> Lent | None:
+        """None: nobody is there to read it."""
+        ...
+
+
 class Receiver:
     """Listens, admits, hands every C-STORE to the store and answers what it says."""
 
-    def __init__(self, settings: Settings, store: Store, associations: Associations) -> None:
+    def __init__(self, settings: Settings, store: Store, associations: Associations, readers: Lender) -> None:
         self._settings = settings
         self._store = store
         self._associations = associations
+        self._readers = readers
         self._ae = _application_entity(settings)
         self._servers: dict[str, EdgeServer] = {}
 
@@ -98,6 +111,14 @@ class Receiver:
 
         return begin
 
+    def lend(self, assoc: Association) -> Lend:
+        """Its connection may go to a reader process."""
+
+        def lend(connection: socket.socket, contexts: dict[int, str]) -> Lent | None:
+            return self._readers.lend(connection, _row(assoc), contexts)
+
+        return lend
+
     def closed(self, peer: str, assoc: Association | None) -> None:
         """A connection is over; if it was an association, the journal hears how it ended."""
         self._associations.disconnected()
@@ -133,10 +154,9 @@ class Receiver:
             return
         assoc.edge_row = answer
         sender = self._settings.sender(answer.calling_ae)
-        transfer_syntaxes = choose_transfer_syntaxes(
-            assoc.requestor.primitive.presentation_context_definition_list,
-            sender.prefer if sender else "as_proposed",
-        )
+        proposed = assoc.requestor.primitive.presentation_context_definition_list
+        refuse_other_services(proposed)
+        transfer_syntaxes = choose_transfer_syntaxes(proposed, sender.prefer if sender else "as_proposed")
         logs.info(
             "association requested",
             association=answer.association,
@@ -177,7 +197,8 @@ class Receiver:
         """A storage commitment report on the association that asked; None: it is over."""
         for assoc in self._ae.active_associations:
             row = getattr(assoc, "edge_row", None)
-            if row is not None and row.association == association and assoc.is_established:
+            free = not isinstance(assoc.dimse, FastDimse) or assoc.dimse.reading.is_set()
+            if row is not None and row.association == association and assoc.is_established and free:
                 try:
                     status, _ = assoc.send_n_event_report(information, event_type, SOP_CLASS, SOP_INSTANCE)
                 except (RuntimeError, ValueError):  # released between the look and the call

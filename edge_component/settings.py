@@ -71,12 +71,10 @@ class Settings(StrictModel):
     max_associations_per_peer: int = Field(default=100, ge=1)
     """Per IP address."""
     max_pdu_bytes: int = Field(default=128 * 1024, ge=4096, le=16 * MIB)
-    receiver: Literal["fast", "pynetdicom"] = "pynetdicom"
-    """Who reads the data of established associations; `fast` hands what it does not know to pynetdicom.
-
-    Not the default: a sender built on pynetdicom 3.0.4 can lose an answer that comes very quickly (the
-    instance is stored, the sender reports a time-out and sends it again).
-    """
+    receiver: Literal["fast", "pynetdicom"] = "fast"
+    """Who reads the data of established associations; `fast` hands what it does not know to pynetdicom."""
+    receiver_processes: int = Field(default=2, ge=0, le=64)
+    """Processes that read C-STOREs (`fast` only; not on Windows, nor of TLS). 0: the edge does it itself."""
     association_timeout: float = Field(default=10, gt=0)
     """How long a connection may take to send its A-ASSOCIATE-RQ (and its TLS handshake)."""
     network_timeout: float = Field(default=60, gt=0)

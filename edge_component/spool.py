@@ -1,115 +1,131 @@
-"""The spool: written aside, synced, renamed, the folder synced. Nothing here is named by the network."""
+"""The spool: instances as they came, each with its receipt behind it. Nothing here is named by the network.
+
+One sync an instance: its file was made beforehand, so its name is on the disk already. The new name that a
+whole instance gets is for the eye; what tells it from one that was cut off is the receipt at its end.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
 import secrets
 import threading
+import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from edge_component.files import Files, OsFiles, WritableFile
+from edge_component.files import Bytes, Files, OsFiles, WritableFile
 from edge_component.part10 import part10_head
+from edge_component.receipt import instance_bytes
 
 PART = ".part"
 INSTANCE = ".dcm"
 REASON = ".json"
+SPARES = 32
+"""Files made in one go, with one sync of the folder."""
+READ_BYTES = 1024 * 1024
 
 
 class SpoolError(OSError):
     """The disk would not take an instance (full, gone, read-only): nothing was acknowledged."""
 
 
-@dataclass(frozen=True)
-class WrittenFile:
-    """A file on disk under its final name, synced. `dataset_offset`: where the data set begins."""
-
-    name: str
-    bytes: int
-    file_sha256: str
-    dataset_sha256: str
-
-
 class IncomingFile:
-    """An instance on its way in: hashed as it passes, under a name of our own choosing.
+    """An instance on its way in, in a file under a name of our own choosing.
 
     After an error of the disk it swallows the rest of the stream, so that the sender hears a status.
     """
 
-    def __init__(
-        self, spool: Spool, name: str, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str
-    ) -> None:
-        self.name = name
+    def __init__(self, spool: Spool, head: bytes) -> None:
+        self.head_bytes = len(head)
+        """Where the data set begins."""
         self.dataset_bytes = 0
+        self.crc32 = 0
+        """Of the data set."""
         self.error: OSError | None = None
         self._spool = spool
-        self._part = spool.instances / f"{name}{PART}"
-        self._head = part10_head(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
-        self._file_hash = hashlib.sha256(self._head)
-        self._dataset_hash = hashlib.sha256(transfer_syntax_uid.encode("ascii") + b"\0")
+        self._head = head
+        self._stem = ""
         self._file: WritableFile | None = None
         try:
-            self._file = spool.files.create(self._part)
-            self._file.write(self._head)
+            self._stem, self._file = spool.take_spare()
         except OSError as error:
             self.error = error
 
     @property
-    def path(self) -> Path:
-        """Where the bytes lie until `keep`."""
-        return self._part
+    def name(self) -> str:
+        """Its name once it is whole."""
+        return f"{self._stem}{INSTANCE}"
 
     @property
-    def head_bytes(self) -> int:
-        """Where the data set begins."""
-        return len(self._head)
+    def bytes(self) -> int:
+        """Of the Part 10 file so far."""
+        return self.head_bytes + self.dataset_bytes
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    @property
+    def _path(self) -> Path:
+        return self._spool.path(f"{self._stem}{PART}")
+
+    def write(self, data: Bytes) -> None:
         """The next piece of the data set."""
+        first = self.dataset_bytes == 0
         self.dataset_bytes += len(data)
         if self.error is not None or self._file is None:
             return
-        self._file_hash.update(data)
-        self._dataset_hash.update(data)
+        self.crc32 = zlib.crc32(data, self.crc32)
         try:
-            self._file.write(data)
+            if first:
+                self._file.write(self._head, data)
+            else:
+                self._file.write(data)
         except OSError as error:
             self.error = error
 
-    def keep(self) -> WrittenFile:
-        """Durable under its final name.
+    def read(self) -> BinaryIO:
+        """The data set, as far as it has come.
+
+        Raises:
+            OSError: the disk.
+        """
+        stream = self._spool.files.read(self._path)
+        stream.seek(self.head_bytes)
+        return stream
+
+    def keep(self, receipt: Bytes) -> None:
+        """On the disk, with its receipt.
 
         Raises:
             SpoolError: the disk would not take it; nothing is left of it.
         """
-        final = f"{self.name}{INSTANCE}"
         try:
             if self.error is not None:
                 raise self.error
             assert self._file is not None  # noqa: S101 - no error, hence a file
+            if self.dataset_bytes:
+                self._file.write(receipt)
+            else:
+                self._file.write(self._head, receipt)
             self._file.sync()
             self._close()
-            self._spool.files.rename(self._part, self._spool.instances / final)
-            self._spool.files.sync_folder(self._spool.instances)
+            self._spool.files.rename(self._path, self._spool.path(self.name))
         except OSError as error:
             self.abandon()
             raise SpoolError(error.errno, f"the spool did not take {self.name}: {error.strerror}") from error
-        size = len(self._head) + self.dataset_bytes
-        return WrittenFile(final, size, self._file_hash.hexdigest(), self._dataset_hash.hexdigest())
 
     def abandon(self) -> None:
         """Gone: it was never acknowledged. Whoever else sends the same instance has another file."""
         self._close()
-        with suppress(OSError):  # the part file goes to quarantine at the next start
-            self._spool.files.remove(self._part)
+        if self._stem:
+            with suppress(OSError):  # without a receipt it goes to quarantine at the next start
+                self._spool.files.remove(self._path)
 
     def quarantine(self, reason: str, **facts: str) -> None:
         """Out of the way, for a person to look at, with the reason; it was not acknowledged."""
         self._close()
-        self._spool.quarantine_file(self._part, reason, **facts)
+        self._spool.quarantine_file(self._path, reason, **facts)
 
     def _close(self) -> None:
         if self._file is not None:
@@ -117,10 +133,47 @@ class IncomingFile:
             file.close()
 
 
+class StoredInstance(io.RawIOBase):
+    """The Part 10 file without the receipt behind it."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__()
+        self._file = file
+        self._size = size
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """As a file; ends where the receipt begins."""
+        left = max(0, self._size - self._file.tell())
+        return int(self._file.readinto(memoryview(buffer)[:left]))  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """As a file."""
+        if whence == io.SEEK_END:
+            offset, whence = offset + self._size, io.SEEK_SET
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As a file."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """As a file."""
+        self._file.close()
+        super().close()
+
+
 class Spool:
     """Folders of the spool; `files` is the disk under it."""
 
-    def __init__(self, root: Path, files: Files | None = None) -> None:
+    def __init__(self, root: Path, files: Files | None = None, spares: int = SPARES) -> None:
         self.root = root
         self.files: Files = files or OsFiles()
         self.instances = root / "instances"
@@ -133,6 +186,8 @@ class Spool:
         self._lock = threading.Lock()
         self._count = 0
         self._run = secrets.token_hex(8)
+        self._batch = spares
+        self._spares: deque[tuple[str, WritableFile]] = deque()
 
     def prepare(self) -> None:
         """Make the folders; never removes anything."""
@@ -142,14 +197,60 @@ class Spool:
 
     def receive(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> IncomingFile:
         """A new incoming file under a name that was never used before."""
+        return IncomingFile(self, part10_head(sop_class_uid, sop_instance_uid, transfer_syntax_uid))
+
+    def take_spare(self) -> tuple[str, WritableFile]:
+        """An empty file whose name is on the disk: the name without suffix, and the file.
+
+        Raises:
+            OSError: the disk would not take one.
+        """
         with self._lock:
-            self._count += 1
-            name = f"{self._run}-{self._count:08x}"
-        return IncomingFile(self, name, sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+            if not self._spares:
+                self._make_spares()
+            return self._spares.popleft()
+
+    def _make_spares(self) -> None:
+        made: list[tuple[str, WritableFile]] = []
+        try:
+            for _ in range(self._batch):
+                self._count += 1
+                stem = f"{self._run}-{self._count:08x}"
+                made.append((stem, self.files.create(self.instances / f"{stem}{PART}")))
+            self.files.sync_folder(self.instances)
+        except OSError:
+            self._discard(made)
+            raise
+        self._spares.extend(made)
+
+    def close(self) -> None:
+        """Remove the files that nothing was written to."""
+        with self._lock:
+            spares = list(self._spares)
+            self._spares.clear()
+        self._discard(spares)
+
+    def _discard(self, spares: list[tuple[str, WritableFile]]) -> None:
+        for stem, file in spares:
+            file.close()
+            with suppress(OSError):  # empty: the next start removes it
+                self.files.remove(self.instances / f"{stem}{PART}")
 
     def path(self, name: str) -> Path:
         """Where an instance lies."""
         return self.instances / name
+
+    def read(self, name: str, size: int) -> BinaryIO:
+        """The Part 10 file of so many bytes among the instances, without its receipt.
+
+        Raises:
+            OSError: gone, or the disk.
+        """
+        return self.part10(self.instances / name, size)
+
+    def part10(self, path: Path, size: int) -> BinaryIO:
+        """The same, wherever it lies."""
+        return io.BufferedReader(StoredInstance(self.files.read(path), size))
 
     def remove(self, name: str) -> None:
         """Called when S3 has the instance and the bus has accepted the event, or for a duplicate."""
@@ -159,12 +260,27 @@ class Spool:
         """Keep a file that was announced as missing where a person finds it and no start adopts it."""
         with suppress(FileNotFoundError):  # gone behind our back: that is why it is missing
             self.files.rename(self.instances / name, self.aside / name)
+            with self.files.read(self.aside / name) as stream:
+                size = instance_bytes(stream)
+            if size is not None:  # a Part 10 file for whoever looks at it
+                self.files.cut(self.aside / name, size)
 
-    def take_again(self, name: str) -> None:
-        """Back among the instances, durably: a file that an operator wants to be sent again."""
-        self.files.rename(self.again / name, self.instances / name)
-        for folder in (self.instances, self.again):
-            self.files.sync_folder(folder)
+    def take_again(self, name: str, size: int, receipt: Bytes) -> None:
+        """Among the instances, durably: a file that an operator wants to be sent again. It stays there, too.
+
+        Raises:
+            OSError: the disk.
+        """
+        path = self.again / name
+        self.files.cut(path, size)
+        file = self.files.extend(path)
+        try:
+            file.write(receipt)
+            file.sync()
+        finally:
+            file.close()
+        self.files.link(path, self.instances / name)
+        self.files.sync_folder(self.instances)
 
     def quarantine_file(self, path: Path, reason: str, **facts: str) -> None:
         """Move a file that was not acknowledged out of the way, with the reason beside it."""
@@ -177,9 +293,13 @@ class Spool:
             self.files.remove(path)
 
     def instance_files(self) -> Iterator[str]:
-        """Names of complete instance files."""
+        """Names of whole instances."""
         return (name for name in self.files.names(self.instances) if name.endswith(INSTANCE))
 
     def part_files(self) -> Iterator[str]:
-        """Names of files whose reception was cut off: none of them was acknowledged."""
+        """Names of files made beforehand, of receptions under way and of those that were cut off."""
         return (name for name in self.files.names(self.instances) if name.endswith(PART))
+
+    def name_whole(self, part: str) -> None:
+        """A part file that has its receipt gets the name that a power cut took from it."""
+        self.files.rename(self.path(part), self.path(f"{part.removesuffix(PART)}{INSTANCE}"))

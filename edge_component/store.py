@@ -10,10 +10,12 @@ from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid
 from edge_component import logs
 from edge_component.clock import SYSTEM_CLOCK, Clock
 from edge_component.commitment import Request
-from edge_component.header import Header, HeaderError, read_header
+from edge_component.files import Bytes
+from edge_component.header import Header, HeaderError, header_walk, read_header, walked_header
 from edge_component.journal.database import JournalError
-from edge_component.journal.intake import AssociationRow, InstanceRow
-from edge_component.spool import IncomingFile, Spool, SpoolError, WrittenFile
+from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.receipt import encode_receipt
+from edge_component.spool import IncomingFile, Spool, SpoolError
 from edge_component.statuses import (
     SUCCESS,
     Status,
@@ -31,7 +33,7 @@ class InstanceJournal(Protocol):
     """What the store needs of the journal."""
 
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
-        """Returns when the row is on the disk, raises JournalError otherwise."""
+        """Take a row that is on the disk, in its file's receipt; raises JournalError if it cannot."""
         ...
 
     def refused(self, code: int) -> None:
@@ -78,10 +80,13 @@ class Reception:
         self._sop_instance = self._checked("Affected SOP Instance UID", command.sop_instance_uid)
         self._syntax = self._checked("transfer syntax", command.transfer_syntax_uid)
         self._file = store.spool.receive(self._sop_class, self._sop_instance, self._syntax)
+        self._walk = header_walk(self._syntax)
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: Bytes) -> None:
         """The next fragment of the data set; swallowed where the instance is refused anyway."""
         if self._file is not None:
+            if self._walk is not None:
+                self._walk.feed(data)
             self._file.write(data)
 
     def finish(self) -> Status:
@@ -141,8 +146,9 @@ class Reception:
         return self._kept(file, header)
 
     def _header(self, file: IncomingFile) -> Header:
-        with self._store.spool.files.read(file.path) as stream:
-            stream.seek(file.head_bytes)
+        if self._walk is not None and (header := walked_header(self._walk)):
+            return header
+        with file.read() as stream:
             return read_header(stream, self._syntax)
 
     def _quarantined(self, file: IncomingFile, status: Status) -> Status:
@@ -155,24 +161,24 @@ class Reception:
         return status
 
     def _kept(self, file: IncomingFile, header: Header) -> Status:
+        row = self._row(file, header)
         try:
-            written = file.keep()
+            file.keep(encode_receipt(self.sender, row))
         except SpoolError as error:
             logs.error("spool did not take an instance", reason=str(error))
             return out_of_resources("the spool did not take the instance")
         try:
-            self._store.journal.add_instance(self.sender, self._row(written, header))
+            self._store.journal.add_instance(self.sender, row)
         except JournalError as error:
-            # Without a row it is not ours; with one that we could not see, the next start finds the file gone
-            # and says so. Either way the sender still has it.
-            self._store.spool.quarantine_file(self._store.spool.path(written.name), str(error))
+            # The sender is told to keep it; so is whoever looks into the quarantine.
+            self._store.spool.quarantine_file(self._store.spool.path(file.name), str(error))
             return processing_failure("the journal did not take the instance")
         return SUCCESS
 
-    def _row(self, written: WrittenFile, header: Header) -> InstanceRow:
+    def _row(self, file: IncomingFile, header: Header) -> InstanceRow:
         return InstanceRow(
             association=self.sender.association,
-            file=written.name,
+            file=file.name,
             received_at=self._store.clock(),
             study_instance_uid=header.study_instance_uid,
             series_instance_uid=header.series_instance_uid,
@@ -180,9 +186,8 @@ class Reception:
             sop_class_uid=header.sop_class_uid,
             transfer_syntax_uid=self._syntax,
             modality=header.modality,
-            bytes=written.bytes,
-            file_sha256=written.file_sha256,
-            dataset_sha256=written.dataset_sha256,
+            bytes=file.bytes,
+            crc32=file.crc32,
             uid_findings=json.dumps(header.uid_findings),
             attributes=header.attributes,
         )

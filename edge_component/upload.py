@@ -57,7 +57,7 @@ def send(
     if upload.problem == DIFFERENT_CHECKSUM:  # the object is there, cannot be overwritten, and is not ours
         raise ChecksumError(upload.key)
     try:
-        stream = spool.files.read(spool.path(upload.file))
+        stream = spool.read(upload.file, upload.bytes)
     except OSError as error:
         raise unreadable(error) from error
     with stream:

@@ -68,10 +68,18 @@ class Watermark:
             self.level = level_of(self._settings, self.disk, self._spool_bytes())
         return self.level
 
+    @property
+    def refusal_now(self) -> str | None:
+        """Why the next instance is not taken."""
+        return "the spool is above its watermark, try again later" if self.level == "refuse" else None
+
+    @property
+    def slow_down_now(self) -> float:
+        """How long the sender of the next instance waits."""
+        return self._settings.slow_down_seconds if self.level == "slow" else 0.0
+
     def refusal(self) -> str | None:
         """Why the next instance is not taken; above the slow watermark the sender waits a little."""
-        if self.level == "refuse":
-            return "the spool is above its watermark, try again later"
-        if self.level == "slow":
-            self._sleep(self._settings.slow_down_seconds)
-        return None
+        if self.slow_down_now:
+            self._sleep(self.slow_down_now)
+        return self.refusal_now

@@ -18,7 +18,8 @@ import boto3
 
 from edge_component.aws import make_clients
 from edge_component.journal.database import open_journal, transaction
-from edge_component.journal.intake import AssociationRow, InstanceRow, insert_instance
+from edge_component.journal.intake import insert_instances
+from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.settings import load_settings
 from edge_component.spool import Spool
 from edge_component.uploader import Uploader
@@ -92,12 +93,16 @@ def _assign(journal: sqlite3.Connection, names: list[str], size: int, sha256: st
                VALUES (1, ?, ?, ?, ?)""",
             (TRANSFER, STUDY, SERIES, now),
         )
-        for number, name in enumerate(names):
-            sop = f"2.25.3{number}"
-            kind = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", "CT")
-            row = InstanceRow("bench", name, now, STUDY, SERIES, sop, *kind, size, sha256, sha256, "[]", "{}")
-            insert_instance(journal, epoch or 0, association, row)
-        journal.execute("UPDATE instance SET state = 'assigned', sequence = 1")
+        kind = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", "CT")
+        rows = [
+            InstanceRow("bench", name, now, STUDY, SERIES, f"2.25.3{number}", *kind, size, 0, "[]", "{}")
+            for number, name in enumerate(names)
+        ]
+        insert_instances(journal, epoch or 0, [(association, row) for row in rows])
+        journal.execute(
+            "UPDATE instance SET state = 'assigned', sequence = 1, file_sha256 = ?1, dataset_sha256 = ?1",
+            (sha256,),
+        )
 
 
 def _boto3(order: Order, one: Callable[[Any, Path], object]) -> Callable[[], int]:

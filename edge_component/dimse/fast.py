@@ -1,68 +1,61 @@
-"""The fast path: an established association's P-DATA straight from the socket, C-STORE answered in place.
+"""The fast path: who reads an established association's C-STOREs while they come one after another.
 
 pynetdicom makes objects of every PDU, passes them through three queues, and looks for new ones a thousand
-times a second. Here the thread that reads the socket goes on reading while the peer goes on sending. Whatever
-is not P-DATA, and every message that is no C-STORE, goes the way that pynetdicom knows.
+times a second. Here a `StoreStream` has the connection meanwhile: in a reader process, or in the thread that
+reads the socket anyway. Whatever is no C-STORE goes the way that pynetdicom knows.
 """
 
 from __future__ import annotations
 
-import re
 import socket
-import struct
+import ssl
 import threading
-from typing import Any
+from typing import Any, Protocol
 
 from edge_component import logs
-from edge_component.dimse.messages import (
-    C_STORE_RQ,
-    NO_DATASET,
-    AnyRequest,
-    BeginStore,
-    EdgeDimse,
-    StoreRequest,
-)
-from edge_component.dimse.upper_layer import P_DATA_TF, EdgeUpperLayer
-from edge_component.statuses import Status
-from edge_component.store import Reception
+from edge_component.dimse.messages import BeginStore, EdgeDimse
+from edge_component.dimse.stream import P_DATA_TF, HandBack, StoreStream
+from edge_component.dimse.upper_layer import EdgeUpperLayer
 
 ESTABLISHED = "Sta6"
 LINGER_SECONDS = 0.02
 """A sender that has its answer sends the next request within so long; then pynetdicom's loop takes over."""
 PARK_SECONDS = 1.0
 """For so long at most the association's own thread leaves the reading thread alone."""
-PDV_HEAD = 6
-PLAIN_UID = re.compile(rb"[0-9.]{1,64}")
-_ELEMENT = struct.Struct("<HHL")
-_PDV = struct.Struct(">LB")
-_QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
+LOOK_SECONDS = 0.1
+"""So often the thread that has lent the connection looks for something to do."""
+PYNETDICOM = "1.2.826.0.1.3680043.9.3811."
+"""Implementation class UIDs of senders that lose an answer which comes at once.
+
+In pynetdicom 3.0.4 the reactor that should have paused takes it from the queue. They are answered by its like
+here, which takes longer."""
 
 
-class FastRequest:
-    """A C-STORE-RQ whose command set was plain; its UIDs are echoed as they came."""
+class Lent(Protocol):
+    """A connection that somebody else reads."""
 
-    def __init__(
-        self, context_id: int, message_id: int, sop_class_uid: bytes, sop_instance_uid: bytes
-    ) -> None:
-        self.context_id = context_id
-        self.message_id = message_id
-        self.sop_class_uid = sop_class_uid
-        self.sop_instance_uid = sop_instance_uid
-        self.reception: Reception
+    def wait(self, seconds: float) -> HandBack | None:
+        """How it ended; None: it has not."""
+        ...
 
-    @property
-    def command(self) -> tuple[str, str]:
-        """SOP class and instance UID."""
-        return self.sop_class_uid.decode("ascii"), self.sop_instance_uid.decode("ascii")
+
+class Lend(Protocol):
+    """Whoever lends connections to reader processes."""
+
+    def __call__(self, connection: socket.socket, contexts: dict[int, str], /) -> Lent | None:
+        """None: nobody is there to read it."""
+        ...
 
 
 class FastDimse(EdgeDimse):
-    """Answers a C-STORE in the thread that has read it."""
+    """Knows how to give way while a stream has the connection."""
 
-    def __init__(self, assoc: Any, begin_store: BeginStore) -> None:
+    def __init__(self, assoc: Any, begin_store: BeginStore, lend: Lend) -> None:
         super().__init__(assoc, begin_store)
+        self.lend = lend
+        self.begin_store = begin_store
         self.reading = threading.Event()
-        """Cleared while the fast path reads."""
+        """Cleared while a stream has the connection."""
         self.reading.set()
 
     def get_msg(self, block: bool = False) -> Any:
@@ -71,132 +64,59 @@ class FastDimse(EdgeDimse):
         return super().get_msg(block)
 
     @property
-    def waiting(self) -> bool:
-        """Whether pynetdicom's side has something to do."""
-        return self._broken or not self.msg_queue.empty()
-
-    @property
     def between_messages(self) -> bool:
-        """Nothing has been begun."""
-        return self._request is None and not self._fragments
+        """Nothing has been begun, and nothing waits."""
+        return self._request is None and not self._fragments and not self._broken and self.msg_queue.empty()
 
-    def take(self, body: memoryview) -> None:
-        """The presentation data values of one PDU (PS3.8 9.3.5)."""
-        at = 0
-        while at < len(body):
-            if len(body) - at < PDV_HEAD:
-                self._fail("a presentation data value without its head")
-                return
-            length, context_id = _PDV.unpack_from(body, at)
-            at += 4
-            if not 2 <= length <= len(body) - at:
-                self._fail(f"a presentation data value of {length} bytes")
-                return
-            self.receive_fragment(context_id, body[at + 1 : at + length])
-            if self._broken:
-                return
-            at += length
-
-    def _parsed(self, context_id: int, encoded: bytes) -> FastRequest | None:
-        return store_request(context_id, encoded)
-
-    def _complete(self, context_id: int, request: AnyRequest) -> None:
-        status = request.reception.finish()
-        plain = request if isinstance(request, FastRequest) else _plain(context_id, request)
-        self.dul.socket.send(store_response(plain, status))
+    def fail(self, reason: str) -> None:
+        """The peer broke the protocol: abort."""
+        self._fail(reason)
 
 
 class FastUpperLayer(EdgeUpperLayer):
-    """Reads on while the peer sends."""
+    """Gives the connection to a stream whenever a message may begin."""
 
     def _read_pdu_data(self) -> None:
         dimse = self.assoc.dimse
-        if self.state_machine.current_state != ESTABLISHED or not isinstance(dimse, FastDimse):
+        if not isinstance(dimse, FastDimse) or not self._may_stream(dimse):
             super()._read_pdu_data()
             return
         dimse.reading.clear()
         try:
-            self._read_on(dimse)
+            back = self._stream(dimse)
         finally:
             dimse.reading.set()
+        self._idle_timer.restart()
+        if back.pdu:
+            self.socket.push_back(back.pdu)
+            super()._read_pdu_data()
+        elif back.wrong is not None:
+            dimse.fail(back.wrong)
+        elif back.gone is not None:
+            logs.warning("connection closed", reason=back.gone)
+            self.event_queue.put("Evt17")  # PS3.8 9.2: transport connection closed
 
-    def _read_on(self, dimse: FastDimse) -> None:
-        while True:
-            try:
-                if self.socket.peek_type() != P_DATA_TF:
-                    super()._read_pdu_data()
-                    return
-                dimse.take(self.socket.recv_body())
-            except OSError as error:
-                logs.warning("connection closed", reason=f"{type(error).__name__}: {error}")
-                self.event_queue.put("Evt17")  # PS3.8 9.2: transport connection closed
-                return
-            acknowledge_at_once(self.socket.socket)
-            self._idle_timer.restart()
-            if dimse.waiting or self._has_work():
-                return
-            if dimse.between_messages and not self.socket.readable(LINGER_SECONDS):
-                return
+    def _may_stream(self, dimse: FastDimse) -> bool:
+        return (
+            self.state_machine.current_state == ESTABLISHED
+            and dimse.between_messages
+            and self.socket.next_type() in (P_DATA_TF, None)
+            and not str(self.assoc.requestor.implementation_class_uid).startswith(PYNETDICOM)
+        )
+
+    def _stream(self, dimse: FastDimse) -> HandBack:
+        connection = self.socket.socket
+        contexts = {number: str(cx.transfer_syntax[0]) for number, cx in self.assoc._accepted_cx.items()}
+        lent = None if isinstance(connection, ssl.SSLSocket) else dimse.lend(connection, contexts)
+        if lent is None:
+            return StoreStream(connection, contexts, dimse.begin_store, self.socket.max_pdu_bytes).run(
+                LINGER_SECONDS
+            )
+        while (back := lent.wait(LOOK_SECONDS)) is None:
+            if self._has_work():
+                connection.shutdown(socket.SHUT_RD)  # the reader sees the end and gives it back
+        return back
 
     def _has_work(self) -> bool:
-        """Something to send, an event to act on, or the end."""
-        return bool(self._kill_thread or not self.to_provider_queue.empty() or not self.event_queue.empty())
-
-
-def acknowledge_at_once(connection: socket.socket | None) -> None:
-    """Senders that keep Nagle's algorithm wait for an acknowledgement after the command (Linux)."""
-    if _QUICK_ACK is not None and connection is not None:
-        connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
-
-
-def store_request(context_id: int, encoded: bytes) -> FastRequest | None:
-    """The C-STORE-RQ in a plain command set (PS3.7 9.3.1.1); None: somebody else must look at it."""
-    found: dict[int, bytes] = {}
-    at = 0
-    while at + 8 <= len(encoded):
-        group, element, length = _ELEMENT.unpack_from(encoded, at)
-        at += 8
-        if group != 0 or element in found or at + length > len(encoded):
-            return None
-        found[element] = encoded[at : at + length]
-        at += length
-    numbers = [found.get(element, b"") for element in (0x0100, 0x0110, 0x0800)]
-    if at != len(encoded) or any(len(number) != 2 for number in numbers):
-        return None
-    command, message_id, dataset = (int.from_bytes(number, "little") for number in numbers)
-    uids = [found.get(element, b"").rstrip(b"\0 ") for element in (0x0002, 0x1000)]
-    if command != C_STORE_RQ or dataset == NO_DATASET or not all(map(PLAIN_UID.fullmatch, uids)):
-        return None
-    return FastRequest(context_id, message_id, *uids)
-
-
-def store_response(request: FastRequest, status: Status) -> bytes:
-    """C-STORE-RSP (PS3.7 9.3.1.2) as one P-DATA-TF PDU."""
-    fields = [
-        (0x0002, _even(request.sop_class_uid, b"\0")),
-        (0x0100, b"\x01\x80"),
-        (0x0120, struct.pack("<H", request.message_id)),
-        (0x0800, struct.pack("<H", NO_DATASET)),
-        (0x0900, struct.pack("<H", status.code)),
-    ]
-    if not status.stored:
-        fields.append((0x0902, _even(status.short_comment.encode("ascii", "replace"), b" ")))
-    fields.append((0x1000, _even(request.sop_instance_uid, b"\0")))
-    body = b"".join(
-        _ELEMENT.pack(0, element, len(value)) + value
-        for element, value in fields
-        if value or element not in (0x0002, 0x1000)
-    )
-    command = _ELEMENT.pack(0, 0, 4) + struct.pack("<L", len(body)) + body
-    pdv = struct.pack(">LBB", len(command) + 2, request.context_id, 3) + command
-    return struct.pack(">BBL", P_DATA_TF, 0, len(pdv)) + pdv
-
-
-def _plain(context_id: int, request: AnyRequest) -> FastRequest:
-    assert isinstance(request, StoreRequest)  # noqa: S101 - there are two kinds
-    uids = (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID)
-    return FastRequest(context_id, request.MessageID, *(str(uid or "").encode("ascii") for uid in uids))
-
-
-def _even(value: bytes, pad: bytes) -> bytes:
-    return value + pad * (len(value) % 2)
+        """Something to send (only an abort can be), or the end."""
+        return bool(self._kill_thread or not self.to_provider_queue.empty())

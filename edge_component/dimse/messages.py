@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -13,6 +13,7 @@ from pynetdicom.dsutils import decode
 from pynetdicom.pdu_primitives import P_DATA
 
 from edge_component import logs
+from edge_component.dimse.stream import C_STORE_RQ, NO_DATASET
 from edge_component.header import UNREADABLE
 from edge_component.store import Reception, StoreCommand
 
@@ -20,8 +21,6 @@ MAX_COMMAND_BYTES = 64 * 1024
 """A C-STORE-RQ has about 300 bytes."""
 MAX_OTHER_DATASET_BYTES = 16 * 1024 * 1024
 """A storage commitment request for 100,000 instances has about 13 MB."""
-C_STORE_RQ = 0x0001
-NO_DATASET = 0x0101
 BeginStore = Callable[[StoreCommand], Reception]
 
 
@@ -36,21 +35,6 @@ class StoreRequest(C_STORE):  # type: ignore[misc]  # pynetdicom has no types
     reception: Reception
 
 
-class AnyRequest(Protocol):
-    """A C-STORE-RQ, however it was read."""
-
-    reception: Reception
-
-
-class PlainRequest(AnyRequest, Protocol):
-    """One that was read without pydicom."""
-
-    @property
-    def command(self) -> tuple[str, str]:
-        """SOP class and instance UID."""
-        ...
-
-
 class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has no types
     """Reads messages fragment by fragment (PS3.8 E.2), in the thread that reads the socket."""
 
@@ -60,7 +44,7 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
         self._command = bytearray()
         self._fragments: list[list[Any]] = []
         self._other_bytes = 0
-        self._request: AnyRequest | None = None
+        self._request: StoreRequest | None = None
         self._broken = False
 
     def receive_primitive(self, primitive: P_DATA) -> None:
@@ -108,13 +92,9 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
         else:
             raise ProtocolError("a data set without a command")
 
-    def _complete(self, context_id: int, request: AnyRequest) -> None:
+    def _complete(self, context_id: int, request: StoreRequest) -> None:
         """The data set is in its reception: on to pynetdicom, which asks for the status and answers."""
         self.msg_queue.put((context_id, request))
-
-    def _parsed(self, context_id: int, encoded: bytes) -> PlainRequest | None:  # noqa: ARG002
-        """A C-STORE-RQ read without pydicom, by who can."""
-        return None
 
     def _command_fragment(self, context_id: int, data: bytes, *, last: bool) -> None:
         if self._request is not None or (self._fragments and not self._command):
@@ -126,10 +106,6 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
         if not last:
             return
         encoded, self._command = bytes(self._command), bytearray()
-        if plain := self._parsed(context_id, encoded):
-            self._fragments = []
-            self._expect(context_id, plain, plain.command)
-            return
         command = _decoded(encoded)
         has_dataset = command.get("CommandDataSetType") != NO_DATASET
         if command.get("CommandField") == C_STORE_RQ:
@@ -145,7 +121,7 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
             self._request = None
             self._complete(context_id, request)
 
-    def _expect(self, context_id: int, request: AnyRequest, uids: tuple[str, str]) -> None:
+    def _expect(self, context_id: int, request: StoreRequest, uids: tuple[str, str]) -> None:
         """A data set, which goes into a reception."""
         context = self.assoc._accepted_cx.get(context_id)
         if context is None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from pydicom._uid_dict import UID_dictionary
+from pydicom.uid import UID
+from pynetdicom import sop_class
+
 from dicom_ingest.contracts.config import TransferSyntaxPreference
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -32,10 +36,31 @@ LOSSLESS = frozenset(
 """Transfer syntaxes that cannot have lost anything of the pixels, and keep the VRs (PS3.5 Annex A)."""
 
 
+NO_STORAGE = UID("1.2.840.10008.5.1.4.1.2.1.1")
+"""Patient Root Query/Retrieve FIND: a service that pynetdicom knows and that nobody finds here."""
+OTHER_SERVICES = frozenset(
+    uid
+    for uid, (name, kind, *_) in UID_dictionary.items()
+    if kind in ("SOP Class", "Meta SOP Class")
+    and "Storage" not in name
+    and uid not in sop_class._STORAGE_CLASSES.values()
+    and not hasattr(sop_class, UID(uid).keyword)
+)
+"""SOP classes of other services that pynetdicom has never heard of, and therefore takes for storage."""
+
+
 class PresentationContext(Protocol):
     """As much of a proposed presentation context as is chosen from."""
 
+    abstract_syntax: str
     transfer_syntax: Sequence[str]
+
+
+def refuse_other_services(contexts: Iterable[PresentationContext]) -> None:
+    """See to it that what is no storage is rejected as an abstract syntax that is not supported."""
+    for context in contexts:
+        if context.abstract_syntax in OTHER_SERVICES:
+            context.abstract_syntax = NO_STORAGE
 
 
 def choose_transfer_syntaxes(

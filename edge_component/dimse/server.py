@@ -15,15 +15,11 @@ from pynetdicom.association import MODE_ACCEPTOR, Association
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from edge_component import logs
-from edge_component.dimse.fast import FastDimse, FastUpperLayer
+from edge_component.dimse.fast import FastDimse, FastUpperLayer, Lend
 from edge_component.dimse.messages import BeginStore, EdgeDimse
 from edge_component.dimse.upper_layer import EdgeSocket, EdgeUpperLayer
 
 Path = Literal["fast", "pynetdicom"]
-PATHS: dict[Path, tuple[type[EdgeUpperLayer], type[EdgeDimse]]] = {
-    "fast": (FastUpperLayer, FastDimse),
-    "pynetdicom": (EdgeUpperLayer, EdgeDimse),
-}
 """Who reads the data of an established association."""
 
 
@@ -36,6 +32,10 @@ class Connections(Protocol):
 
     def begin_store(self, assoc: Association) -> BeginStore:
         """What to do with a C-STORE-RQ of this association."""
+        ...
+
+    def lend(self, assoc: Association) -> Lend:
+        """Who else may read its connection."""
         ...
 
     def closed(self, peer: str, assoc: Association | None) -> None:
@@ -73,11 +73,13 @@ class EdgeRequestHandler(RequestHandler):  # type: ignore[misc]  # pynetdicom ha
         assoc._server = self.server
         # pynetdicom finds its associations by this name.
         assoc.name = f"AcceptorThread@{datetime.now(timezone.utc):%Y%m%d%H%M%S}"
-        upper_layer, messages = PATHS[self.server.path]
-        assoc.dul = upper_layer(assoc)
+        fast = self.server.path == "fast"
+        assoc.dul = FastUpperLayer(assoc) if fast else EdgeUpperLayer(assoc)
         # Setting them arms the timers of the upper layer, which is new.
         assoc.acse_timeout, assoc.network_timeout = self.ae.acse_timeout, self.ae.network_timeout
-        assoc.dimse = messages(assoc, self.server.connections.begin_store(assoc))
+        begin = self.server.connections.begin_store(assoc)
+        lend = self.server.connections.lend(assoc)
+        assoc.dimse = FastDimse(assoc, begin, lend) if fast else EdgeDimse(assoc, begin)
         assoc.set_socket(EdgeSocket(assoc, self.request, self.ae.maximum_pdu_size))
         assoc.acceptor.maximum_length = self.ae.maximum_pdu_size
         assoc.acceptor.ae_title = self.server.ae_title

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
 from typing import Any
@@ -11,15 +10,12 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.transport import AssociationSocket
 
 from edge_component import logs
+from edge_component.dimse.stream import P_DATA_TF, PDU_HEAD, PDU_SLACK
 
 A_ASSOCIATE_RQ = 0x01
-P_DATA_TF = 0x04
-PDU_HEAD = 6
 MAX_ASSOCIATE_BYTES = 1024 * 1024
 """128 presentation contexts with 60 transfer syntaxes each have about 250 kB."""
 MAX_OTHER_PDU_BYTES = 4096
-PDU_SLACK = 64
-"""Some senders count the PDU's own head in, some do not."""
 CALLED, CALLING = slice(10, 26), slice(26, 42)
 """Where the titles stand in an A-ASSOCIATE-RQ (PS3.8 9.3.2)."""
 SUBSTITUTE = b"?"
@@ -56,10 +52,9 @@ class EdgeSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no 
 
     def __init__(self, assoc: Any, client_socket: socket.socket, max_pdu_bytes: int) -> None:
         super().__init__(assoc, client_socket=client_socket)
-        self._max_pdu_bytes = max_pdu_bytes
+        self.max_pdu_bytes = max_pdu_bytes
         self._limit = PDU_HEAD
-        self._head = bytearray()
-        self._buffer = bytearray()
+        self._pushed = bytearray()
 
     def recv(self, nr_bytes: int) -> bytearray:
         """So many bytes, fewer when the peer is gone.
@@ -67,9 +62,6 @@ class EdgeSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no 
         Raises:
             OSError: longer than allowed, silent for too long, or the connection is broken.
         """
-        if nr_bytes == PDU_HEAD and self._head:
-            head, self._head = self._head, bytearray()
-            return head
         self._check(nr_bytes)
         data = bytearray(nr_bytes)
         with memoryview(data) as view:
@@ -79,41 +71,20 @@ class EdgeSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no 
         self._limit = self._rest_limit(data[0]) if nr_bytes == PDU_HEAD and read == PDU_HEAD else PDU_HEAD
         return data
 
-    def peek_type(self) -> int | None:
-        """The type of the next PDU, whose head the next `recv` gives; None: the peer is gone.
+    def push_back(self, data: bytes) -> None:
+        """What somebody else has read and `recv` shall give again."""
+        self._pushed += data
 
-        Raises:
-            OSError: as `recv`.
-        """
-        self._head = self.recv(PDU_HEAD)
-        return self._head[0] if len(self._head) == PDU_HEAD else None
-
-    def recv_body(self) -> memoryview:
-        """What follows the head that `peek_type` has read, in a buffer that the next call uses again.
-
-        Raises:
-            OSError: as `recv`, or the peer is gone.
-        """
-        head, self._head = self._head, bytearray()
-        length = int.from_bytes(head[2:], "big")
-        self._check(length)
-        self._limit = PDU_HEAD
-        if len(self._buffer) < length:
-            self._buffer = bytearray(self._max_pdu_bytes + PDU_SLACK)
-        view = memoryview(self._buffer)[:length]
-        if (read := self._fill(view)) < length:
-            raise OSError(f"{read} of a PDU's {length} bytes")
-        return view
-
-    def readable(self, seconds: float) -> bool:
-        """Whether something comes within so long."""
+    def next_type(self) -> int | None:
+        """The type of the next PDU, which stays to be read; None: it cannot be looked at."""
         sock = self.socket
-        if sock is None or (isinstance(sock, ssl.SSLSocket) and sock.pending()):
-            return sock is not None
+        if self._pushed or sock is None or isinstance(sock, ssl.SSLSocket):
+            return self._pushed[0] if self._pushed else None
         try:
-            return bool(select.select([sock], [], [], seconds)[0])
-        except (OSError, ValueError):  # closed meanwhile
-            return False
+            ahead: bytes = sock.recv(1, socket.MSG_PEEK)
+        except OSError:  # whoever reads it will hear
+            return None
+        return ahead[0] if ahead else None
 
     def _check(self, length: int) -> None:
         if length > self._limit:
@@ -122,7 +93,9 @@ class EdgeSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no 
 
     def _fill(self, view: memoryview) -> int:
         """How many bytes came before the peer was gone."""
-        sock, read = self.socket, 0
+        sock, read = self.socket, min(len(view), len(self._pushed))
+        view[:read] = self._pushed[:read]
+        del self._pushed[:read]
         if sock is None:
             raise OSError("the connection is closed")
         while read < len(view) and (piece := sock.recv_into(view[read:])):
@@ -131,5 +104,5 @@ class EdgeSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no 
 
     def _rest_limit(self, pdu_type: int) -> int:
         if pdu_type == P_DATA_TF:
-            return self._max_pdu_bytes + PDU_SLACK
+            return self.max_pdu_bytes + PDU_SLACK
         return MAX_ASSOCIATE_BYTES if pdu_type == A_ASSOCIATE_RQ else MAX_OTHER_PDU_BYTES

@@ -1,12 +1,16 @@
-"""The receiver's end of the journal: rows of many associations, committed together by one thread."""
+"""The receiver's end of the journal: one thread writes down what many associations bring.
+
+An instance's row is on the disk before it is answered, in the receipt behind it (see `receipt`). So the rows
+written here need no sync of their own: what a power cut takes from SQLite, the next start has in the files.
+"""
 
 from __future__ import annotations
 
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_component import logs
@@ -14,80 +18,58 @@ from edge_component.clock import SYSTEM_CLOCK, Clock
 from edge_component.commitment import Request
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
+from edge_component.journal.rows import AssociationRow, InstanceRow
 
 Change = Callable[[sqlite3.Connection], object]
-
-
-@dataclass(frozen=True)
-class AssociationRow:
-    """Who sends. `association`: a name drawn by the receiver."""
-
-    association: str
-    calling_ae: str
-    called_ae: str
-    peer: str
-    opened_at: float
-
-
-@dataclass(frozen=True)
-class InstanceRow:
-    """An instance that lies in the spool under `file`; its columns in the journal."""
-
-    association: str
-    file: str
-    received_at: float
-    study_instance_uid: str
-    series_instance_uid: str
-    sop_instance_uid: str
-    sop_class_uid: str
-    transfer_syntax_uid: str
-    modality: str | None
-    bytes: int
-    file_sha256: str
-    dataset_sha256: str
-    uid_findings: str
-    attributes: str
-
-
-@dataclass
-class _Request:
-    change: Change
-    done: threading.Event = field(default_factory=threading.Event)
-    error: Exception | None = None
-
+Arrival = tuple[AssociationRow, InstanceRow]
 
 INSERT_INSTANCE = f"""INSERT INTO instance ({", ".join(InstanceRow.__dataclass_fields__)})
     VALUES ({", ".join("?" * len(InstanceRow.__dataclass_fields__))})"""  # noqa: S608 - our own field names
-BATCH = 256
-REFUSED = (sqlite3.Error, ValueError, OverflowError)
-"""A full or broken disk, or a value that SQLite cannot hold."""
+BATCH = 1000
+GATHER_SECONDS = 0.02
+"""Nobody waits for a row of an instance: a few more may come."""
+AGAIN_SECONDS = 1.0
+LONGEST_QUEUE = 50_000
+"""Rows in memory. They are on the disk in their files, but a journal so far behind is no journal."""
 
 
-def insert_instance(
-    connection: sqlite3.Connection, epoch: int, sender: AssociationRow, row: InstanceRow
-) -> None:
-    """The row of an instance, and its association's where that is new."""
-    connection.execute(
+def insert_instances(connection: sqlite3.Connection, epoch: int, arrivals: Sequence[Arrival]) -> None:
+    """Rows of instances, and of their associations where these are new."""
+    senders = {sender.association: sender for sender, _ in arrivals}
+    connection.executemany(
         """INSERT INTO association (association, epoch, calling_ae, called_ae, peer, opened_at)
            VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (association) DO NOTHING""",
-        (sender.association, epoch, sender.calling_ae, sender.called_ae, sender.peer, sender.opened_at),
+        [(s.association, epoch, s.calling_ae, s.called_ae, s.peer, s.opened_at) for s in senders.values()],
     )
-    connection.execute(INSERT_INSTANCE, tuple(vars(row).values()))
-    count(connection, "instances_received")
-    count(connection, "bytes_received", row.bytes)
+    connection.executemany(INSERT_INSTANCE, [tuple(vars(row).values()) for _, row in arrivals])
+    count(connection, "instances_received", len(arrivals))
+    count(connection, "bytes_received", sum(row.bytes for _, row in arrivals))
+
+
+@dataclass
+class _Posted:
+    """A change of the journal. `done`: somebody waits until it is on the disk."""
+
+    change: Change
+    done: threading.Event | None = None
+    error: Exception | None = None
 
 
 class Intake:
-    """Group commit: whoever waits while the disk is busy shares the next sync."""
+    """Takes rows at any rate and writes them in large transactions, in the order in which they came."""
 
     def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
-        self._queue: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Posted | Arrival | None] = queue.SimpleQueue()
         self._connection = open_journal(path)
         with transaction(self._connection) as journal:
             cursor = journal.execute("INSERT INTO epoch (started_at) VALUES (?)", (clock(),))
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
         self.epoch: int = cursor.lastrowid
+        self.problem: str | None = None
+        """Why the journal takes nothing at present; it is tried again and again."""
+        self._synced = True
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -97,12 +79,14 @@ class Intake:
         return self._thread.is_alive()
 
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
-        """Returns when the row is on the disk.
+        """Take the row of an instance that is on the disk with its receipt.
 
         Raises:
-            JournalError: it is not, and will not be.
+            JournalError: the writer is gone, or hopelessly behind.
         """
-        self.commit(lambda journal: insert_instance(journal, self.epoch, sender, row))
+        if not self.alive or self._queue.qsize() > LONGEST_QUEUE:
+            raise JournalError(self.problem or "the journal's writer is gone")
+        self._queue.put((sender, row))
 
     def close_association(self, association: str, *, aborted: bool) -> None:
         """Queued behind the association's instances; a crash before it is on the disk counts as aborted."""
@@ -152,53 +136,77 @@ class Intake:
         Raises:
             JournalError: it is not, and will not be.
         """
-        request = _Request(change)
-        self._queue.put(request)
-        while not request.done.wait(1.0):
-            if not self._thread.is_alive():
+        posted = _Posted(change, threading.Event())
+        self._queue.put(posted)
+        assert posted.done is not None  # noqa: S101 - just made
+        while not posted.done.wait(1.0):
+            if not self.alive:
                 raise JournalError("the journal's writer is gone")
-        if request.error is not None:
-            raise JournalError(f"the journal did not take a row: {request.error}") from request.error
+        if posted.error is not None:
+            raise JournalError(f"the journal did not take a row: {posted.error}") from posted.error
 
     def close(self) -> None:
         """Write what is queued, end the epoch."""
+        self._closing.set()
         self._queue.put(None)
         self._thread.join()
+        self._sync(full=True)
         with transaction(self._connection) as journal:
             journal.execute("UPDATE epoch SET ended_at = ? WHERE epoch = ?", (self._clock(), self.epoch))
         self._connection.close()
 
     def _post(self, change: Change) -> None:
-        self._queue.put(_Request(change))
+        self._queue.put(_Posted(change))
 
     def _run(self) -> None:
-        while True:
-            request = self._queue.get()
-            batch = [] if request is None else [request]
-            last = request is None
-            while not last and len(batch) < BATCH and not self._queue.empty():
-                following = self._queue.get()
-                if following is None:
-                    last = True
-                else:
-                    batch.append(following)
-            self._write(batch)
-            if last:
-                return
+        last = False
+        while not last:
+            batch = [self._queue.get()]
+            if isinstance(batch[0], tuple):
+                self._closing.wait(GATHER_SECONDS)
+            while len(batch) < BATCH and batch[-1] is not None and not self._queue.empty():
+                batch.append(self._queue.get())
+            last = batch[-1] is None
+            self._write([posted for posted in batch if posted is not None])
 
-    def _write(self, batch: list[_Request]) -> None:
-        if not batch:
-            return
-        try:
-            with transaction(self._connection) as journal:
-                for request in batch:
-                    request.change(journal)
-        except REFUSED as error:
-            if len(batch) > 1:  # one bad row must not refuse its neighbours
-                for request in batch:
-                    self._write([request])
-                return
-            batch[0].error = error
-            logs.error("journal did not take a row", reason=type(error).__name__)
-        for request in batch:
-            request.done.set()
+    def _write(self, batch: list[_Posted | Arrival]) -> None:
+        """All of it; whoever waits hears of an error, the rest is tried again until it is written."""
+        while batch:
+            waiting = [posted for posted in batch if isinstance(posted, _Posted) and posted.done]
+            try:
+                self._sync(full=bool(waiting))
+                with transaction(self._connection) as journal:
+                    self._apply(journal, batch)
+                self.problem = None
+                batch = []
+            except sqlite3.Error as error:
+                if self.problem is None:
+                    logs.error("journal takes no rows", reason=f"{type(error).__name__}: {error}")
+                self.problem = f"the journal takes no rows: {error}"
+                for posted in waiting:
+                    posted.error = error
+                batch = [posted for posted in batch if posted not in waiting]
+                if batch and self._closing.wait(AGAIN_SECONDS):
+                    logs.error("journal rows left to the next start", rows=len(batch))
+                    batch = []
+            for posted in waiting:
+                assert posted.done is not None  # noqa: S101 - that is why it waits
+                posted.done.set()
+
+    def _apply(self, journal: sqlite3.Connection, batch: list[_Posted | Arrival]) -> None:
+        arrivals: list[Arrival] = []
+        for posted in batch:
+            if isinstance(posted, tuple):
+                arrivals.append(posted)
+                continue
+            if arrivals:
+                insert_instances(journal, self.epoch, arrivals)
+                arrivals = []
+            posted.change(journal)
+        if arrivals:
+            insert_instances(journal, self.epoch, arrivals)
+
+    def _sync(self, *, full: bool) -> None:
+        if full != self._synced:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._synced = full

@@ -48,8 +48,9 @@ CREATE TABLE IF NOT EXISTS instance (
     transfer_syntax_uid TEXT NOT NULL,
     modality TEXT,
     bytes INTEGER NOT NULL,
-    file_sha256 TEXT NOT NULL,
-    dataset_sha256 TEXT NOT NULL,
+    crc32 INTEGER NOT NULL,                    -- of the data set, as it passed
+    file_sha256 TEXT,                          -- both by the worker, before it is assigned
+    dataset_sha256 TEXT,
     uid_findings TEXT NOT NULL,
     attributes TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'received' CHECK (state IN ('received', 'assigned', 'uploaded', 'missing')),

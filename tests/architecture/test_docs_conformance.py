@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
@@ -21,6 +20,7 @@ from docs.generate.conformance.settings import WORDS
 from edge_component.commitment import SOP_CLASS as STORAGE_COMMITMENT
 from edge_component.commitment import Verdicts, event_information
 from edge_component.commitment_reports import report_to
+from edge_component.dimse.negotiation import OTHER_SERVICES
 from edge_component.settings import Settings
 from tests.support.edge_process import EdgeProcess
 
@@ -67,21 +67,10 @@ def test_every_sop_class_of_the_statement_is_accepted_and_private_ones_too(edge:
 
 
 def test_what_the_statement_refuses_is_refused(edge: EdgeProcess) -> None:
-    refused = {known.uid for known in sop_classes.refused_classes()} | {STUDY_ROOT_FIND}
+    refused = {known.uid for known in sop_classes.refused_classes()} | {STUDY_ROOT_FIND, *OTHER_SERVICES}
     assoc = ask(edge, explicit(Verification, *refused))
+    assert MODALITY_WORKLIST in refused
     assert {context.abstract_syntax for context in assoc.rejected_contexts} == refused
-
-
-def test_a_service_that_is_accepted_and_not_served_answers_with_a_failure(edge: EdgeProcess) -> None:
-    assert UID(MODALITY_WORKLIST).name in sop_classes.unserved_classes()
-    ae = ApplicationEntity("ASKING")
-    ae.add_requested_context(MODALITY_WORKLIST)
-    assoc = ae.associate("127.0.0.1", edge.dicom_port)
-    query = Dataset()
-    query.PatientID = "ANY"
-    answers = [status.Status for status, _ in assoc.send_c_find(query, MODALITY_WORKLIST)]
-    assoc.release()
-    assert [answer >> 12 for answer in answers] == [0xC]
 
 
 def test_every_transfer_syntax_is_accepted_for_storage(edge: EdgeProcess) -> None:

@@ -14,7 +14,9 @@ from edge_component.announcer import Announcer
 from edge_component.assembly import Assembly
 from edge_component.files import Files
 from edge_component.journal.database import open_journal, transaction
-from edge_component.journal.intake import AssociationRow, InstanceRow, insert_instance
+from edge_component.journal.intake import insert_instances
+from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.receipt import encode_receipt
 from edge_component.spool import Spool
 from edge_component.uploader import Uploader
 from tests.support.edge_dicom import encoded, instance
@@ -35,12 +37,13 @@ class Bench:
         self.clock = Clock()
         self.s3 = StandInS3()
         self.bus = StandInBus()
-        self.spool = Spool(root, files)
-        self.spool.prepare()
+        self._root, self._files = root, files
         self.start()
 
     def start(self) -> None:
         """As a new process: everything it knows is on the disk."""
+        self.spool = Spool(self._root, self._files, spares=3)
+        self.spool.prepare()
         self.journal = open_journal(self.spool.journal)
         end_epochs(self.journal, self.clock())
         with transaction(self.journal) as journal:
@@ -78,10 +81,9 @@ class Bench:
         ds = instance(study, series, sop, modality=modality, pixels=pixels, InstanceNumber=content)
         file = self.spool.receive(str(ds.SOPClassUID), sop, EXPLICIT)
         file.write(encoded(ds))
-        written = file.keep()
         row = InstanceRow(
             sender.association,
-            written.name,
+            file.name,
             self.clock(),
             study,
             series,
@@ -89,14 +91,14 @@ class Bench:
             str(ds.SOPClassUID),
             EXPLICIT,
             modality,
-            written.bytes,
-            written.file_sha256,
-            written.dataset_sha256,
+            file.bytes,
+            file.crc32,
             "[]",
             json.dumps({"00200013": {"vr": "IS", "Value": [content]}}),
         )
+        file.keep(encode_receipt(sender, row))
         with transaction(self.journal) as journal:
-            insert_instance(journal, self.epoch, sender, row)
+            insert_instances(journal, self.epoch, [(sender, row)])
 
     def close(self, sender: AssociationRow, *, aborted: bool = False) -> None:
         """The association is over."""

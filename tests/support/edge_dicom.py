@@ -16,6 +16,8 @@ from pynetdicom.dsutils import encode
 from local.sender import keep_answers
 
 _numbers = itertools.count(1)
+SENDER = "1.2.826.0.1.3680043.10.1"
+"""Not pynetdicom's: `association` sees to it that no answer comes too soon for it."""
 
 
 def uid() -> str:
@@ -71,10 +73,12 @@ def association(
     called_ae: str = "DICOM-INGEST",
     syntaxes: list[str] | None = None,
     timeout: float = 30,
+    implementation_class_uid: str = SENDER,
     **arguments: Any,
 ) -> Iterator[Association]:
     """An association to the edge, released at the end."""
     ae = ApplicationEntity(calling_ae)
+    ae.implementation_class_uid = UID(implementation_class_uid)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout
     ae.add_requested_context("1.2.840.10008.1.1")
     wanted = {(str(ds.SOPClassUID), str(ds.file_meta.TransferSyntaxUID)) for ds in datasets}

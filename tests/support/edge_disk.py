@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_component.files import WritableFile
+from edge_component.files import Bytes, WritableFile
 
 
 class PowerCut(BaseException):
@@ -51,6 +51,10 @@ class RecordingFiles:
         self._names[path] = _Inode()
         return _File(self, self._names[path])
 
+    def extend(self, path: Path) -> WritableFile:
+        """An existing name."""
+        return _File(self, self._names[path])
+
     def read(self, path: Path) -> BinaryIO:
         """What a program sees, synced or not."""
         if path not in self._names:
@@ -62,10 +66,20 @@ class RecordingFiles:
         self._operation("rename")
         self._names[target] = self._names.pop(source)
 
+    def link(self, source: Path, target: Path) -> None:
+        """A second name."""
+        self._operation("link")
+        self._names.setdefault(target, self._names[source])
+
     def remove(self, path: Path) -> None:
         """The name is gone."""
         self._operation("remove")
         self._names.pop(path, None)
+
+    def cut(self, path: Path, size: int) -> None:
+        """Shorter."""
+        self._operation("cut")
+        self._names[path].content = self._names[path].content[:size]
 
     def sync_folder(self, path: Path) -> None:
         """Names in this folder are durable now."""
@@ -86,10 +100,9 @@ class _File:
     def __init__(self, disk: RecordingFiles, inode: _Inode) -> None:
         self._disk, self._inode = disk, inode
 
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+    def write(self, *pieces: Bytes) -> None:
         self._disk._operation("write")
-        self._inode.content += bytes(data)
-        return len(data)
+        self._inode.content += b"".join(bytes(piece) for piece in pieces)
 
     def sync(self) -> None:
         self._disk._operation("sync")

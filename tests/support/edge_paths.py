@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import random
+import socket
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,13 +14,16 @@ from typing import Any, cast
 from pynetdicom.pdu import P_DATA_TF
 
 from edge_component.dimse.fast import FastDimse
-from edge_component.dimse.messages import EdgeDimse, StoreRequest
+from edge_component.dimse.messages import StoreRequest
+from edge_component.dimse.stream import StoreStream
+from edge_component.files import Bytes
 from edge_component.statuses import SUCCESS, Status
 from edge_component.store import Reception, StoreCommand
 from tests.support.edge_wire import CT, EXPLICIT, VERIFICATION, echo_command, fragment, store_command
 
 HEAD = 6
 P_DATA = 4
+MAX_PDU_BYTES = 128 * 1024
 UID_A, UID_B = "1.2.826.0.1.1", "2.25.7"
 
 
@@ -39,7 +43,7 @@ class RecordingReception:
         self._events.append(("begin", command))
         self._data = b""
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: Bytes) -> None:
         """A fragment."""
         self._data += bytes(data)
 
@@ -53,50 +57,110 @@ class RecordingReception:
         self._events.append(("abandon", self._data))
 
 
-def slow(stream: bytes) -> Transcript:
+class Played:
+    """A connection on which a stream comes, and then nothing more."""
+
+    def __init__(self, stream: bytes) -> None:
+        self._stream = stream
+        self._at = 0
+
+    def recv_into(self, view: memoryview, size: int, _flags: int) -> int:
+        """As a socket."""
+        piece = self._stream[self._at : self._at + size]
+        view[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+    def sendall(self, data: bytes) -> None:
+        """Answers are looked at elsewhere."""
+
+    def setsockopt(self, *_: int) -> None:
+        """It has no options."""
+
+    @property
+    def rest(self) -> bytes:
+        """What was not read."""
+        return self._stream[self._at :]
+
+    def skip(self, size: int) -> None:
+        """Read elsewhere."""
+        self._at += size
+
+
+class PlayedStream(StoreStream):
+    """Reads what is played."""
+
+    def _readable(self, seconds: float) -> bool:
+        return bool(cast("Played", self._connection).rest) and seconds == 0
+
+
+class Slow:
     """pynetdicom decodes PDUs; a complete C-STORE waits in the queue of the association's thread."""
-    return _follow(stream, EdgeDimse, _give_pdu)
 
+    def __init__(self, transcript: Transcript, begin: Callable[[StoreCommand], Reception]) -> None:
+        self._transcript = transcript
+        self._events: queue.Queue[str] = queue.Queue()
+        assoc = SimpleNamespace(
+            _accepted_cx={1: SimpleNamespace(transfer_syntax=[EXPLICIT])},
+            requestor=SimpleNamespace(ae_title="FUZZ"),
+            dul=SimpleNamespace(event_queue=self._events),
+            dimse_timeout=None,
+            get_handlers=lambda _event: [],
+            _serve_request=lambda *_: None,
+        )
+        self.dimse = FastDimse(assoc, begin, lambda _connection, _contexts: None)
 
-def fast(stream: bytes) -> Transcript:
-    """The fast path reads PDUs in place."""
-    return _follow(stream, FastDimse, lambda dimse, pdu: dimse.take(memoryview(pdu)[HEAD:]))
-
-
-def _give_pdu(dimse: Any, pdu: bytes) -> None:
-    decoded = P_DATA_TF()
-    decoded.decode(bytearray(pdu))
-    dimse.receive_primitive(decoded.to_primitive())
-
-
-def _follow(stream: bytes, kind: type[EdgeDimse], give: Callable[[Any, bytes], None]) -> Transcript:
-    transcript = Transcript()
-    events: queue.Queue[str] = queue.Queue()
-    sent: list[bytes] = []
-    assoc = SimpleNamespace(
-        _accepted_cx={1: SimpleNamespace(transfer_syntax=[EXPLICIT])},
-        requestor=SimpleNamespace(ae_title="FUZZ"),
-        dul=SimpleNamespace(event_queue=events, socket=SimpleNamespace(send=sent.append)),
-        dimse_timeout=None,
-        get_handlers=lambda _event: [],
-        _serve_request=lambda *_: None,
-    )
-    dimse = kind(assoc, lambda command: cast("Reception", RecordingReception(transcript, command)))
-    for pdu in pdus(stream):
+    def give(self, pdu: bytes) -> None:
+        """One P-DATA-TF PDU."""
         try:
-            give(dimse, pdu)
+            decoded = P_DATA_TF()
+            decoded.decode(bytearray(pdu))
+            self.dimse.receive_primitive(decoded.to_primitive())
         except Exception:  # noqa: BLE001 - pynetdicom aborts the association whatever it is
-            transcript.broken = True
-        while (message := dimse.get_msg())[1] is not None:
+            self._transcript.broken = True
+        while (message := self.dimse.get_msg())[1] is not None:
             if isinstance(message[1], StoreRequest):
                 message[1].reception.finish()
             else:
-                transcript.events.append(("message", message[0], type(message[1]).__name__))
-        if transcript.broken or not events.empty():
-            transcript.broken = True
+                self._transcript.events.append(("message", message[0], type(message[1]).__name__))
+        self._transcript.broken = self._transcript.broken or not self._events.empty()
+
+
+def slow(stream: bytes) -> Transcript:
+    """Everything by pynetdicom."""
+    transcript = Transcript()
+    path = Slow(transcript, _begin(transcript))
+    for pdu in pdus(stream):
+        path.give(pdu)
+        if transcript.broken:
             break
-    dimse.abandon()
+    path.dimse.abandon()
     return transcript
+
+
+def fast(stream: bytes) -> Transcript:
+    """A stream has the connection whenever a message may begin; the rest is pynetdicom's."""
+    transcript, connection = Transcript(), Played(stream)
+    path = Slow(transcript, _begin(transcript))
+    while not transcript.broken:
+        if path.dimse.between_messages:
+            reader = PlayedStream(
+                cast("socket.socket", connection), {1: EXPLICIT}, _begin(transcript), MAX_PDU_BYTES
+            )
+            back = reader.run(0)
+            transcript.broken, pdu = back.wrong is not None, back.pdu
+        else:
+            pdu = next(pdus(connection.rest), b"")
+            connection.skip(len(pdu))
+        if not pdu or pdu[0] != P_DATA or transcript.broken:
+            break
+        path.give(pdu)
+    path.dimse.abandon()
+    return transcript
+
+
+def _begin(transcript: Transcript) -> Callable[[StoreCommand], Reception]:
+    return lambda command: cast("Reception", RecordingReception(transcript, command))
 
 
 def pdus(stream: bytes) -> Iterator[bytes]:

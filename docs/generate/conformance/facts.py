@@ -87,7 +87,6 @@ def _services() -> dict[str, str]:
         "storage_count": str(len(known)),
         "storage_classes": _classes(known),
         "refused_classes": _classes(sop_classes.refused_classes()),
-        "unserved": "; ".join(sop_classes.unserved_classes()),
         "syntax_count": str(len(syntaxes)),
         "transfer_syntaxes": table(
             ("transfer syntax", "UID", "lossless", "retired"),

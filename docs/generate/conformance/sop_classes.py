@@ -12,6 +12,7 @@ from pynetdicom import sop_class
 from pynetdicom.presentation import PresentationContext, build_context, negotiate_unrestricted
 
 from edge_component.commitment import SOP_CLASS as STORAGE_COMMITMENT
+from edge_component.dimse.negotiation import OTHER_SERVICES
 
 NOT_STORAGE = ("1.2.840.10008.1.3.10", STORAGE_COMMITMENT, "1.2.840.10008.1.20.2")
 """Storage by name only: the directory of a medium, storage commitment push and pull."""
@@ -37,18 +38,10 @@ def refused_classes() -> list[SopClass]:
     return [known for known in _with_storage_in_their_name() if not is_accepted(known.uid)]
 
 
-def unserved_classes() -> list[str]:
-    """Names of classes of other services that the rule accepts, since it does not know them."""
-    served = {*_storage_uids(), STORAGE_COMMITMENT}
-    return [
-        name
-        for uid, (name, kind, _, retired, *_) in UID_dictionary.items()
-        if kind == "SOP Class" and not retired and uid not in served and is_accepted(uid)
-    ]
-
-
 def is_accepted(abstract_syntax: str) -> bool:
-    """Whether the rule that the edge runs under (UNRESTRICTED_STORAGE_SERVICE) accepts it as storage."""
+    """Whether the rules of the edge (UNRESTRICTED_STORAGE_SERVICE, and ours) accept it as storage."""
+    if abstract_syntax in OTHER_SERVICES:
+        return False
     asked = build_context(abstract_syntax, ExplicitVRLittleEndian)
     asked.context_id = 1
     supported: list[PresentationContext] = []

@@ -49,7 +49,7 @@ INSTANCE = (
 )
 _INSTANCE_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
     ON_THE_WIRE: (("C-STORE; not ours yet",), (0, 0), "plain"),
-    "received": (("file and journal row", "are on the disk"), (0, 1), "store"),
+    "received": (("file and receipt", "are on the disk"), (0, 1), "store"),
     "assigned": (("in a series transfer,", "which may still grow"), (0, 2), "store"),
     "uploaded": (("in S3; file still here",), (0, 3), "store"),
     RECEIPT: (("hashes without names,", "kept for receipt_days"), (0, 4), "end"),

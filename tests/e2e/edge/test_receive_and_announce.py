@@ -31,7 +31,7 @@ def test_a_series_becomes_objects_a_manifest_and_one_event(edge: EdgeProcess, cl
     assert {i.sop_instance_uid for i in manifest.instances} == {str(ds.SOPInstanceUID) for ds in datasets}
     assert sorted(cloud.keys(detail.prefix)) == sorted(i.key for i in manifest.instances)
     assert sum(len(cloud.body(i.key)) for i in manifest.instances) == detail.total_bytes
-    wait_until(lambda: list((edge.spool / "instances").iterdir()) == [], "the spool is empty")
+    wait_until(lambda: not list((edge.spool / "instances").glob("*.dcm")), "the spool is empty")
 
 
 def test_one_correlation_id_leads_from_the_associations_to_the_event(

@@ -14,6 +14,7 @@ from pydicom.encaps import encapsulate
 from pydicom.filereader import read_file_meta_info
 
 from edge_component.part10 import part10_head
+from edge_component.receipt import instance_bytes
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import encoded, instance, send, uid
 from tests.support.edge_process import EdgeProcess, wait_until
@@ -45,7 +46,10 @@ def store(peer: Wire, ds: Dataset, data: bytes) -> None:
 def stored(scp: EdgeProcess, sop: str) -> bytes:
     for path in (scp.spool / "instances").glob("*.dcm"):
         if str(read_file_meta_info(path).MediaStorageSOPInstanceUID) == sop:
-            return path.read_bytes()
+            with path.open("rb") as file:
+                size = instance_bytes(file)
+                file.seek(0)
+                return file.read(size)
     raise AssertionError(f"{sop} is not in the spool")
 
 

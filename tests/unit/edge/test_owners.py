@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydicom.filereader import dcmread
 
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import set_broken_aside
@@ -203,7 +204,7 @@ def test_a_deleted_journal_is_made_again_from_the_files(bench: Bench) -> None:
     bench.settle()
     [manifest] = bench.manifests()
     assert [i.sop_instance_uid for i in manifest.instances] == ["1", "2"]
-    assert manifest.transfer.calling_aes == ["UNKNOWN"]
+    assert manifest.transfer.calling_aes == ["SENDER"]
 
 
 def test_a_broken_journal_is_kept_aside_and_made_again_from_the_files(bench: Bench) -> None:
@@ -231,15 +232,31 @@ def test_a_deleted_spool_file_is_reported_missing_never_silently_dropped(tmp_pat
     assert bench.counters()["instances_missing"] == 1
 
 
-def test_an_altered_spool_file_is_not_sent_and_is_put_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hashed", [True, False])
+def test_an_altered_spool_file_is_not_sent_and_is_put_aside(tmp_path: Path, hashed: bool) -> None:
     bench = Bench(tmp_path, series_patience_seconds=100)
     send(bench, "1", "2")
+    if hashed:
+        bench.assembly.run_once()
     path = bench.spool.path(rows(bench.journal, "SELECT file FROM instance")[0]["file"])
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
     bench.settle()
     [manifest] = bench.manifests()
     assert [m.reason for m in manifest.missing] == ["spool file was altered"]
     assert [aside.name for aside in bench.spool.aside.glob("*.dcm")] == [path.name]
+
+
+def test_what_is_put_aside_is_a_part_10_file(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, series_patience_seconds=100)
+    send(bench, "1")
+    [row] = rows(bench.journal, "SELECT file, bytes FROM instance")
+    assert bench.spool.path(row["file"]).stat().st_size > row["bytes"]
+    bench.spool.put_aside(row["file"])
+    [aside] = bench.spool.aside.iterdir()
+    assert aside.stat().st_size == row["bytes"]
+    assert dcmread(aside).SOPInstanceUID == "1"
 
 
 def test_a_new_copy_of_a_missing_instance_is_welcome_at_once(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import io
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from pydicom.dataset import Dataset
 
 from edge_component.commitment import Request
 from edge_component.journal.database import JournalError
-from edge_component.journal.intake import AssociationRow, InstanceRow
+from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.part10 import part10_head
+from edge_component.receipt import read_receipt
 from edge_component.spool import Spool
 from edge_component.statuses import Status
 from edge_component.store import Reception, Store, StoreCommand
@@ -56,7 +57,7 @@ class Room:
 def store_at(
     root: Path, journal: Journal, files: RecordingFiles | None = None, reason: str | None = None
 ) -> Store:
-    spool = Spool(root, files)
+    spool = Spool(root, files, spares=1)
     for folder in (spool.instances, spool.quarantine, spool.aside, spool.again):
         folder.mkdir(parents=True, exist_ok=True)
     return Store(spool, journal, Room(reason), clock=lambda: 1.0)
@@ -88,12 +89,13 @@ def test_success_means_file_and_row(tmp_path: Path) -> None:
     data = encoded(ds)
     assert receive(store.begin(SENDER, command_of(ds)), data).code == 0x0000
     [row] = journal.rows
-    stored = store.spool.path(row.file).read_bytes()
+    with store.spool.read(row.file, row.bytes) as file:
+        stored = file.read()
     head = part10_head(str(ds.SOPClassUID), str(ds.SOPInstanceUID), EXPLICIT)
     assert stored == head + data
     assert row.bytes == len(stored)
-    assert row.file_sha256 == hashlib.sha256(stored).hexdigest()
-    assert row.dataset_sha256 == hashlib.sha256(EXPLICIT.encode() + b"\0" + data).hexdigest()
+    with store.spool.path(row.file).open("rb") as file:
+        assert read_receipt(file) == (SENDER, row)
 
 
 def test_a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
@@ -102,20 +104,33 @@ def test_a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged(tmp_pa
     data = encoded(ds)
     whole = RecordingFiles()
     assert receive(store_at(tmp_path, Journal(), whole).begin(SENDER, command_of(ds)), data).stored
-    assert whole.operations[-3:] == ["sync", "rename", "sync_folder"]
+    assert whole.operations[-3:] == ["write", "sync", "rename"]
     for cut_at in range(len(whole.operations) + 1):
         disk, journal = RecordingFiles(cut_at), Journal()
         acknowledged = False
         with suppress(PowerCut):
             store = store_at(tmp_path, journal, disk)
             acknowledged = receive(store.begin(SENDER, command_of(ds)), data).stored
-        survived = disk.after_power_cut()
         assert acknowledged == (cut_at == len(whole.operations))
         assert bool(journal.rows) == acknowledged
-        for row in journal.rows:
-            assert hashlib.sha256(survived[row.file]).hexdigest() == row.file_sha256
-        # What a start may adopt is whole, never half an object under a final name.
-        assert all(body.endswith(data) for name, body in survived.items() if name.endswith(".dcm"))
+        survived = disk.after_power_cut()
+        receipts = [read_receipt(io.BytesIO(body)) for body in survived.values()]
+        assert [(SENDER, row) for row in journal.rows] == [found for found in receipts if found][
+            : len(journal.rows)
+        ]
+        # What has a receipt is whole, under whatever name.
+        for body, found in zip(survived.values(), receipts, strict=True):
+            assert found is None or body[: found[1].bytes].endswith(data)
+
+
+def test_one_instance_costs_one_sync(tmp_path: Path) -> None:
+    disk = RecordingFiles()
+    spool = Spool(tmp_path, disk, spares=3)
+    store = Store(spool, Journal(), Room(), clock=lambda: 1.0)
+    for _ in range(3):
+        ds = instance()
+        assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored
+    assert [name for name in disk.operations if "sync" in name] == ["sync_folder", "sync", "sync", "sync"]
 
 
 def test_a_full_disk_is_out_of_resources_at_any_operation_and_leaves_nothing(tmp_path: Path) -> None:
@@ -235,4 +250,6 @@ def test_the_same_instance_makes_the_same_file_whoever_sends_it(tmp_path: Path) 
         assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored
     first, second = journal.rows
     assert first.file != second.file
-    assert first.file_sha256 == second.file_sha256
+    files = [store.spool.read(row.file, row.bytes) for row in (first, second)]
+    with files[0] as one, files[1] as other:
+        assert one.read() == other.read()

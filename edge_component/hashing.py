@@ -1,0 +1,77 @@
+"""Hashes of received instances, reckoned by the worker: the receiver only stores (PROTOCOL §1)."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from edge_component.part10 import part10_head
+from edge_component.spool import READ_BYTES, Spool
+
+
+class AlteredError(Exception):
+    """What lies in the spool is not what was received."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An instance as the receiver journalled it."""
+
+    file: str
+    bytes: int
+    crc32: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True)
+class Hashes:
+    """SHA-256 in hex. `dataset`: of the transfer syntax, a NUL, and the data set without group 0002."""
+
+    file: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Digest(Hashes):
+    """With the bytes that were read, and the CRC-32 of the data set."""
+
+    bytes: int
+    crc32: int
+
+
+def digest(stream: BinaryIO, head_bytes: int, transfer_syntax_uid: str) -> Digest:
+    """Of a Part 10 file whose data set begins behind so many bytes.
+
+    Raises:
+        OSError: the disk.
+    """
+    head = stream.read(head_bytes)
+    whole, size, crc = hashlib.sha256(head), len(head), 0
+    dataset = hashlib.sha256(transfer_syntax_uid.encode("ascii") + b"\0")
+    while piece := stream.read(READ_BYTES):
+        whole.update(piece)
+        dataset.update(piece)
+        crc = zlib.crc32(piece, crc)
+        size += len(piece)
+    return Digest(whole.hexdigest(), dataset.hexdigest(), size, crc)
+
+
+def hashes_of(spool: Spool, stored: Stored) -> Hashes:
+    """Of an instance in the spool.
+
+    Raises:
+        AlteredError: shorter, or with another checksum than when it was received.
+        OSError: gone, or the disk.
+    """
+    head = part10_head(stored.sop_class_uid, stored.sop_instance_uid, stored.transfer_syntax_uid)
+    with spool.read(stored.file, stored.bytes) as stream:
+        found = digest(stream, len(head), stored.transfer_syntax_uid)
+    if (found.bytes, found.crc32) != (stored.bytes, stored.crc32):
+        raise AlteredError(
+            f"{found.bytes} bytes with CRC {found.crc32:08x}, not {stored.bytes} with {stored.crc32:08x}"
+        )
+    return found

@@ -1,0 +1,38 @@
+"""What the receiver knows of an association and of an instance: their columns in the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AssociationRow:
+    """Who sends. `association`: a name drawn by the receiver."""
+
+    association: str
+    calling_ae: str
+    called_ae: str
+    peer: str
+    opened_at: float
+
+
+@dataclass(frozen=True)
+class InstanceRow:
+    """An instance in the spool under `file`, `bytes` long, `crc32` that of its data set as it came.
+
+    Its hashes come later, from the worker, which checks the CRC first.
+    """
+
+    association: str
+    file: str
+    received_at: float
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    modality: str | None
+    bytes: int
+    crc32: int
+    uid_findings: str
+    attributes: str

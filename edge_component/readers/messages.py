@@ -1,0 +1,56 @@
+"""What the edge and its readers say to each other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from edge_component.dimse.stream import HandBack
+from edge_component.journal.rows import AssociationRow
+
+LEND, ROOM = b"L", b"W"
+"""From the edge: a connection; whether there is room."""
+ARRIVED, REFUSED, BACK, READY = b"I", b"R", b"B", b"S"
+"""From a reader: an instance; a failure status; a connection given back; it has started."""
+
+
+@dataclass(frozen=True)
+class Loan:
+    """An association whose connection is lent. `contexts`: transfer syntax by presentation context."""
+
+    loan: int
+    sender: AssociationRow
+    contexts: dict[int, str]
+
+    def encode(self) -> bytes:
+        """For the channel."""
+        return json.dumps([self.loan, asdict(self.sender), list(self.contexts.items())]).encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Loan:
+        """What `encode` made."""
+        loan, sender, contexts = json.loads(body)
+        return cls(loan, AssociationRow(**sender), dict(contexts))
+
+
+def encode_back(loan: int, back: HandBack) -> bytes:
+    """For the channel."""
+    return json.dumps([loan, back.gone, back.wrong]).encode() + b"\n" + back.pdu
+
+
+def decode_back(body: bytes) -> tuple[int, HandBack]:
+    """What `encode_back` made."""
+    head, _, pdu = body.partition(b"\n")
+    loan, gone, wrong = json.loads(head)
+    return loan, HandBack(pdu, gone, wrong)
+
+
+def encode_room(refusal: str | None, slow_down_seconds: float) -> bytes:
+    """For the channel."""
+    return json.dumps([refusal, slow_down_seconds]).encode()
+
+
+def decode_room(body: bytes) -> tuple[str | None, float]:
+    """What `encode_room` made."""
+    refusal, slow_down = json.loads(body)
+    return refusal, slow_down

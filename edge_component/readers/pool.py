@@ -1,0 +1,228 @@
+"""The reader processes, and what is lent to them."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import subprocess
+import sys
+import threading
+from typing import Protocol
+
+from edge_component import logs
+from edge_component.dimse.stream import HandBack
+from edge_component.journal.database import JournalError
+from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.readers.channel import Channel
+from edge_component.readers.messages import (
+    ARRIVED,
+    BACK,
+    LEND,
+    READY,
+    REFUSED,
+    ROOM,
+    Loan,
+    decode_back,
+    encode_room,
+)
+from edge_component.receipt import decode_arrival
+from edge_component.settings import Settings
+
+POSSIBLE = hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
+"""A connection can be given to another process (not on Windows: there the edge reads all of them itself)."""
+AGAIN_SECONDS = 0.5
+START_SECONDS = 10.0
+DIED = "the process that read the association died"
+
+
+class Rows(Protocol):
+    """Who writes rows down (`journal.intake.Intake`)."""
+
+    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+        """Raises JournalError."""
+        ...
+
+    def refused(self, code: int) -> None:
+        """Count a failure status."""
+        ...
+
+
+class Lent:
+    """A connection that a reader has, until it gives it back."""
+
+    def __init__(self) -> None:
+        self._back: HandBack | None = None
+        self._over = threading.Event()
+
+    def wait(self, seconds: float) -> HandBack | None:
+        """How it ended; None: it has not."""
+        return self._back if self._over.wait(seconds) else None
+
+    def give_back(self, back: HandBack) -> None:
+        """It is over."""
+        self._back = back
+        self._over.set()
+
+
+class _Process:
+    """One reader."""
+
+    def __init__(self, settings: Settings, number: int, rows: Rows) -> None:
+        self._rows = rows
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self.lent: dict[int, Lent] = {}
+        self.ready = threading.Event()
+        self.closing = threading.Event()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "edge_component.readers", str(theirs.fileno()), str(number)],
+                stdin=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                text=True,
+            )
+        assert self.process.stdin is not None  # noqa: S101 - a pipe by construction
+        self.process.stdin.write(settings.model_dump_json() + "\n")
+        self.process.stdin.close()
+        self.channel = Channel(ours)
+        self._thread = threading.Thread(target=self._listen, name=f"reader {number}", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be lent to."""
+        return self.ready.is_set() and self._thread.is_alive() and self.process.poll() is None
+
+    def lend(
+        self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
+    ) -> Lent | None:
+        lent = Lent()
+        with self._lock:
+            number = next(self._numbers)
+            self.lent[number] = lent
+        try:
+            self.channel.send(LEND, Loan(number, sender, contexts).encode(), connection.fileno())
+        except OSError:
+            with self._lock:
+                self.lent.pop(number, None)
+            return None
+        return lent
+
+    def stop(self, seconds: float) -> None:
+        self.closing.set()
+        self.channel.close()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._thread.join()
+        self.channel.free()
+
+    def _listen(self) -> None:
+        for message in self.channel.messages():
+            if message.kind == ARRIVED:
+                self._arrived(*decode_arrival(message.body))
+            elif message.kind == REFUSED:
+                self._rows.refused(int(message.body))
+            elif message.kind == BACK:
+                number, back = decode_back(message.body)
+                with self._lock:
+                    lent = self.lent.pop(number)
+                lent.give_back(back)
+            elif message.kind == READY:
+                self.ready.set()
+        with self._lock:
+            left, self.lent = list(self.lent.values()), {}
+        for lent in left:
+            lent.give_back(HandBack(gone=DIED))
+
+    def _arrived(self, sender: AssociationRow, row: InstanceRow) -> None:
+        """While the journal is behind nothing more is taken from the reader, and it takes nothing more."""
+        while True:
+            try:
+                self._rows.add_instance(sender, row)
+            except JournalError as error:
+                logs.error("journal does not keep up", reason=str(error))
+                if self.closing.wait(AGAIN_SECONDS):  # on the disk it is: the next start adopts it
+                    return
+            else:
+                return
+
+
+class Readers:
+    """Keeps so many readers running and lends to the one with the least to do."""
+
+    def __init__(self, settings: Settings, rows: Rows) -> None:
+        self._settings = settings
+        self._rows = rows
+        self._room = encode_room(None, 0.0)
+        self._processes: list[_Process] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="readers", daemon=True)
+        self.restarts = 0
+
+    def start(self) -> None:
+        """Start them, and wait a moment for them; while one is not ready the edge reads itself."""
+        count = self._settings.receiver_processes if self._settings.receiver == "fast" and POSSIBLE else 0
+        self._processes = [self._spawn(number) for number in range(count)]
+        for process in self._processes:
+            process.ready.wait(START_SECONDS)
+        self._thread.start()
+
+    def lend(
+        self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
+    ) -> Lent | None:
+        """To the one with the least to do; None: nobody is there to read it."""
+        ready = [process for process in self._processes if process.alive]
+        return (
+            min(ready, key=lambda process: len(process.lent)).lend(connection, sender, contexts)
+            if ready
+            else None
+        )
+
+    @property
+    def lent(self) -> int:
+        """Connections that readers have now."""
+        return sum(len(process.lent) for process in self._processes)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that can be lent to."""
+        return [process.process.pid for process in self._processes if process.alive]
+
+    def tell_room(self, refusal: str | None, slow_down_seconds: float) -> None:
+        """Whether there is room on the disk."""
+        room = encode_room(refusal, slow_down_seconds)
+        if room != self._room:
+            self._room = room
+            for process in self._processes:
+                self._tell(process)
+
+    def stop(self, seconds: float) -> None:
+        """Nothing is lent any more."""
+        self._stop.set()
+        self._thread.join()
+        for process in self._processes:
+            process.stop(seconds)
+
+    def _spawn(self, number: int) -> _Process:
+        process = _Process(self._settings, number, self._rows)
+        self._tell(process)
+        return process
+
+    def _tell(self, process: _Process) -> None:
+        try:
+            process.channel.send(ROOM, self._room)
+        except OSError:
+            logs.warning("a reader process is gone", pid=process.process.pid)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(AGAIN_SECONDS):
+            for number, process in enumerate(self._processes):
+                if (code := process.process.poll()) is not None and not self._stop.is_set():
+                    logs.error("reader died", exit_code=code, pid=process.process.pid)
+                    process.stop(0.0)
+                    self._processes[number] = self._spawn(number)
+                    self.restarts += 1

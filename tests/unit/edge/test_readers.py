@@ -1,0 +1,131 @@
+"""What the edge and its reader processes say to each other."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_component.dimse.stream import HandBack
+from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.readers.channel import Channel, Message
+from edge_component.readers.messages import Loan, decode_back, decode_room, encode_back, encode_room
+from edge_component.readers.pool import DIED, Readers
+from edge_component.readers.reader import RemoteRoom
+from tests.support.edge_process import wait_until
+from tests.support.edge_stand_ins import settings
+from tests.support.edge_wire import CT, EXPLICIT, echo_command, fragment
+
+SENDER = AssociationRow("a1", "SENDER \\xE9", "EDGE", "127.0.0.1", 1.5)
+
+
+@pytest.fixture
+def channels() -> Iterator[tuple[Channel, Channel]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Channel(ours), Channel(theirs)
+
+
+class Rows:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+        raise AssertionError((sender, row))
+
+    def refused(self, code: int) -> None:
+        raise AssertionError(code)
+
+
+def test_messages_of_any_size_arrive_whole_and_in_order(channels: tuple[Channel, Channel]) -> None:
+    ours, theirs = channels
+    bodies = [b"", b"x", os.urandom(3_000_000), b"\n" * 70_000]
+
+    def send() -> None:
+        for body in bodies:
+            ours.send(b"I", body)
+        ours.close()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert [message.body for message in theirs.messages()] == bodies
+    thread.join()
+
+
+def test_a_connection_arrives_with_its_message_and_no_other(channels: tuple[Channel, Channel]) -> None:
+    ours, theirs = channels
+    one, other = socket.socketpair()
+    with one, other:
+        ours.send(b"I", b"before")
+        ours.send(b"L", b"lent", one.fileno())
+        ours.send(b"I", b"behind")
+        ours.close()
+        before, lent, behind = list(theirs.messages())
+        assert (before.connection, behind.connection) == (None, None)
+        assert isinstance(lent, Message)
+        with socket.socket(fileno=lent.connection) as connection:
+            connection.sendall(b"through it")
+            assert other.recv(100) == b"through it"
+
+
+def test_a_message_cut_off_by_a_death_is_no_message() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"I\x00\x00\x00\x09half")
+        ours.close()
+        assert list(Channel(theirs).messages()) == []
+
+
+def test_what_is_said_is_understood() -> None:
+    loan = Loan(7, SENDER, {1: EXPLICIT, 255: CT})
+    assert Loan.decode(loan.encode()) == loan
+    for back in (HandBack(), HandBack(b"\n\x04\n"), HandBack(gone="reset"), HandBack(wrong="no head")):
+        assert decode_back(encode_back(7, back)) == (7, back)
+    assert decode_room(encode_room("full", 0.5)) == ("full", 0.5)
+    room = RemoteRoom()
+    room.set(encode_room("full", 0.0))
+    assert room.refusal() == "full"
+
+
+def test_without_readers_nothing_is_lent(tmp_path: Path) -> None:
+    readers = Readers(settings(tmp_path, receiver_processes=0), Rows())
+    readers.start()
+    one, other = socket.socketpair()
+    with one, other:
+        assert readers.lend(one, SENDER, {1: EXPLICIT}) is None
+    readers.stop(1)
+
+
+def test_a_connection_comes_back_with_what_is_no_c_store(tmp_path: Path) -> None:
+    readers = Readers(settings(tmp_path, receiver_processes=1), Rows())
+    readers.start()
+    one, other = socket.socketpair()
+    try:
+        with one, other:
+            lent = readers.lend(one, SENDER, {1: EXPLICIT})
+            assert lent is not None
+            echo = fragment(1, echo_command(), command=True, last=True)
+            other.sendall(echo)
+            assert lent.wait(20) == HandBack(pdu=echo)
+            other.sendall(b"still open")
+            assert one.recv(100) == b"still open"
+    finally:
+        readers.stop(10)
+
+
+def test_what_a_dead_reader_had_is_over_and_another_reader_comes(tmp_path: Path) -> None:
+    readers = Readers(settings(tmp_path, receiver_processes=1), Rows())
+    readers.start()
+    one, other = socket.socketpair()
+    try:
+        with one, other:
+            lent = readers.lend(one, SENDER, {1: EXPLICIT})
+            assert lent is not None
+            other.sendall(fragment(1, echo_command()[:20], command=True, last=True)[:10])
+            [pid] = readers.pids
+            os.kill(pid, 9)
+            assert lent.wait(20) == HandBack(gone=DIED)
+            wait_until(lambda: readers.pids not in ([], [pid]), "another reader")
+    finally:
+        readers.stop(10)
