@@ -9,6 +9,7 @@ import json
 import socket
 import sys
 import threading
+from contextlib import suppress
 
 BUFFER_BYTES = 1 << 20
 DROP = socket.MSG_TRUNC if sys.platform == "linux" else 0
@@ -29,7 +30,7 @@ def main() -> int:
 
 def _serve(connection: socket.socket) -> None:
     buffer = memoryview(bytearray(BUFFER_BYTES))
-    with connection:
+    with connection, suppress(ConnectionResetError):  # clients are killed at the end of a run
         rest = b""
         while True:
             while b"\r\n\r\n" not in rest:
