@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,30 +16,37 @@ GONE = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLoo
 
 @dataclass
 class Usage:
-    """Peaks in bytes, processor time in seconds. Pages that processes share count once in `pss`."""
+    """Peaks in bytes, processor time in seconds. Pages that processes share count once in `pss`.
+
+    `apart_`: of the processes that were to be counted apart, in nothing else.
+    """
 
     pss: int = 0
     rss: int = 0
     cpu_seconds: float = 0.0
+    apart_pss: int = 0
+    apart_cpu_seconds: float = 0.0
 
 
 @contextmanager
-def usage_of(pid: int) -> Iterator[Usage]:
-    """What the process and its children use inside the block."""
+def usage_of(pid: int, apart: str | None = None) -> Iterator[Usage]:
+    """What the process and its children use inside the block; `apart`: a word of some command lines."""
     usage, stop, root = Usage(), threading.Event(), psutil.Process(pid)
-    before = _cpu(root)
+    before, before_apart = _cpu(root, apart)
 
     def watch() -> None:
         while not stop.wait(WATCH_SECONDS):
-            pss, rss = _memory(root)
+            pss, rss, apart_pss = _memory(root, apart)
             usage.pss, usage.rss = max(usage.pss, pss), max(usage.rss, rss)
+            usage.apart_pss = max(usage.apart_pss, apart_pss)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield usage
     finally:
-        usage.cpu_seconds = _cpu(root) - before
+        after, after_apart = _cpu(root, apart)
+        usage.cpu_seconds, usage.apart_cpu_seconds = after - before, after_apart - before_apart
         stop.set()
         thread.join()
 
@@ -50,37 +57,39 @@ def cpu_seconds(pid: int, *, alone: bool = False) -> float:
     if alone:
         times = process.cpu_times()
         return float(times.user + times.system)
-    return _cpu(process)
+    return _cpu(process, None)[0]
 
 
-def _family(root: psutil.Process) -> list[psutil.Process]:
+def _family(root: psutil.Process, apart: str | None) -> list[tuple[psutil.Process, bool]]:
+    """All processes, and which of them count apart."""
     try:
-        return [root, *root.children(recursive=True)]
+        family = [root, *root.children(recursive=True)]
     except GONE:
         return []
+    found = []
+    for process in family:
+        with suppress(*GONE):
+            found.append((process, apart is not None and apart in process.cmdline()))
+    return found
 
 
-def _cpu(root: psutil.Process) -> float:
+def _cpu(root: psutil.Process, apart: str | None) -> tuple[float, float]:
     """Own time, and that of children: living ones and those that were waited for."""
-    seconds = 0.0
-    for process in _family(root):
-        try:
+    seconds = [0.0, 0.0]
+    for process, is_apart in _family(root, apart):
+        with suppress(*GONE):
             times = process.cpu_times()
-        except GONE:
-            continue
-        seconds += times.user + times.system + times.children_user + times.children_system
-    return seconds
+            seconds[is_apart] += times.user + times.system + times.children_user + times.children_system
+    return seconds[0], seconds[1]
 
 
-def _memory(root: psutil.Process) -> tuple[int, int]:
-    pss = rss = 0
-    for process in _family(root):
-        try:
-            pss += _pss(process.pid)
-            rss += process.memory_info().rss
-        except GONE:
-            continue
-    return pss, rss
+def _memory(root: psutil.Process, apart: str | None) -> tuple[int, int, int]:
+    pss, rss = [0, 0], 0
+    for process, is_apart in _family(root, apart):
+        with suppress(*GONE):
+            pss[is_apart] += _pss(process.pid)
+            rss += 0 if is_apart else process.memory_info().rss
+    return pss[0], rss, pss[1]
 
 
 def _pss(pid: int) -> int:

@@ -48,8 +48,12 @@ def _receiving(results: dict[str, Any]) -> str:
             for name in ("edge", "edge by pynetdicom", "pynetdicom", "limit", "limit, one sync")
         ]
         edge = [ratios["edge / limit, one sync"], ratios.get("cpu: edge / storescp tuned", "-")]
+        of_edge = receivers["edge"]
+        worker = round(of_edge["apart_cpu_ms"] / of_edge["cpu_ms"], 2)
         where = f"{cell['corpus']} ×{cell['associations']}"
-        rows.append([where, *of_storescp, *edge, round(receivers["edge"]["pss"])])
+        rows.append(
+            [where, *of_storescp, *edge, worker, round(of_edge["pss"]), round(of_edge["accept_ms"], 1)]
+        )
     head = (
         "",
         "edge",
@@ -59,7 +63,9 @@ def _receiving(results: dict[str, Any]) -> str:
         "limit, one sync",
         "edge / limit, one sync",
         "CPU",
-        "edge MiB",
+        "worker's CPU",
+        "MiB",
+        "accept, ms",
     )
     return _table(head, rows)
 

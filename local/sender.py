@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from pydicom.uid import UID
 from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
@@ -17,6 +18,8 @@ MAX_CONTEXTS = 128
 """Of one association (PS3.8 9.3.2.2: odd numbers from 1 to 255)."""
 CALLING_AE = "CLIENT_AE"
 CALLED_AE = "EDGE_AE"
+IMPLEMENTATION_CLASS_UID = "2.25.231473870311926104284317911937216023499"
+"""Not pynetdicom's: `keep_answers` sees to it that no answer comes too soon."""
 
 
 class SendError(RuntimeError):
@@ -72,6 +75,7 @@ def _batches(files: Sequence[InstanceFile]) -> Iterator[list[InstanceFile]]:
 def _associate(files: Sequence[InstanceFile], host: str, port: int) -> Association:
     kinds = dict.fromkeys((file.sop_class_uid, file.transfer_syntax_uid) for file in files)
     entity = AE(ae_title=CALLING_AE)
+    entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
     entity.requested_contexts = [build_context(sop_class, syntax) for sop_class, syntax in kinds]
     association = entity.associate(host, port, ae_title=CALLED_AE)
     if not association.is_established:

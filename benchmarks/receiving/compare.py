@@ -44,7 +44,7 @@ FULL = (
 )
 ROUNDS, ROUNDS_FULL = 3, 5
 SLOW_SHARE = 4
-"""A receiver far slower than storescp gets a fourth of the instances: its rate needs no more."""
+"""pynetdicom's ways, far slower than storescp, get a fourth of the instances: their rate needs no more."""
 
 
 def run(*, full: bool = False) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _cell(
 def _instances(cell: Cell, receiver: Receiver) -> int:
     """At least one on each association."""
     instances = CORPORA[cell.corpus].instances
-    if receiver in (EDGE, EDGE_BY_PYNETDICOM, PYNETDICOM):
+    if receiver in (EDGE_BY_PYNETDICOM, PYNETDICOM):
         instances //= SLOW_SHARE
     return max(instances, cell.associations)
 

@@ -28,6 +28,8 @@ class Receiver:
     raw: bool = False
     missing: str | None = None
     """Why it cannot run here."""
+    apart: str | None = None
+    """A word in the command line of processes that do not receive, and are counted apart."""
 
 
 @dataclass
@@ -111,11 +113,13 @@ def edge_environment(port: int, folder: Path, **settings: str) -> dict[str, str]
     }
 
 
-EDGE = Receiver("edge", lambda *_: [sys.executable, "-m", "edge_component"], edge_environment)
+WORKER = "edge_component.worker"
+EDGE = Receiver("edge", lambda *_: [sys.executable, "-m", "edge_component"], edge_environment, apart=WORKER)
 EDGE_BY_PYNETDICOM = Receiver(
     "edge by pynetdicom",
     EDGE.command,
     lambda port, folder: edge_environment(port, folder, receiver="pynetdicom"),
+    apart=WORKER,
 )
 STORESCP = Receiver(
     "storescp tuned",

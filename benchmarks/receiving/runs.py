@@ -5,31 +5,41 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import mkdtemp
 
 from benchmarks.processes import usage_of
 from benchmarks.receiving.corpora import Template
 from benchmarks.receiving.receivers import Receiver, running
 from benchmarks.receiving.scu import Order
+from benchmarks.receiving.wire import associate, receive
 
 MEBIBYTE = 2**20
+ASSOCIATIONS_TIMED = 9
 LARGEST_FAMILY = 2
 """Sender processes: more than the machine has cores would only measure its scheduler."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took; `cpu_ms` a instance, memory in MiB, of all processes of the receiver."""
+    """What one run took; `cpu_ms` an instance, memory in MiB, of all processes that receive.
+
+    `accept_ms`: from an A-ASSOCIATE-RQ to its answer. `apart_`: of what works behind the receiver.
+    """
 
     instances_per_second: float
     cpu_ms: float
     pss: float
     rss: float
+    accept_ms: float
+    apart_cpu_ms: float
+    apart_pss: float
 
 
 def run_once(receiver: Receiver, template: Template, associations: int, instances: int, folder: Path) -> Run:
@@ -42,17 +52,34 @@ def run_once(receiver: Receiver, template: Template, associations: int, instance
     try:
         with running(receiver, scratch) as started:
             _send(receiver, started.port, template, 1, 1, first=9_000_000)
-            with usage_of(started.root) as usage:
+            accept = 0.0 if receiver.raw else accept_seconds(started.port, template)
+            with usage_of(started.root, receiver.apart) as usage:
                 seconds = _send(receiver, started.port, template, associations, instances, first=0)
         return Run(
             instances / seconds,
             1000 * usage.cpu_seconds / instances,
             usage.pss / MEBIBYTE,
             usage.rss / MEBIBYTE,
+            1000 * accept,
+            1000 * usage.apart_cpu_seconds / instances,
+            usage.apart_pss / MEBIBYTE,
         )
     finally:
         shutil.rmtree(scratch)
         os.sync()  # what this run left to be written is not the next one's burden
+
+
+def accept_seconds(port: int, template: Template) -> float:
+    """From an A-ASSOCIATE-RQ on a new connection to the A-ASSOCIATE-AC; the median of some."""
+    request = associate(template.sop_class_uid, template.transfer_syntax_uid)
+    taken = []
+    for _ in range(ASSOCIATIONS_TIMED):
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            began = time.perf_counter()
+            connection.sendall(request)
+            receive(connection)
+            taken.append(time.perf_counter() - began)
+    return median(taken)
 
 
 def _send(

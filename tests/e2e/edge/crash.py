@@ -94,6 +94,7 @@ def run_once(cloud: EdgeCloud, folder: Path, seed: int, kills: int = 2) -> Outco
         for sender in senders:
             sender.join(60)
         wait_until(lambda: edge.status()["spool_instances"] == 0, "everything is announced", 120)
+        edge.stop()  # nobody works in the folder when it goes
     sent = set().union(*(sender.sent for sender in senders))
     acknowledged = set().union(*(sender.acknowledged for sender in senders))
     announced, series, untrue = announced_instances(cloud, f"test-edge{seed}")
