@@ -124,12 +124,14 @@ def _wildcards(config: Config) -> list[Finding]:
     """The IAM test lists them one by one (tests/infrastructure/test_iam.py)."""
     executions = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution"
     account = "arn:<AWS::Partition>:iot:<AWS::Region>:<AWS::AccountId>"
+    stores = "arn:<AWS::Partition>:medical-imaging:<AWS::Region>:<AWS::AccountId>:datastore"
     found = {
         "*": "Actions without resources: Lambda's network interfaces, X-Ray, log delivery, IoT certificates.",
         f"{_BUCKET}/manifests/*": "Manifests of every edge.",
         f"{_BUCKET}/results/*": "Results of every import.",
         f"{_BUCKET}/{config.cdk_app_name}-*": "HealthImaging reads the instances of every edge.",
         f"{executions}:{config.cdk_app_name}-ingest-series:*": "Executions of the one state machine.",
+        f"{stores}/*": "Imports may still run in a data store that was replaced; they are asked about only.",
         "<pipelinefunctionsmigratedatabase6E33B0CC.Arn>:*": "Versions of the one function that is invoked.",
         f"{account}:cert/*": "The certificate does not exist yet.",
     }

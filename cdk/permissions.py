@@ -102,12 +102,12 @@ class Permissions:
         ]
 
     def check_imports(self) -> list[iam.PolicyStatement]:
-        """Ask about one import."""
-        return self._images(["medical-imaging:GetDICOMImportJob"])
+        """Ask about one import, which may run in a data store that was replaced since."""
+        return self._images(["medical-imaging:GetDICOMImportJob"], self._any_data_store())
 
     def list_imports(self) -> list[iam.PolicyStatement]:
         """Find an import whose start was never answered."""
-        return self._images(["medical-imaging:ListDICOMImportJobs"])
+        return self._images(["medical-imaging:ListDICOMImportJobs"], self._any_data_store())
 
     def probe_data_store(self) -> list[iam.PolicyStatement]:
         """Is the data store well again? That opens its gate."""
@@ -121,11 +121,14 @@ class Permissions:
             self._key("secretsmanager", ["kms:Decrypt"]),
         ]
 
-    def _images(self, actions: list[str]) -> list[iam.PolicyStatement]:
+    def _any_data_store(self) -> str:
+        return self.stack.format_arn(service="medical-imaging", resource="datastore", resource_name="*")
+
+    def _images(self, actions: list[str], stores: str | None = None) -> list[iam.PolicyStatement]:
         if self.data.image_store is None:
             return []
         return [
-            _allow(actions, self.data.image_store.datastore_arn),
+            _allow(actions, stores or self.data.image_store.datastore_arn),
             self._key("medical-imaging", ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
 

@@ -59,6 +59,17 @@ def translated_errors() -> Iterator[None]:
         raise HealthImagingBusyError(f"{type(error).__name__}: {error}") from error
 
 
+@contextmanager
+def unless_vanished() -> Iterator[None]:
+    """The block ends early where the import or its data store does not exist (any more)."""
+    try:
+        with translated_errors():
+            yield
+    except DataStoreGateClosedError as error:
+        if "ResourceNotFoundException" not in str(error):
+            raise
+
+
 @dataclass(frozen=True)
 class ImportOrder:
     """One attempt to import one series transfer; all of it follows from ticket and attempt."""
@@ -98,7 +109,7 @@ def start(client: HealthImagingClient, order: ImportOrder) -> str:
 
 def find(client: HealthImagingClient, datastore_id: str, job_name: str) -> str | None:
     """The id of a live import of this name: asked before an old token is sent again."""
-    with translated_errors():
+    with unless_vanished():
         for status in ("SUBMITTED", "IN_PROGRESS"):
             pages = client.get_paginator("list_dicom_import_jobs").paginate(
                 datastoreId=datastore_id, jobStatus=status
@@ -116,10 +127,10 @@ def find_started(client: HealthImagingClient, s3: S3Client, order: ImportOrder) 
     if live is not None:
         return live
     listed = s3.list_objects_v2(Bucket=order.bucket, Prefix=order.results_prefix, Delimiter="/")
-    for folder in listed.get("CommonPrefixes", []):
-        # results/…/{attempt}/{datastoreId}-DicomImport-{jobId}/
-        return folder["Prefix"].rstrip("/").rpartition("-")[2]
-    return None
+    # results/…/{attempt}/{datastoreId}-DicomImport-{jobId}/
+    begins = f"{order.results_prefix}{order.datastore_id}-DicomImport-"
+    folders = (folder["Prefix"] for folder in listed.get("CommonPrefixes", []))
+    return next((name.removeprefix(begins).rstrip("/") for name in folders if name.startswith(begins)), None)
 
 
 def results_of(
@@ -162,13 +173,9 @@ def describe(
     client: HealthImagingClient, datastore_id: str, import_id: str
 ) -> DICOMImportJobPropertiesTypeDef | None:
     """The import's properties, or None where it (or its data store) vanished."""
-    try:
-        with translated_errors():
-            return client.get_dicom_import_job(datastoreId=datastore_id, jobId=import_id)["jobProperties"]
-    except DataStoreGateClosedError as error:
-        if "ResourceNotFoundException" in str(error):
-            return None
-        raise
+    with unless_vanished():
+        return client.get_dicom_import_job(datastoreId=datastore_id, jobId=import_id)["jobProperties"]
+    return None
 
 
 def examine(client: HealthImagingClient, s3: S3Client, datastore_id: str, known: ImportState) -> ImportState:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dicom_ingest.contracts.steps import ImportState
+
 
 class SettingsError(ValueError):
     """An environment variable is missing; the message names it."""
@@ -55,6 +57,11 @@ class Settings:
     def state_machine_arn(self) -> str:
         """The workflow."""
         return self._required("STATE_MACHINE_ARN")
+
+
+def datastore_of(state: ImportState) -> str:
+    """Where to ask about an import: the data store may have been replaced since it was started."""
+    return state.datastore_id or settings().datastore_id or ""
 
 
 def settings() -> Settings:

@@ -49,6 +49,8 @@ class ImportState(Message):
     retried: bool = False
     """This is that new attempt."""
     message: str | None = None
+    datastore_id: str | None = None
+    """In which it was started; none where an older definition dropped it: then in the configured one."""
 
 
 class StepError(Message):

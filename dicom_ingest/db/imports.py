@@ -8,7 +8,7 @@ from typing import Any
 from dicom_ingest.contracts.outcomes import Outcome, TicketState
 from dicom_ingest.contracts.steps import SeriesTransferRef
 from dicom_ingest.db.connection import Connection
-from dicom_ingest.errors import ClaimLostError
+from dicom_ingest.errors import ClaimLostError, DatabaseConflictError
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Ticket:
     """An execution's ticket as the import needs it."""
 
     pk: int
+    datastore_id: str
+    """Whose slot it holds, and where its import was started."""
     state: TicketState
     attempt: int
     import_id: str | None
@@ -79,7 +81,8 @@ class Ticket:
 
 
 _MINE = """
-SELECT j.pk, j.state, j.attempt, j.import_id, j.client_token, t.pk AS series_transfer_pk, t.prefix,
+SELECT j.pk, j.datastore_id, j.state, j.attempt, j.import_id, j.client_token,
+    t.pk AS series_transfer_pk, t.prefix,
     jsonb_array_length(j.earlier_imports) > 0 AS retried,
     COALESCE(j.starting_at > clock_timestamp() - interval '10 minutes', true) AS intended_lately,
     EXISTS (
@@ -108,6 +111,31 @@ def ticket(connection: Connection, ref: SeriesTransferRef, execution: str, ticke
     if row is None:
         raise ClaimLostError(f"ticket {ticket_id} of {ref.transfer_id}")
     return Ticket(**row | {"state": TicketState(row["state"])})
+
+
+_MOVE = """
+UPDATE ahlijob SET datastore_id = :datastore_id
+WHERE pk = :pk AND state IN ('GRANTED', 'STARTING') AND NOT EXISTS (
+    SELECT FROM ahlijob other
+    WHERE other.datastore_id = :datastore_id AND other.series_instance_uid = ahlijob.series_instance_uid
+      AND other.pk <> ahlijob.pk AND other.state IN ('GRANTED', 'STARTING', 'RUNNING'))
+RETURNING pk
+"""
+
+
+def move(connection: Connection, pk: int, datastore_id: str) -> None:
+    """The ticket's data store was replaced before an import was started: its slot is one of the new one's.
+
+    Raises:
+        DatabaseConflictError: an import of the same series holds a slot there; later it will not.
+    """
+    # What the grant step locks: it grants no other ticket of the series meanwhile.
+    connection.run(
+        "SELECT FROM semaphore WHERE datastore_id = :datastore_id FOR NO KEY UPDATE",
+        datastore_id=datastore_id,
+    )
+    if connection.one(_MOVE, pk=pk, datastore_id=datastore_id) is None:
+        raise DatabaseConflictError(f"ticket {pk}: another import of its series holds a slot")
 
 
 _INTEND = """

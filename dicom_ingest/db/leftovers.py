@@ -57,7 +57,7 @@ ORDER BY t.pk LIMIT :page
 
 _UNDELIVERED = """
 SELECT pk, state, attempt, fence, start_at, owner_execution, task_token FROM ahlijob
-WHERE datastore_id = :datastore_id AND state = 'GRANTED' AND delivered_at IS NULL
+WHERE state = 'GRANTED' AND delivered_at IS NULL
   AND granted_at < clock_timestamp() - make_interval(secs => :quiet)
 ORDER BY pk
 """
@@ -71,9 +71,9 @@ def find(
     return [Leftover(**row | {"state": row["state"] and TicketState(row["state"])}) for row in rows]
 
 
-def undelivered(connection: Connection, datastore_id: str, quiet_seconds: float = 30) -> list[Ticket]:
-    """Granted tickets whose execution was never told."""
-    rows = connection.run(_UNDELIVERED, datastore_id=datastore_id, quiet=quiet_seconds)
+def undelivered(connection: Connection, quiet_seconds: float = 30) -> list[Ticket]:
+    """Granted tickets whose execution was never told, of whatever data store."""
+    rows = connection.run(_UNDELIVERED, quiet=quiet_seconds)
     return [Ticket(**row | {"state": TicketState(row["state"])}) for row in rows]
 
 

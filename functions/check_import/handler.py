@@ -5,7 +5,7 @@ from __future__ import annotations
 from dicom_ingest import clients
 from dicom_ingest.contracts.steps import CheckImportRequest, ImportState
 from dicom_ingest.healthimaging import examine
-from dicom_ingest.settings import settings
+from dicom_ingest.settings import datastore_of
 from dicom_ingest.step import step
 
 
@@ -18,7 +18,7 @@ def check_import(request: CheckImportRequest) -> ImportState:
     known = request.import_
     if known.status == "NOT_NEEDED":
         return known
-    return examine(clients.medical_imaging(), clients.s3(), settings().datastore_id or "", known)
+    return examine(clients.medical_imaging(), clients.s3(), datastore_of(known), known)
 
 
 handler = step(check_import)

@@ -52,7 +52,7 @@ def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlo
         return ReclaimImportSlotsReply(opened_database=False)
     tell_cancelled(database(), clients.stepfunctions())
     with database().transaction() as connection:
-        waiting = leftovers.undelivered(connection, datastore_id)
+        waiting = leftovers.undelivered(connection)
     redelivered = deliver(database(), clients.stepfunctions(), datastore_id, waiting)
     settled = _settle_all(datastore_id)
     _probe(datastore_id)

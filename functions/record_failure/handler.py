@@ -41,7 +41,7 @@ def record_failure(request: RecordFailureRequest) -> RecordFailureReply:
             )
         elif ref is not None:
             series_transfers.finish_unless_lost(
-                connection, ref, request.execution_arn, outcome, settings().datastore_id
+                connection, ref, request.execution_arn, outcome, _datastore(request)
             )
     count(SERIES_OVER, outcome=outcome.name.value)
     return RecordFailureReply.model_validate(
@@ -58,6 +58,10 @@ def record_failure(request: RecordFailureRequest) -> RecordFailureReply:
 def _series_transfer(request: RecordFailureRequest) -> SeriesTransferRef | None:
     found = request.state.get("series_transfer")
     return SeriesTransferRef.model_validate(found) if found else None
+
+
+def _datastore(request: RecordFailureRequest) -> str | None:
+    return (request.state.get("import") or {}).get("datastore_id") or settings().datastore_id
 
 
 def _event(request: RecordFailureRequest) -> SeriesCompleteEvent:

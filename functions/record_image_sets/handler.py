@@ -9,7 +9,7 @@ from dicom_ingest.db import imports, ingest
 from dicom_ingest.db.connection import Connection, database
 from dicom_ingest.healthimaging import results_of
 from dicom_ingest.metrics import count
-from dicom_ingest.settings import settings
+from dicom_ingest.settings import datastore_of
 from dicom_ingest.step import step
 
 
@@ -26,11 +26,7 @@ def record_image_sets(request: RecordImageSetsRequest) -> OutcomeState:
 
 
 def _record(request: RecordImageSetsRequest, state: ImportState) -> OutcomeState:
-    ref, execution, datastore_id = (
-        request.series_transfer,
-        request.execution_arn,
-        settings().datastore_id or "",
-    )
+    ref, execution, datastore_id = request.series_transfer, request.execution_arn, datastore_of(state)
     needed = state.status != "NOT_NEEDED"
     results = results_of(clients.medical_imaging(), clients.s3(), datastore_id, state) if needed else None
 

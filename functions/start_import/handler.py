@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dicom_ingest import clients
 from dicom_ingest.contracts.keys import parse_series_prefix
 from dicom_ingest.contracts.outcomes import TicketState
@@ -25,15 +27,18 @@ def start_import(request: StartImportRequest) -> ImportState:
     """
     ticket = _ticket(request)
     if ticket.state is TicketState.RUNNING and ticket.import_id:
-        state = examine(clients.medical_imaging(), clients.s3(), _datastore(), _known(ticket))
+        known = _submitted(ticket, ticket.datastore_id, ticket.import_id)
+        state = examine(clients.medical_imaging(), clients.s3(), ticket.datastore_id, known)
         if not state.retry:
             return state
         with database().transaction() as connection:
             imports.next_attempt(connection, ticket.pk, state.status, state.message)
         ticket = _ticket(request)
     elif ticket.state is TicketState.GRANTED and not ticket.forced and _held(ticket):
-        return ImportState(status="NOT_NEEDED", attempt=ticket.attempt, poll_after_seconds=0)
-    return _start(request, ticket)
+        return ImportState(
+            status="NOT_NEEDED", attempt=ticket.attempt, poll_after_seconds=0, datastore_id=_datastore()
+        )
+    return _started_elsewhere(request, ticket) or _start(request, ticket)
 
 
 def _ticket(request: StartImportRequest) -> imports.Ticket:
@@ -48,12 +53,27 @@ def _held(ticket: imports.Ticket) -> bool:
         return imports.held(connection, ticket.series_transfer_pk, _datastore()).outcome is not None
 
 
+def _started_elsewhere(request: StartImportRequest, ticket: imports.Ticket) -> ImportState | None:
+    """The import that an answer was lost of, where the data store was replaced since."""
+    if ticket.datastore_id == _datastore() or ticket.client_token is None:
+        return None
+    order = replace(_order(request, ticket), datastore_id=ticket.datastore_id)
+    import_id = find_started(clients.medical_imaging(), clients.s3(), order)
+    if import_id is None:
+        return None
+    with database().transaction() as connection:
+        imports.running(connection, ticket.pk, ticket.client_token, import_id, "SUBMITTED")
+    return _submitted(ticket, ticket.datastore_id, import_id)
+
+
 def _start(request: StartImportRequest, ticket: imports.Ticket) -> ImportState:
     order = _order(request, ticket)
     client = clients.medical_imaging()
     with database().transaction() as connection:
         # Looked up and locked again: who lost the claim since must not start anything.
         imports.ticket(connection, request.series_transfer, request.execution_arn, ticket.pk)
+        if ticket.datastore_id != order.datastore_id:
+            imports.move(connection, ticket.pk, order.datastore_id)
         imports.intend(connection, ticket.pk, order.client_token, order.job_name, order.results_prefix)
     try:
         found = None if ticket.intended_lately else find_started(client, clients.s3(), order)
@@ -67,13 +87,7 @@ def _start(request: StartImportRequest, ticket: imports.Ticket) -> ImportState:
         opened = gate.open_again(connection, order.datastore_id)  # it takes imports, so it is well
         granted = import_slots.grant(connection, order.datastore_id) if opened else []
     deliver(database(), clients.stepfunctions(), order.datastore_id, granted)
-    return ImportState(
-        import_id=import_id,
-        status="SUBMITTED",
-        attempt=ticket.attempt,
-        poll_after_seconds=FIRST_POLL_SECONDS,
-        retried=ticket.retried,
-    )
+    return _submitted(ticket, order.datastore_id, import_id)
 
 
 def _order(request: StartImportRequest, ticket: imports.Ticket) -> ImportOrder:
@@ -89,9 +103,14 @@ def _order(request: StartImportRequest, ticket: imports.Ticket) -> ImportOrder:
     )
 
 
-def _known(ticket: imports.Ticket) -> ImportState:
+def _submitted(ticket: imports.Ticket, datastore_id: str, import_id: str) -> ImportState:
     return ImportState(
-        import_id=ticket.import_id, status="SUBMITTED", attempt=ticket.attempt, retried=ticket.retried
+        import_id=import_id,
+        status="SUBMITTED",
+        attempt=ticket.attempt,
+        poll_after_seconds=FIRST_POLL_SECONDS,
+        retried=ticket.retried,
+        datastore_id=datastore_id,
     )
 
 

@@ -9,9 +9,11 @@ from uuid import uuid4
 import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db import import_slots, imports, series_transfers
 from dicom_ingest.db.connection import Database
-from dicom_ingest.errors import ClaimLostError
+from dicom_ingest.db.read_slots import semaphores
+from dicom_ingest.errors import ClaimLostError, DatabaseConflictError
 from dicom_ingest.healthimaging import ImportOrder, find_started
 from dicom_ingest.results import ImportResults, InstanceResult
 from tests.database.conftest import DATASTORE
@@ -20,6 +22,7 @@ from tests.support.leftovers import World
 from tests.support.series import BUCKET, Announced
 from tests.support.workers import Execution, claim, new_execution
 
+NEW = "e" * 32
 ELEVEN_MINUTES = "UPDATE ahlijob SET starting_at = starting_at - interval '11 minutes'"
 
 
@@ -107,6 +110,47 @@ def test_a_started_import_is_found_by_its_name_or_by_its_results(world: World, s
     assert found == job
     other = replace(order, job_name="another", results_prefix="results/another/")
     assert find_started(cast("Any", world.imaging), cast("Any", world.s3), other) is None
+    world.end(job)
+    elsewhere = replace(order, datastore_id=NEW)
+    assert find_started(cast("Any", world.imaging), cast("Any", world.s3), elsewhere) is None
+
+
+def replace_data_store(world: World) -> None:
+    with world.database.transaction() as connection:
+        import_slots.configure(
+            connection, SemaphoreSettings(datastore_id=NEW, capacity=3, start_rate=1000, start_burst=1000)
+        )
+
+
+def test_a_granted_ticket_follows_to_the_new_data_store_and_takes_a_slot_there(world: World) -> None:
+    execution = world.begin()
+    execution.acquire()
+    replace_data_store(world)
+    with world.database.transaction() as connection:
+        imports.move(connection, mine(world, execution).pk, NEW)
+    assert mine(world, execution).datastore_id == NEW
+    with world.database.transaction() as connection:
+        assert {row["datastore_id"]: row["held"] for row in semaphores(connection)} == {DATASTORE: 0, NEW: 1}
+
+
+def test_it_waits_while_another_import_of_its_series_holds_a_slot_there(world: World) -> None:
+    first = world.begin()
+    first.acquire()
+    replace_data_store(world)
+    again = Announced(series_instance_uid=first.announced.series_instance_uid)
+    other = Execution(world.database, NEW, again)
+    other.acquire()
+    with pytest.raises(DatabaseConflictError), world.database.transaction() as connection:
+        imports.move(connection, mine(world, first).pk, NEW)
+    assert mine(world, first).datastore_id == DATASTORE
+
+
+def test_an_import_that_runs_stays_where_it_was_started(world: World) -> None:
+    execution = world.begin()
+    world.start(execution)
+    replace_data_store(world)
+    with pytest.raises(DatabaseConflictError), world.database.transaction() as connection:
+        imports.move(connection, mine(world, execution).pk, NEW)
 
 
 def held(world: World, series: Announced, datastore_id: str = DATASTORE) -> Outcome | None:

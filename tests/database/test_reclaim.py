@@ -38,8 +38,8 @@ def test_a_token_that_was_never_delivered_is_delivered_again(world: World) -> No
     execution = world.begin()
     execution.acquire()
     with world.database.transaction() as connection:
-        waiting = leftovers.undelivered(connection, DATASTORE, quiet_seconds=0)
-        assert leftovers.undelivered(connection, DATASTORE) == [], "30 s are given to whoever granted it"
+        waiting = leftovers.undelivered(connection, quiet_seconds=0)
+        assert leftovers.undelivered(connection) == [], "30 s are given to whoever granted it"
     delivered = deliver(world.database, cast("Any", world.executions), DATASTORE, waiting)
     assert [ticket.owner_execution for ticket in delivered] == [execution.arn]
     assert world.executions.answers[execution.token]["ticket_id"] == world.ticket(execution)["pk"]
@@ -235,6 +235,14 @@ def test_a_data_store_that_cannot_be_asked_frees_nothing(world: World) -> None:
     with pytest.raises(DataStoreGateClosedError):
         world.reclaim()
     assert world.ticket(execution)["state"] == "RUNNING"
+
+
+def test_a_data_store_that_is_gone_holds_no_import_so_the_slot_is_freed(world: World) -> None:
+    execution = world.begin()
+    world.intend(execution)
+    world.stop(execution)
+    world.imaging.failures["ListDICOMImportJobs"] = "ResourceNotFoundException"
+    assert world.reclaim() == [FREED]
 
 
 def test_all_leftovers_are_found_page_by_page(world: World) -> None:

@@ -177,7 +177,7 @@ class Semaphore(RuleBasedStateMachine):
     @rule(fate=FATE)
     def reclaim(self, fate: str) -> None:
         with self.database.transaction() as connection:
-            undelivered = leftovers.undelivered(connection, self.datastore_id, quiet_seconds=0)
+            undelivered = leftovers.undelivered(connection, quiet_seconds=0)
             found = leftovers.find(connection, self.datastore_id, quiet_seconds=0)
         self._deliver(undelivered, fate)
         reclaimer = Reclaimer(

@@ -27,6 +27,10 @@ EXPLAINED = {
         r"<data/bucket.Arn>/(manifests/)?[a-z]+[a-z0-9-]*/\*",
     ): "one edge's keys",
     (r"states:DescribeExecution", r".*:execution:[a-z-]+-ingest-series:\*"): "executions of one machine",
+    (
+        r"medical-imaging:(GetDICOMImportJob|ListDICOMImportJobs)",
+        r".*:datastore/\*",
+    ): "imports run on in a data store that was replaced",
     (r"lambda:InvokeFunction", r"<pipeline/functions/migrate_database.Arn>:\*"): "versions of one function",
     (r"iot:(CreateCertificateFromCsr|DescribeEndpoint)", r"\*"): "no resource types",
     (r"iot:Attach(ThingPrincipal|Policy)", r".*:cert/\*"): "the certificate is made during installation",
