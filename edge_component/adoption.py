@@ -19,12 +19,15 @@ def end_epochs(journal: sqlite3.Connection, now: float) -> None:
         journal.execute("UPDATE epoch SET ended_at = ? WHERE ended_at IS NULL", (now,))
 
 
-def adopt(journal: sqlite3.Connection, spool: Spool, epoch: int, clock: Clock = SYSTEM_CLOCK) -> int:
+def adopt(
+    journal: sqlite3.Connection, spool: Spool, epoch: int, clock: Clock = SYSTEM_CLOCK, run: str = ""
+) -> int:
     """Journal every instance that has a receipt and no row. Returns how many.
 
-    What has no receipt was never acknowledged: it goes to quarantine, or away where it is empty.
+    `run`: only files of this run, whose process is dead; without it no other process may be at work. What has
+    no receipt was never acknowledged: it goes to quarantine, or away where it is empty.
     """
-    for name in list(spool.part_files()):
+    for name in list(spool.part_files(run)):
         if _receipt(spool, name):
             spool.name_whole(name)
     known = {
@@ -34,7 +37,7 @@ def adopt(journal: sqlite3.Connection, spool: Spool, epoch: int, clock: Clock = 
         )
     }
     adopted = 0
-    for name in sorted(set(spool.instance_files()) - known):
+    for name in sorted(set(spool.instance_files(run)) - known):
         if (arrival := _receipt(spool, name)) is None:
             continue
         with transaction(journal):

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Edge:
         self._numbers = JournalNumbers(self._spool.journal)
         self._watermark = Watermark(settings, lambda: self._numbers_of().bytes)
         self._associations = Associations(settings, self._intake)
-        self._readers = Readers(settings, self._intake)
+        self._readers = Readers(settings, self._intake, self._heal)
         store = Store(self._spool, self._intake, self._watermark)
         self._receiver = Receiver(settings, store, self._associations, self._readers)
         self._worker = WorkerProcess(settings)
@@ -74,6 +75,12 @@ class Edge:
         self._intake = Intake(self._spool.journal)
         adopt(journal, self._spool, self._intake.epoch)
         journal.close()
+
+    def _heal(self, run: str) -> None:
+        """A reader died: what it acknowledged and did not say is found by its receipt."""
+        self._intake.settle()
+        with closing(open_journal(self._spool.journal)) as journal:
+            adopt(journal, self._spool, self._intake.epoch, run=run)
 
     def start(self, ready_file: Path | None = None) -> None:
         """Begin to receive; the ready file appears, whole, when the ports are open."""
@@ -133,7 +140,7 @@ class Edge:
         backlog = self._numbers_of()
         with self._numbers_lock:
             counters, senders = self._numbers.counters(), self._numbers.senders()
-            refusals = self._numbers.refusals()
+            refusals, silent = self._numbers.refusals(), self._numbers.silent()
         return {
             "edge": self.settings.edge,
             "version": VERSION,
@@ -155,6 +162,8 @@ class Edge:
             "reader_restarts": self._readers.restarts,
             "associations_lent": self._readers.lent,
             "senders": senders,
+            "silent_aes": silent,
+            "silent_senders": len(silent),
             "refusals": refusals,
             "quarantined": sum(1 for path in self._spool.quarantine.glob("*.dcm")),
             "aside": sum(1 for path in self._spool.aside.glob("*.dcm")),

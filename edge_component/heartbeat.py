@@ -70,6 +70,7 @@ class Heartbeat:
         senders = self._journal.execute(
             "SELECT calling_ae, last_association_at FROM sender ORDER BY 2 DESC LIMIT ?", (MAX_SENDERS,)
         ).fetchall()
+        self._rhythm.remember()
         certificate, silent = self._settings.tls_certificate, self._rhythm.silent()
         return EdgeHeartbeat(
             edge=self._settings.edge,

@@ -171,7 +171,9 @@ class Receiver:
         request = event.request
         if not isinstance(request, StoreRequest):
             return _dataset(processing_failure("not a C-STORE of ours"))
-        return _dataset(request.reception.finish())
+        status = request.reception.finish()
+        request.reception.settle()
+        return _dataset(status)
 
     def on_action(self, event: evt.Event) -> tuple[Dataset | int, Dataset | None]:
         """N-ACTION: a storage commitment request is answered 0x0000 when it is on the disk."""

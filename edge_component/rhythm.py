@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS sender_heard (
 
 
 class Rhythm:
-    """Owned by the heartbeat: looked at every few minutes, it sees every quarter of an hour."""
+    """Of every sender; the heartbeat remembers, and whoever wants to know asks."""
 
     def __init__(self, journal: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
         self._journal = journal
@@ -38,26 +38,26 @@ class Rhythm:
         self._started_at = clock()
         journal.execute(_TABLE)
 
-    def silent(self) -> list[str]:
-        """Who is quiet for an hour or longer, although the same hours of both weeks before were not.
-
-        Time in which this edge did not run is not held against anybody.
-        """
-        now = self._clock()
-        self._remember(now)
-        heard = self._journal.execute(
-            "SELECT calling_ae, last_association_at FROM sender ORDER BY 1"
-        ).fetchall()
-        return [row[0] for row in heard if self._is_silent(row[0], max(row[1], self._started_at), now)]
-
-    def _remember(self, now: float) -> None:
+    def remember(self) -> None:
+        """Who was heard lately: often enough, it sees every quarter of an hour."""
         with transaction(self._journal) as journal:
             journal.execute(
                 """INSERT OR IGNORE INTO sender_heard
                    SELECT calling_ae, CAST(last_association_at / ? AS INTEGER) FROM sender""",
                 (SLOT_SECONDS,),
             )
-            journal.execute("DELETE FROM sender_heard WHERE slot < ?", (_slot(now - KEPT_SECONDS),))
+            journal.execute("DELETE FROM sender_heard WHERE slot < ?", (_slot(self._clock() - KEPT_SECONDS),))
+
+    def silent(self) -> list[str]:
+        """Who is quiet for an hour or longer, although the same hours of both weeks before were not.
+
+        Time in which this edge did not run is not held against anybody.
+        """
+        now = self._clock()
+        heard = self._journal.execute(
+            "SELECT calling_ae, last_association_at FROM sender ORDER BY 1"
+        ).fetchall()
+        return [row[0] for row in heard if self._is_silent(row[0], max(row[1], self._started_at), now)]
 
     def _is_silent(self, calling_ae: str, since: float, now: float) -> bool:
         if now - since < SHORTEST_SECONDS:

@@ -109,11 +109,18 @@ class IncomingFile:
             else:
                 self._file.write(self._head, receipt)
             self._file.sync()
-            self._close()
-            self._spool.files.rename(self._path, self._spool.path(self.name))
         except OSError as error:
             self.abandon()
             raise SpoolError(error.errno, f"the spool did not take {self.name}: {error.strerror}") from error
+
+    def name_whole(self) -> None:
+        """The name of a whole instance, for the eye and for the worker.
+
+        Raises:
+            OSError: the disk; the file has its receipt under the name it has.
+        """
+        self._close()
+        self._spool.files.rename(self._path, self._spool.path(self.name))
 
     def abandon(self) -> None:
         """Gone: it was never acknowledged. Whoever else sends the same instance has another file."""
@@ -185,7 +192,8 @@ class Spool:
         self.journal = root / "journal.sqlite3"
         self._lock = threading.Lock()
         self._count = 0
-        self._run = secrets.token_hex(8)
+        self.run = secrets.token_hex(8)
+        """How the names of this spool's files begin: each process has its own."""
         self._batch = spares
         self._spares: deque[tuple[str, WritableFile]] = deque()
 
@@ -215,7 +223,7 @@ class Spool:
         try:
             for _ in range(self._batch):
                 self._count += 1
-                stem = f"{self._run}-{self._count:08x}"
+                stem = f"{self.run}-{self._count:08x}"
                 made.append((stem, self.files.create(self.instances / f"{stem}{PART}")))
             self.files.sync_folder(self.instances)
         except OSError:
@@ -292,13 +300,17 @@ class Spool:
         with suppress(OSError):
             self.files.remove(path)
 
-    def instance_files(self) -> Iterator[str]:
-        """Names of whole instances."""
-        return (name for name in self.files.names(self.instances) if name.endswith(INSTANCE))
+    def instance_files(self, run: str = "") -> Iterator[str]:
+        """Names of whole instances, of one process's run or of all."""
+        return self._names(run, INSTANCE)
 
-    def part_files(self) -> Iterator[str]:
+    def part_files(self, run: str = "") -> Iterator[str]:
         """Names of files made beforehand, of receptions under way and of those that were cut off."""
-        return (name for name in self.files.names(self.instances) if name.endswith(PART))
+        return self._names(run, PART)
+
+    def _names(self, run: str, suffix: str) -> Iterator[str]:
+        names = self.files.names(self.instances)
+        return (name for name in names if name.startswith(run) and name.endswith(suffix))
 
     def name_whole(self, part: str) -> None:
         """A part file that has its receipt gets the name that a power cut took from it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_component.clock import moment
 from edge_component.journal.database import REFUSED_STATUS, counters, open_journal
+from edge_component.rhythm import Rhythm
 
 COUNTERS = (
     "instances_received",
@@ -57,6 +58,7 @@ class JournalNumbers:
 
     def __init__(self, path: Path) -> None:
         self._journal = open_journal(path)
+        self._rhythm = Rhythm(self._journal)
 
     def counters(self) -> dict[str, int]:
         """All cumulative counters, zero where nothing was counted yet."""
@@ -77,6 +79,10 @@ class JournalNumbers:
         """When each application entity was last heard."""
         rows = self._journal.execute("SELECT calling_ae, last_association_at FROM sender ORDER BY calling_ae")
         return {row[0]: moment(row[1]).isoformat() for row in rows}
+
+    def silent(self) -> list[str]:
+        """Who has fallen silent."""
+        return self._rhythm.silent()
 
     def close(self) -> None:
         """Let go of the journal."""

@@ -32,8 +32,12 @@ PLACEHOLDER_UID = "0"
 class InstanceJournal(Protocol):
     """What the store needs of the journal."""
 
+    def ready(self) -> None:
+        """Raises JournalError if no more rows can be taken now."""
+        ...
+
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
-        """Take a row that is on the disk, in its file's receipt; raises JournalError if it cannot."""
+        """Take a row that is on the disk, in its file's receipt."""
         ...
 
     def refused(self, code: int) -> None:
@@ -65,7 +69,8 @@ class StoreCommand:
 class Reception:
     """One C-STORE on its way in: feed it the data set, then ask for the status.
 
-    Whoever reads the network calls `write` for every fragment and then `finish`, or `abandon`.
+    Whoever reads the network calls `write` for every fragment and then `finish`, or `abandon`; and `settle`
+    when the answer is out: nobody waits for what is left to do.
     """
 
     def __init__(self, store: Store, sender: AssociationRow, command: StoreCommand) -> None:
@@ -73,6 +78,7 @@ class Reception:
         self._store = store
         self._refusal: Status | None = None
         self._file: IncomingFile | None = None
+        self._stored: tuple[IncomingFile, InstanceRow] | None = None
         if why := store.room.refusal():
             self._refusal = out_of_resources(why)
             return
@@ -102,6 +108,17 @@ class Reception:
                 association=self.sender.association,
             )
         return status
+
+    def settle(self) -> None:
+        """What may be done after the answer: its final name, its row. A crash leaves both to a start."""
+        if self._stored is not None:
+            (file, row), self._stored = self._stored, None
+            try:
+                file.name_whole()
+            except OSError as error:  # the next start finds it by its receipt
+                logs.error("instance keeps its first name", file=row.file, reason=str(error))
+                return
+            self._store.journal.add_instance(self.sender, row)
 
     def abandon(self) -> None:
         """The association ended in the middle."""
@@ -163,16 +180,14 @@ class Reception:
     def _kept(self, file: IncomingFile, header: Header) -> Status:
         row = self._row(file, header)
         try:
+            self._store.journal.ready()
             file.keep(encode_receipt(self.sender, row))
+        except JournalError as error:
+            return self._quarantined(file, processing_failure(str(error)))
         except SpoolError as error:
             logs.error("spool did not take an instance", reason=str(error))
             return out_of_resources("the spool did not take the instance")
-        try:
-            self._store.journal.add_instance(self.sender, row)
-        except JournalError as error:
-            # The sender is told to keep it; so is whoever looks into the quarantine.
-            self._store.spool.quarantine_file(self._store.spool.path(file.name), str(error))
-            return processing_failure("the journal did not take the instance")
+        self._stored = file, row
         return SUCCESS
 
     def _row(self, file: IncomingFile, header: Header) -> InstanceRow:

@@ -46,6 +46,10 @@ class Receives(Protocol):
         """The answer."""
         ...
 
+    def settle(self) -> None:
+        """What is left to do when the answer is out."""
+        ...
+
     def abandon(self) -> None:
         """It will not be finished."""
         ...
@@ -184,7 +188,10 @@ class StoreStream:
     def _answer(self) -> None:
         assert self._reception is not None and self._request is not None  # noqa: S101, PT018 - begun
         reception, self._reception = self._reception, None
-        self._connection.sendall(store_response(self._request, reception.finish()))
+        try:
+            self._connection.sendall(store_response(self._request, reception.finish()))
+        finally:
+            reception.settle()
 
     def _acknowledge_at_once(self) -> None:
         """Senders that keep Nagle's algorithm wait for an acknowledgement after the command (Linux)."""

@@ -24,7 +24,8 @@ Change = Callable[[sqlite3.Connection], object]
 Arrival = tuple[AssociationRow, InstanceRow]
 
 INSERT_INSTANCE = f"""INSERT INTO instance ({", ".join(InstanceRow.__dataclass_fields__)})
-    VALUES ({", ".join("?" * len(InstanceRow.__dataclass_fields__))})"""  # noqa: S608 - our own field names
+    VALUES ({", ".join("?" * len(InstanceRow.__dataclass_fields__))})
+    ON CONFLICT (file) DO NOTHING"""  # noqa: S608 - our own field names
 BATCH = 1000
 GATHER_SECONDS = 0.02
 """Nobody waits for a row of an instance: a few more may come."""
@@ -78,15 +79,26 @@ class Intake:
         """False: nothing can be acknowledged any more."""
         return self._thread.is_alive()
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
-        """Take the row of an instance that is on the disk with its receipt.
+    def ready(self) -> None:
+        """Whether rows are taken.
 
         Raises:
             JournalError: the writer is gone, or hopelessly behind.
         """
         if not self.alive or self._queue.qsize() > LONGEST_QUEUE:
             raise JournalError(self.problem or "the journal's writer is gone")
+
+    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+        """Take the row of an instance that is on the disk with its receipt."""
         self._queue.put((sender, row))
+
+    def settle(self) -> None:
+        """Returns when every row that was taken is in the journal.
+
+        Raises:
+            JournalError: the writer is gone, or the disk.
+        """
+        self.commit(lambda _journal: None)
 
     def close_association(self, association: str, *, aborted: bool) -> None:
         """Queued behind the association's instances; a crash before it is on the disk counts as aborted."""

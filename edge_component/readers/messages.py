@@ -11,7 +11,7 @@ from edge_component.journal.rows import AssociationRow
 LEND, ROOM = b"L", b"W"
 """From the edge: a connection; whether there is room."""
 ARRIVED, REFUSED, BACK, READY = b"I", b"R", b"B", b"S"
-"""From a reader: an instance; a failure status; a connection given back; it has started."""
+"""From a reader: an instance; a failure status; a connection given back; how the names of its files begin."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from edge_component import logs
@@ -35,11 +36,19 @@ START_SECONDS = 10.0
 DIED = "the process that read the association died"
 
 
+Heal = Callable[[str], object]
+"""Takes care of what a dead reader has stored and not said, by how its files' names begin."""
+
+
 class Rows(Protocol):
     """Who writes rows down (`journal.intake.Intake`)."""
 
+    def ready(self) -> None:
+        """Raises JournalError if no more can be taken now."""
+        ...
+
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
-        """Raises JournalError."""
+        """Take one."""
         ...
 
     def refused(self, code: int) -> None:
@@ -67,8 +76,10 @@ class Lent:
 class _Process:
     """One reader."""
 
-    def __init__(self, settings: Settings, number: int, rows: Rows) -> None:
+    def __init__(self, settings: Settings, number: int, rows: Rows, heal: Heal) -> None:
         self._rows = rows
+        self._heal = heal
+        self._run = ""
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self.lent: dict[int, Lent] = {}
@@ -132,7 +143,11 @@ class _Process:
                     lent = self.lent.pop(number)
                 lent.give_back(back)
             elif message.kind == READY:
+                self._run = message.body.decode()
                 self.ready.set()
+        if self._run and not self.closing.is_set():
+            self.process.wait()
+            self._heal(self._run)
         with self._lock:
             left, self.lent = list(self.lent.values()), {}
         for lent in left:
@@ -142,21 +157,23 @@ class _Process:
         """While the journal is behind nothing more is taken from the reader, and it takes nothing more."""
         while True:
             try:
-                self._rows.add_instance(sender, row)
+                self._rows.ready()
             except JournalError as error:
                 logs.error("journal does not keep up", reason=str(error))
                 if self.closing.wait(AGAIN_SECONDS):  # on the disk it is: the next start adopts it
                     return
             else:
+                self._rows.add_instance(sender, row)
                 return
 
 
 class Readers:
     """Keeps so many readers running and lends to the one with the least to do."""
 
-    def __init__(self, settings: Settings, rows: Rows) -> None:
+    def __init__(self, settings: Settings, rows: Rows, heal: Heal) -> None:
         self._settings = settings
         self._rows = rows
+        self._heal = heal
         self._room = encode_room(None, 0.0)
         self._processes: list[_Process] = []
         self._stop = threading.Event()
@@ -208,7 +225,7 @@ class Readers:
             process.stop(seconds)
 
     def _spawn(self, number: int) -> _Process:
-        process = _Process(self._settings, number, self._rows)
+        process = _Process(self._settings, number, self._rows, self._heal)
         self._tell(process)
         return process
 

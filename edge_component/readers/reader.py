@@ -41,6 +41,9 @@ class RemoteJournal:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
+    def ready(self) -> None:
+        """While the edge takes no more, neither does the channel."""
+
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
         """It is on the disk; if the edge is gone, its next start finds it there."""
         with suppress(OSError):
@@ -86,7 +89,7 @@ class Reader:
 
     def run(self) -> None:
         """Every connection in a thread of its own."""
-        self._channel.send(READY)
+        self._channel.send(READY, self._spool.run.encode())
         for message in self._channel.messages():
             if message.kind == ROOM:
                 self._room.set(message.body)

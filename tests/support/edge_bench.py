@@ -97,6 +97,7 @@ class Bench:
             json.dumps({"00200013": {"vr": "IS", "Value": [content]}}),
         )
         file.keep(encode_receipt(sender, row))
+        file.name_whole()
         with transaction(self.journal) as journal:
             insert_instances(journal, self.epoch, [(sender, row)])
 

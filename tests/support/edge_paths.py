@@ -52,6 +52,9 @@ class RecordingReception:
         self._events.append(("finish", self._data))
         return SUCCESS
 
+    def settle(self) -> None:
+        """Nothing is left to do."""
+
     def abandon(self) -> None:
         """Cut off."""
         self._events.append(("abandon", self._data))

@@ -61,6 +61,9 @@ class ThreadsOfAStore:
         self.threads[-1].append(threading.get_ident())
         return SUCCESS
 
+    def settle(self) -> None:
+        """Nothing is left to do."""
+
     def abandon(self) -> None:
         """Swallowed."""
 

@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 from pydicom.filereader import dcmread
 
+from edge_component.adoption import adopt
+from edge_component.commitment import Request
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import set_broken_aside
+from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.retention import DAY, Retention
-from tests.support.edge_bench import Bench, rows
+from edge_component.spool import Spool
+from edge_component.store import Store, StoreCommand
+from tests.support.edge_bench import EXPLICIT, Bench, rows
+from tests.support.edge_dicom import encoded, instance
 from tests.support.edge_stand_ins import client_error, unreachable
 
 STUDY, SERIES = "1.2", "1.2.1"
@@ -438,3 +444,47 @@ def test_receipts_and_quarantine_are_forgotten_in_time_and_nothing_else(tmp_path
     assert rows(bench.journal, "SELECT * FROM receipt") == []
     assert bench.unsent() == 1
     assert len(list(bench.spool.instance_files())) == 1
+
+
+def test_what_a_dead_reader_stored_and_did_not_say_is_adopted_and_nobody_elses_files(bench: Bench) -> None:
+    dead, alive = Spool(bench.spool.root, spares=2), Spool(bench.spool.root, spares=2)
+    sender = bench.associate()
+    for spool in (dead, alive):
+        store = Store(spool, Silent(), Roomy(), bench.clock)
+        for whole in (True, False):
+            ds = instance(pixels=256)
+            reception = store.begin(
+                sender, StoreCommand(str(ds.SOPClassUID), str(ds.SOPInstanceUID), EXPLICIT)
+            )
+            reception.write(encoded(ds))
+            assert not whole or reception.finish().stored
+    before = set(alive.part_files(alive.run))
+    assert adopt(bench.journal, bench.spool, bench.epoch, bench.clock, run=dead.run) == 1
+    assert list(dead.part_files(dead.run)) == []
+    assert set(alive.part_files(alive.run)) == before
+    bench.settle()
+    assert [len(manifest.instances) for manifest in bench.manifests()] == [1]
+
+
+class Silent:
+    """A journal of which the rows never come."""
+
+    def ready(self) -> None:
+        """It is."""
+
+    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+        """Never heard of."""
+
+    def refused(self, code: int) -> None:
+        """Never heard of."""
+
+    def request_commitment(self, request: Request, sender: AssociationRow) -> None:
+        """Never heard of."""
+
+
+class Roomy:
+    """A disk without end."""
+
+    def refusal(self) -> str | None:
+        """None."""
+        return None

@@ -31,6 +31,9 @@ def channels() -> Iterator[tuple[Channel, Channel]]:
 
 
 class Rows:
+    def ready(self) -> None:
+        raise AssertionError("no row was expected")
+
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
         raise AssertionError((sender, row))
 
@@ -89,7 +92,7 @@ def test_what_is_said_is_understood() -> None:
 
 
 def test_without_readers_nothing_is_lent(tmp_path: Path) -> None:
-    readers = Readers(settings(tmp_path, receiver_processes=0), Rows())
+    readers = Readers(settings(tmp_path, receiver_processes=0), Rows(), list)
     readers.start()
     one, other = socket.socketpair()
     with one, other:
@@ -98,7 +101,7 @@ def test_without_readers_nothing_is_lent(tmp_path: Path) -> None:
 
 
 def test_a_connection_comes_back_with_what_is_no_c_store(tmp_path: Path) -> None:
-    readers = Readers(settings(tmp_path, receiver_processes=1), Rows())
+    readers = Readers(settings(tmp_path, receiver_processes=1), Rows(), list)
     readers.start()
     one, other = socket.socketpair()
     try:
@@ -115,7 +118,8 @@ def test_a_connection_comes_back_with_what_is_no_c_store(tmp_path: Path) -> None
 
 
 def test_what_a_dead_reader_had_is_over_and_another_reader_comes(tmp_path: Path) -> None:
-    readers = Readers(settings(tmp_path, receiver_processes=1), Rows())
+    healed: list[str] = []
+    readers = Readers(settings(tmp_path, receiver_processes=1), Rows(), healed.append)
     readers.start()
     one, other = socket.socketpair()
     try:
@@ -126,6 +130,7 @@ def test_what_a_dead_reader_had_is_over_and_another_reader_comes(tmp_path: Path)
             [pid] = readers.pids
             os.kill(pid, 9)
             assert lent.wait(20) == HandBack(gone=DIED)
+            assert len(healed) == 1
             wait_until(lambda: readers.pids not in ([], [pid]), "another reader")
     finally:
         readers.stop(10)

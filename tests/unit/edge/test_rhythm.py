@@ -46,6 +46,7 @@ def live(
     while clock.now < until:
         if hears((clock.now - MONDAY) % WEEK) and clock.now % 3600 < 1800:
             journal.execute("INSERT OR REPLACE INTO sender VALUES ('CT1', ?)", (clock.now,))
+        rhythm.remember()
         if rhythm.silent():
             alarms.append(clock.now)
         clock.now += 900
