@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_component.clock import moment
+from edge_component.clock import SYSTEM_CLOCK, Clock, moment
 from edge_component.journal.database import REFUSED_STATUS, counters, open_journal
 from edge_component.rhythm import Rhythm
 
@@ -56,9 +56,9 @@ def all_counters(journal: sqlite3.Connection) -> dict[str, int]:
 class JournalNumbers:
     """Counters and backlog by a connection of its own, for one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
         self._journal = open_journal(path)
-        self._rhythm = Rhythm(self._journal)
+        self._rhythm = Rhythm(self._journal, clock)
 
     def counters(self) -> dict[str, int]:
         """All cumulative counters, zero where nothing was counted yet."""

@@ -12,7 +12,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from dicom_ingest.db.read_edges import edges, senders
+from dicom_ingest.db.read_edges import edges
 from dicom_ingest.db.read_flow import flow
 from dicom_ingest.db.read_places import Filter, places
 from dicom_ingest.db.read_timeline import Timeline, timeline
@@ -104,10 +104,9 @@ class Application:
         """The flow and the table, which change; what a person types into stands between them and stays."""
         with self._sources.index() as index:
             counts, rows = flow(index), listing.found(index, query)
-            silent = [row for row in senders(index) if row["silent"]]
         picture = tag(
             "div",
-            stages.picture(counts, self._sources.edge(), silent),
+            stages.picture(counts, self._sources.edge()),
             id="flow",
             data_live=f"/live?{request.query_string.decode()}",
             data_said=stages.sentence(counts),

@@ -109,8 +109,9 @@ def _queue(counts: Row) -> str:
     return "for an import slot" if counts["series_waiting"] else "nobody waits"
 
 
-def picture(counts: Row, edge: dict[str, Any] | None, silent: list[Row]) -> Markup:
+def picture(counts: Row, edge: dict[str, Any] | None) -> Markup:
     """The stages in a row, then what asks for a person."""
+    silent = (edge or {}).get("silent_aes", [])
     return tag(
         "div",
         tag("ol", [_stage(stage) for stage in stages(counts, edge)], class_="flow"),
@@ -118,12 +119,9 @@ def picture(counts: Row, edge: dict[str, Any] | None, silent: list[Row]) -> Mark
     )
 
 
-def _calls(person: int, silent: list[Row]) -> list[Markup]:
+def _calls(person: int, silent: list[str]) -> list[Markup]:
     """What somebody should look at."""
-    calls = [
-        tag("a", f"{row['calling_ae']} has fallen silent", href="/edges", class_="place person")
-        for row in silent
-    ]
+    calls = [tag("a", f"{ae} has fallen silent", href="/edges", class_="place person") for ae in silent]
     if person:
         words = f"{person} series need{'s' if person == 1 else ''} a person"
         calls.insert(0, tag("a", words, href="/?view=needs_a_person", class_="place person"))

@@ -14,7 +14,7 @@ from dicom_ingest.db.read_steps import PRIORITY_WORDS
 from local.console.changes import ticket_form
 from local.console.html import tag
 from local.console.page import definitions, table
-from local.console.words import address, place, roughly, size, time
+from local.console.words import address, place, size, time
 
 
 def slots(index: Index) -> list[Markup]:
@@ -124,7 +124,7 @@ def the_edges(index: Index, said: Row | None) -> list[Markup]:
                     "Edge": "edge",
                     "Series": "series",
                     "Last heard": lambda row: time(row["last_received_at"]),
-                    "Rhythm": _rhythm,
+                    "Rhythm": lambda row: _silence(row, said),
                 },
                 "Nobody has sent anything yet.",
             ),
@@ -180,19 +180,16 @@ def _said(said: Row) -> Markup:
     )
 
 
+def _silence(sender: Row, said: Row | None) -> Markup | None:
+    """The edge judges whom it heard by the same hours of the weeks before."""
+    if said and sender["edge"] == said["edge"] and sender["calling_ae"] in said.get("silent_aes", []):
+        return tag("span", "silent, unlike in the weeks before", class_="place person")
+    return None
+
+
 def _last_associations(said: dict[str, str]) -> Markup | None:
     shown = [tag("li", tag("b", ae), f" {at[:19].replace('T', ' ')}") for ae, at in sorted(said.items())]
     return tag("ul", shown) if shown else None
-
-
-def _rhythm(row: Row) -> Markup:
-    usual, quiet = row["usual_pause_seconds"], row["quiet_seconds"]
-    if row["silent"]:
-        words = f"silent for {roughly(quiet)}: its pauses are usually below {roughly(usual)}"
-        return tag("span", words, class_="place person")
-    if usual is None:
-        return tag("span", "too few series to have one", class_="quiet")
-    return tag("span", f"pauses usually below {roughly(usual)}; quiet for {roughly(quiet)}", class_="quiet")
 
 
 def the_ledger(index: Index) -> list[Markup]:

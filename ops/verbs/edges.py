@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import datetime, timedelta, timezone
 
-from dicom_ingest.db.read_edges import RHYTHM_DAYS, edges, senders
+from dicom_ingest.db.read_edges import RECENT_DAYS, edges, senders
 from dicom_ingest.db.read_index import Row
 from ops.output import Output
 from ops.target import Target
@@ -34,13 +34,12 @@ def run(_: argparse.Namespace, target: Target, output: Output) -> int:
         output.table("Edges, as they say", said, HEARTBEAT)
         output.table("Edges, as the index says", seen)
         output.table("Senders of the last days", heard)
-    unwell = [edge for edge in said if edge.get("trouble") or edge.get("silent_aes")]
-    return 1 if unwell or any(row["silent"] for row in heard) else 0
+    return 1 if any(edge.get("trouble") or edge.get("silent_aes") for edge in said) else 0
 
 
 def unheard(said: list[Row], seen: list[Row], now: datetime | None = None) -> list[Row]:
     """Edges that announced something in the last days and say nothing of themselves now."""
-    since = (now or datetime.now(timezone.utc)) - timedelta(days=RHYTHM_DAYS)
+    since = (now or datetime.now(timezone.utc)) - timedelta(days=RECENT_DAYS)
     heard = {row["edge"] for row in said}
     return [
         {"edge": row["edge"], "trouble": "says nothing of itself: network, certificate, power?"}

@@ -85,6 +85,7 @@ READ: dict[str, Callable[[Any], Any]] = {
     "outcomes": outcomes,
     "flow": flow,
     "edges": edges,
+    "senders": senders,
     "sums": sums,
     "sums since": lambda index: sums(index, date(2026, 11, 22)),
     "differences": differences,
@@ -116,14 +117,6 @@ def test_whatever_is_known_of_a_series_finds_it_and_its_timeline_is_the_same(way
         # What it waits for is told with a time that the clock moves on.
         assert (found.waits_for and found.waits_for.words) == (direct.waits_for and direct.waits_for.words)
         assert dataclasses.replace(found, waits_for=None) == dataclasses.replace(direct, waits_for=None)
-
-
-def test_senders_have_the_same_rhythm(ways: Ways) -> None:
-    """Their pauses are told by the clock, which goes on between two questions."""
-    through, direct = senders(ways.operator), senders(ways.connection)
-    for row in (*through, *direct):
-        del row["quiet_seconds"]
-    assert through == direct
 
 
 def test_values_are_typed_as_a_connection_types_them(ways: Ways) -> None:

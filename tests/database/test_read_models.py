@@ -186,15 +186,12 @@ def test_the_ledger_names_each_difference_and_its_reason(database: Database) -> 
     assert rows(database, sums, day["day"].replace(year=2100)) == []
 
 
-def test_a_sender_is_silent_only_against_its_own_rhythm(database: Database) -> None:
+def test_edges_and_their_senders_are_counted(database: Database) -> None:
     now = datetime.now(timezone.utc)
-    for number in range(12):
-        index_series(database, Announced(received_at=now - timedelta(hours=6, minutes=5 * number)))
+    for ago in (timedelta(hours=6), timedelta(minutes=5), timedelta(days=30)):
+        index_series(database, Announced(received_at=now - ago))
     (sender,) = rows(database, senders)
-    assert sender["silent"]
-    assert sender["calling_ae"] == "CT1"
-    index_series(database, Announced(received_at=now - timedelta(minutes=5)))
-    (sender,) = rows(database, senders)
-    assert not sender["silent"]
+    assert (sender["calling_ae"], sender["series"]) == ("CT1", 2), "those of the last days"
+    assert now - sender["last_received_at"] < timedelta(minutes=6)
     (edge,) = rows(database, edges)
-    assert (edge["series"], edge["instances"]) == (13, 26)
+    assert (edge["series"], edge["instances"]) == (3, 6)

@@ -224,7 +224,6 @@ def test_an_edge_says_what_it_holds_and_whom_it_heard(console: ConsoleRun, page:
     assert "91 instances, 0 duplicates, 0 refused" in said
     assert "0 instances, 0 bytes" in said
     assert "CLIENT_AE" in said
-    assert "pauses usually below" in said
 
 
 def test_new_counts_are_told_politely(console: ConsoleRun, page: Browser) -> None:

@@ -12,6 +12,7 @@ from dicom_ingest.contracts.events import EdgeHeartbeat
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import open_journal
 from edge_component.rhythm import HOUR, WEEK, Rhythm
+from edge_component.status import JournalNumbers
 from tests.support.edge_bench import Bench
 from tests.support.edge_stand_ins import Clock
 
@@ -96,9 +97,10 @@ def test_a_journal_of_the_release_before_gains_the_table(journal: sqlite3.Connec
     assert Rhythm(journal, clock).silent() == Rhythm(journal, clock).silent() == []
 
 
-def test_the_heartbeat_names_who_fell_silent_and_counts_them(tmp_path: Path) -> None:
+def test_the_heartbeat_and_the_status_name_who_fell_silent(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock)
+    numbers = JournalNumbers(bench.spool.journal, bench.clock)
     start = bench.clock.now
     for week in range(2):
         for quarter in range(8):
@@ -108,4 +110,6 @@ def test_the_heartbeat_names_who_fell_silent_and_counts_them(tmp_path: Path) -> 
     bench.clock.now = start + 2 * WEEK + 2 * HOUR
     said = heartbeat.detail()
     assert (said.silent_aes, said.silent_senders) == (["CT1"], 1)
+    assert numbers.silent() == ["CT1"], "the edge's own status says the same"
+    numbers.close()
     assert EdgeHeartbeat.model_validate(said.model_dump(mode="json")) == said
