@@ -173,8 +173,7 @@ class Edge:
         """The same for Prometheus."""
         status = self.status()
         numbers = {name: value for name, value in status.items() if type(value) in (int, float)}
-        oldest = self._numbers_of().oldest_at
-        numbers["oldest_unsent_seconds"] = time.time() - oldest if oldest else 0
+        numbers["oldest_unsent_seconds"] = self._numbers_of().oldest_seconds(time.time())
         numbers["associations_accepted"] = self._associations.accepted
         levels = {
             level: int(level == self._watermark.level) for level in ("normal", "warn", "slow", "refuse")

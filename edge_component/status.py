@@ -34,6 +34,10 @@ class Backlog:
     series_open: int
     series_sealed: int
 
+    def oldest_seconds(self, now: float) -> float:
+        """For how long the oldest has been waiting; 0 where it is from the future of a clock set back."""
+        return max(0.0, now - self.oldest_at) if self.oldest_at is not None else 0.0
+
 
 def backlog(journal: sqlite3.Connection) -> Backlog:
     """Counted, not remembered."""

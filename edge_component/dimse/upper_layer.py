@@ -7,9 +7,11 @@ import ssl
 from typing import Any
 
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.timer import Timer
 from pynetdicom.transport import AssociationSocket
 
 from edge_component import logs
+from edge_component.clock import MONOTONIC, Clock
 from edge_component.dimse.stream import P_DATA_TF, PDU_HEAD, PDU_SLACK
 
 A_ASSOCIATE_RQ = 0x01
@@ -33,11 +35,43 @@ def _plain_ae(raw: bytes) -> bytes:
     return plain if plain.strip() else SUBSTITUTE.ljust(len(raw))
 
 
+class MonotonicTimer(Timer):  # type: ignore[misc]  # pynetdicom has no types
+    """Expires by a clock that nobody sets: by the wall clock's, a correction would abort whoever is idle."""
+
+    def __init__(self, timeout: float | None, clock: Clock = MONOTONIC) -> None:
+        super().__init__(timeout)
+        self._clock = clock
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until it expires; 1 where it never does, as pynetdicom has it."""
+        if self.timeout is None:
+            return 1.0
+        if self._start_time is None:
+            return float(self.timeout)
+        until = self._clock() if self._end_time is None else self._end_time
+        return float(self.timeout - (until - self._start_time))
+
+    def start(self) -> None:
+        """Begin anew."""
+        self._start_time: float | None = self._clock()
+        self._end_time: float | None = None
+
+    def stop(self) -> None:
+        """What remains now, remains."""
+        self._end_time = self._clock()
+
+
 class EdgeUpperLayer(DULServiceProvider):  # type: ignore[misc]  # pynetdicom has no types
     """Remembers the titles as they were sent, whatever bytes they are of."""
 
     calling_ae = "UNKNOWN"
     called_ae = "UNKNOWN"
+
+    def __init__(self, assoc: Any, clock: Clock = MONOTONIC) -> None:
+        super().__init__(assoc)
+        # The association's time-outs arm them.
+        self._idle_timer, self.artim_timer = MonotonicTimer(None, clock), MonotonicTimer(None, clock)
 
     def _decode_pdu(self, bytestream: bytearray) -> Any:
         if bytestream[0] == A_ASSOCIATE_RQ and len(bytestream) >= CALLING.stop:
