@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 
-from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid
+from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 
 SOP_CLASS = "1.2.840.10008.1.20.1"
 SOP_INSTANCE = "1.2.840.10008.1.20.1.1"

@@ -21,7 +21,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
-from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid, uid_findings
+from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
 from edge_component.elements import ElementWalk
 
 IMPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"

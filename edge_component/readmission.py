@@ -10,7 +10,7 @@ from pathlib import Path
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
-from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid
+from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 from edge_component import logs
 from edge_component.aside import back_aside, note_of, read_note
 from edge_component.clock import Clock

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Protocol
 
-from dicom_ingest.contracts.identifiers import UnsafeIdentifierError, safe_uid
+from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 from edge_component import logs
 from edge_component.clock import SYSTEM_CLOCK, Clock
 from edge_component.commitment import Request

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from dicom_ingest.contracts.identifiers import EDGE_NAME, UUID4, UnsafeIdentifierError, safe_uid
+from dicom_ingest.contracts.identifiers import EDGE_NAME, UUID4
+from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 
 MANIFESTS = "manifests/"
 RESULTS = "results/"

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 from edge_component import logs
 from edge_component.lean import without_decoders
 from edge_component.locks import ProcessLock, reader_lock
-from edge_component.settings import Settings
 
 
 def main() -> int:
     """Until the channel is closed."""
-    settings = Settings.model_validate(json.loads(sys.stdin.readline()))
+    without_decoders()
+    from edge_component.readers.channel import Channel
+    from edge_component.readers.messages import ReaderSettings
+    from edge_component.readers.reader import Reader  # loads pydicom, which must not find them
+
+    settings = ReaderSettings.decode(sys.stdin.readline())
     logs.configure(settings.log_format, settings.log_level)
     for number in (signal.SIGINT, signal.SIGTERM):  # the edge drains, and then closes the channel
         signal.signal(number, signal.SIG_IGN)
-    lock = ProcessLock(reader_lock(settings.spool, int(sys.argv[2])))
-    lock.acquire(settings.aws_timeout)
-    without_decoders()
-    from edge_component.readers.channel import Channel
-    from edge_component.readers.reader import Reader  # loads pydicom, which must not find them
-
+    lock = ProcessLock(reader_lock(Path(settings.spool), int(sys.argv[2])))
+    lock.acquire(settings.lock_timeout)
     Reader(settings, Channel(socket.socket(fileno=int(sys.argv[1])))).run()
     os._exit(0)  # associations that are still read belong to an edge that is gone
 

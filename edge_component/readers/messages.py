@@ -15,6 +15,27 @@ ARRIVED, REFUSED, BACK, READY = b"I", b"R", b"B", b"S"
 
 
 @dataclass(frozen=True)
+class ReaderSettings:
+    """What a reader needs of the edge's settings; without the model that reads them, which takes memory."""
+
+    spool: str
+    max_pdu_bytes: int
+    network_timeout: float
+    lock_timeout: float
+    log_format: str
+    log_level: str
+
+    def encode(self) -> str:
+        """One line of text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, line: str) -> ReaderSettings:
+        """What `encode` made."""
+        return cls(**json.loads(line))
+
+
+@dataclass(frozen=True)
 class Loan:
     """An association whose connection is lent. `contexts`: transfer syntax by presentation context."""
 

@@ -23,6 +23,7 @@ from edge_component.readers.messages import (
     REFUSED,
     ROOM,
     Loan,
+    ReaderSettings,
     decode_back,
     encode_room,
 )
@@ -94,7 +95,7 @@ class _Process:
                 text=True,
             )
         assert self.process.stdin is not None  # noqa: S101 - a pipe by construction
-        self.process.stdin.write(settings.model_dump_json() + "\n")
+        self.process.stdin.write(_of(settings).encode() + "\n")
         self.process.stdin.close()
         self.channel = Channel(ours)
         self._thread = threading.Thread(target=self._listen, name=f"reader {number}", daemon=True)
@@ -165,6 +166,17 @@ class _Process:
             else:
                 self._rows.add_instance(sender, row)
                 return
+
+
+def _of(settings: Settings) -> ReaderSettings:
+    return ReaderSettings(
+        str(settings.spool),
+        settings.max_pdu_bytes,
+        settings.network_timeout,
+        settings.aws_timeout,
+        settings.log_format,
+        settings.log_level,
+    )
 
 
 class Readers:

@@ -11,6 +11,7 @@ import struct
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from edge_component.commitment import Request
 from edge_component.dimse.stream import HandBack, StoreStream
@@ -23,11 +24,11 @@ from edge_component.readers.messages import (
     REFUSED,
     ROOM,
     Loan,
+    ReaderSettings,
     decode_room,
     encode_back,
 )
 from edge_component.receipt import encode_arrival
-from edge_component.settings import Settings
 from edge_component.spool import Spool
 from edge_component.store import Store
 
@@ -80,11 +81,11 @@ class RemoteRoom:
 class Reader:
     """Serves what comes over the channel until it is closed."""
 
-    def __init__(self, settings: Settings, channel: Channel) -> None:
+    def __init__(self, settings: ReaderSettings, channel: Channel) -> None:
         self._settings = settings
         self._channel = channel
         self._room = RemoteRoom()
-        self._spool = Spool(settings.spool)
+        self._spool = Spool(Path(settings.spool))
         self._store = Store(self._spool, RemoteJournal(channel), self._room)
 
     def run(self) -> None:

@@ -80,7 +80,7 @@ def test_files_and_states_in_the_flow_exist() -> None:
 
 def test_every_room_that_import_linter_knows_is_drawn() -> None:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    assert set(config["root_packages"]) <= set(rooms.PLACES)
+    assert set(config["root_packages"]) - {"docs"} <= set(rooms.PLACES)  # which draws the picture
     allowed = rooms.allowed()
     assert allowed["edge_component"] == allowed["cdk"] == {rooms.CONTRACTS}
     assert allowed[rooms.CONTRACTS] == allowed[rooms.EMULATOR] == set()

@@ -44,13 +44,19 @@ def store(peer: Wire, ds: Dataset, data: bytes) -> None:
 
 
 def stored(scp: EdgeProcess, sop: str) -> bytes:
+    """The Part 10 file; it gets its name when the answer is out."""
+    path = wait_until(lambda: found(scp, sop), f"{sop} is in the spool")
+    with path.open("rb") as file:
+        size = instance_bytes(file)
+        file.seek(0)
+        return bytes(file.read(size))
+
+
+def found(scp: EdgeProcess, sop: str) -> Path | None:
     for path in (scp.spool / "instances").glob("*.dcm"):
         if str(read_file_meta_info(path).MediaStorageSOPInstanceUID) == sop:
-            with path.open("rb") as file:
-                size = instance_bytes(file)
-                file.seek(0)
-                return file.read(size)
-    raise AssertionError(f"{sop} is not in the spool")
+            return path
+    return None
 
 
 def encapsulated(ds: Dataset) -> bytes:

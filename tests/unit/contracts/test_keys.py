@@ -9,11 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_ingest.contracts.identifiers import (
-    UnsafeIdentifierError,
-    safe_uid,
-    uid_findings,
-)
 from dicom_ingest.contracts.keys import (
     InstanceKey,
     KeyFormatError,
@@ -23,6 +18,7 @@ from dicom_ingest.contracts.keys import (
     parse_manifest_key,
     parse_series_prefix,
 )
+from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
 
 TRANSFER = "3f2b8c1e-5d4a-4b6f-9a7c-0d1e2f3a4b5c"
 uids = st.from_regex(r"[0-9][0-9.]{0,63}", fullmatch=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,3 +136,14 @@ def test_what_a_dead_reader_had_is_over_and_another_reader_comes(tmp_path: Path)
             wait_until(lambda: readers.pids not in ([], [pid]), "another reader")
     finally:
         readers.stop(10)
+
+
+def test_a_reader_loads_nothing_that_takes_memory_and_does_not_receive() -> None:
+    """There are several of them; together the receiving processes stay below 100 MB."""
+    program = (
+        "from edge_component.lean import without_decoders; without_decoders()\n"
+        "import sys; import edge_component.readers.reader\n"
+        "print([name for name in ('pydantic', 'yaml', 'botocore', 'pynetdicom') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
