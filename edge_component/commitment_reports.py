@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import ssl
 from typing import Protocol
 
 from pydicom.dataset import Dataset
@@ -22,7 +23,9 @@ from edge_component.commitment import (
     judge,
 )
 from edge_component.journal.commitments import OpenCommitment, mark_reported, open_commitments
+from edge_component.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.settings import Settings
+from edge_component.tls import client_context
 
 LEAST_AGE_SECONDS = 0.5
 """The answer to the request goes first."""
@@ -51,6 +54,7 @@ class CommitmentReports:
     ) -> None:
         self._journal = journal
         self._settings = settings
+        self._tls = client_context(settings)
         self._associations = associations
         self._clock = clock
         self._monotonic = monotonic
@@ -86,7 +90,7 @@ class CommitmentReports:
         event_type, information = event_information(commitment.transaction_uid, verdicts)
         sender = self._settings.sender(commitment.calling_ae)
         if sender is not None and sender.commitment is not None:
-            delivered = report_to(sender.commitment, self._settings, event_type, information)
+            delivered = report_to(sender.commitment, self._settings, event_type, information, tls=self._tls)
         else:
             answer = self._associations.report(commitment.association, event_type, information)
             if answer is None and age > UNREACHABLE_SECONDS:
@@ -109,16 +113,26 @@ class CommitmentReports:
         return delivered
 
 
-def report_to(peer: CommitmentPeer, settings: Settings, event_type: int, information: Dataset) -> bool:
+def report_to(
+    peer: CommitmentPeer,
+    settings: Settings,
+    event_type: int,
+    information: Dataset,
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> bool:
     """N-EVENT-REPORT on a new association, we as SCP (PS3.4 J.3.3, PS3.7 D.3.3.4)."""
     ae = ApplicationEntity(settings.ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.acse_timeout = ae.network_timeout = ae.connection_timeout = settings.association_timeout
     ae.dimse_timeout = settings.network_timeout
     ae.add_requested_context(SOP_CLASS)
     role = build_role(SOP_CLASS, scu_role=False, scp_role=True)
-    assoc = ae.associate(peer.host, peer.port, ae_title=peer.ae, ext_neg=[role])
+    over = (tls, peer.host) if peer.tls else None
+    assoc = ae.associate(peer.host, peer.port, ae_title=peer.ae, ext_neg=[role], tls_args=over)
     if not assoc.is_established:
-        logs.warning("storage commitment peer does not answer", peer_ae=peer.ae)
+        logs.warning("storage commitment peer does not answer", peer_ae=peer.ae, tls=peer.tls)
         return False
     try:
         if not assoc.accepted_contexts:

@@ -55,9 +55,12 @@ class Settings(StrictModel):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
-    """Certificate authorities of clients; where it is set, a client without a certificate is refused."""
+    """Certificate authorities of peers; where it is set, a client without a certificate is refused.
+
+    Peers that get reports over TLS (`commitment.tls`) are checked by it too; without it by the system's.
+    """
     tls_strict: bool = True
-    """RFC 5280 to the letter for client certificates; hospital CAs are often older than that."""
+    """RFC 5280 to the letter for certificates of peers; hospital CAs are often older than that."""
     plain_dicom: bool = True
     """False: only the TLS port listens."""
 

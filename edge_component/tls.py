@@ -21,16 +21,41 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
     """
     if settings.tls_port is None or settings.tls_certificate is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _context(settings, ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    if settings.tls_client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(settings: Settings) -> ssl.SSLContext | None:
+    """For associations that the edge opens: the peer is always checked; None: no report goes over TLS.
+
+    Its own certificate, where it has one, is shown to a peer that asks.
+
+    Raises:
+        OSError, ssl.SSLError: as for `server_context`.
+    """
+    if not any(sender.commitment and sender.commitment.tls for sender in settings.senders):
+        return None
+    context = _context(settings, ssl.PROTOCOL_TLS_CLIENT)
+    if settings.tls_client_ca is None:
+        context.load_default_certs()
+    return context
+
+
+def _context(settings: Settings, protocol: ssl._SSLMethod) -> ssl.SSLContext:
+    """What both sides of a connection have in common."""
+    context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    if settings.tls_certificate is not None:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     if settings.tls_client_ca is not None:
         context.load_verify_locations(settings.tls_client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-        if settings.tls_strict:
-            context.verify_flags |= ssl.VERIFY_X509_STRICT
+    if settings.tls_strict:
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context
 
 

@@ -97,6 +97,8 @@ class CommitmentPeer(StrictModel):
     ae: str = Field(min_length=1, max_length=16)
     host: str
     port: int = Field(ge=1, le=65535)
+    tls: bool = False
+    """Over DICOM TLS; its certificate must be for `host`."""
 
 
 TransferSyntaxPreference = Literal["as_proposed", "lossless"]

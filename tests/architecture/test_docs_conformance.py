@@ -105,7 +105,8 @@ def test_the_edge_reports_storage_commitment_as_the_statement_has_it() -> None:
     assert report_to(peer, settings, event_type, information)
     server.shutdown()
     (said,) = seen
-    assert said.implementation_class_uid == facts()["requestor_class_uid"]
+    assert said.implementation_class_uid == facts()["implementation_class_uid"]
+    assert said.implementation_version_name == facts()["implementation_version_name"]
     assert said.maximum_length == ApplicationEntity("EDGE").maximum_pdu_size
     assert not said.asynchronous_operations[0] > 1
     (role,) = said.role_selection.values()

@@ -29,7 +29,6 @@ FOREIGN = {
     "EDGE_HOST": "where the reader's edge is",
     # Names of other programs
     "pg_stat_activity": "PostgreSQL",
-    "PYNETDICOM_304": "pynetdicom says who it is",
     "ERROR_CODE": "EventBridge, attributes of an undelivered event",
     "ERROR_MESSAGE": "EventBridge, attributes of an undelivered event",
     # Options of other programs

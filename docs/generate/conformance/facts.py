@@ -51,15 +51,12 @@ def default(name: str) -> float:
 
 
 def _identity() -> dict[str, str]:
-    requestor = ApplicationEntity("EDGE")
     return {
         "version": VERSION,
         "pynetdicom": version("pynetdicom"),
         "pydicom": version("pydicom"),
         "implementation_class_uid": part10.IMPLEMENTATION_CLASS_UID,
         "implementation_version_name": part10.IMPLEMENTATION_VERSION_NAME,
-        "requestor_class_uid": str(requestor.implementation_class_uid),
-        "requestor_version_name": str(requestor.implementation_version_name),
     }
 
 

@@ -34,7 +34,7 @@ WORDS = {
     "issuer_of_patient_id": "Whose patient ids it sends, where its objects do not say.",
     "series_quiet_seconds": "How long its series are quiet before they are complete.",
     "priority": "Its series wait for a slot before (live) or behind (bulk) others.",
-    "commitment": "Where reports of storage commitment go: `ae`, `host`, `port`.",
+    "commitment": "Where reports of storage commitment go: `ae`, `host`, `port`; `tls: true` for DICOM TLS.",
 }
 """For fields of which the source says nothing more than their name."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,9 +50,12 @@ class Modality:
         return self.answer, None
 
     @contextmanager
-    def listening(self) -> Iterator[int]:
+    def listening(self, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         server = self.ae.start_server(
-            ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.on_report)]
+            ("127.0.0.1", 0),
+            block=False,
+            evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.on_report)],
+            ssl_context=tls,
         )
         try:
             yield int(server.server_address[1])
