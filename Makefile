@@ -52,6 +52,9 @@ bench-pipeline: dev-env ## 200 series of 4 through the local pipeline: where the
 test-crash: dev-env ## kill -9 the edge 200 times under load and count what was acknowledged
 	@$(RUN) -m tests.e2e.edge.crash --runs 200 $(ARGS)
 
+test-fuzz: dev-env ## a million mutated PDU streams through both ways of receiving
+	@$(RUN) -m tests.e2e.edge.fuzz --streams 1000000 $(ARGS)
+
 test-large: dev-env ## send one instance of 4.2 GB through the edge, in constant memory (needs 5 GB of disk; ARGS="--folder DIR")
 	@$(RUN) -m tests.e2e.edge.large $(ARGS)
 

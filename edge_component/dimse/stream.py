@@ -148,7 +148,11 @@ class StoreStream:
 
     def _fill(self, at: int, end: int) -> None:
         while at < end:
-            if not (read := self._connection.recv_into(self._buffer[at:end], end - at, self._flags)):
+            try:
+                read = self._connection.recv_into(self._buffer[at:end], end - at, self._flags)
+            except BlockingIOError as error:  # how the system says that its own time-out is over
+                raise TimeoutError("the peer is silent in the middle of a message") from error
+            if not read:
                 raise ConnectionError("the peer closed the connection")
             at += read
 
