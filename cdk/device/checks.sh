@@ -7,6 +7,9 @@ verdict() {
   if [ "$failed" -gt 0 ]; then
     printf '%s\n' "NOT READY: $failed to mend, $warned to look at"
     exit 1
+  elif [ "$warned" -gt 0 ]; then
+    printf '%s\n' "READY ($warned to look at)"
+  else
+    printf '%s\n' READY
   fi
-  printf '%s\n' "READY${warned:+ ($warned to look at)}"
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cdk import device
 from cdk.cleanup import cleanup_script, removal_script
 from cdk.doctor import doctor_script
 from dicom_ingest.contracts.config import Config, parse_config
@@ -149,6 +150,20 @@ def test_what_is_wrong_with_a_device_is_named(
     done = _run(doctor_script("device", config, "eu-west-1"), programs, **settings)
     assert line in done.stdout
     assert (done.returncode == 1) is line.startswith("FAIL")
+
+
+@pytest.mark.parametrize(
+    ("checks", "verdict"),
+    [
+        ("ok a b", "READY"),
+        ("warn a b", "READY (1 to look at)"),
+        ("warn a b; fail c d", "NOT READY: 1 to mend, 1 to look at"),
+    ],
+)
+def test_the_verdict_names_only_what_there_is_to_do(programs: Path, checks: str, verdict: str) -> None:
+    done = _run(f"{device.script('checks')}\n{checks}\nverdict", programs)
+    assert done.stdout.splitlines()[-1] == verdict
+    assert done.returncode == (1 if verdict.startswith("NOT") else 0)
 
 
 def test_a_taken_port_is_found(programs: Path, tmp_path: Path, config: Config) -> None:
