@@ -18,6 +18,8 @@ ATTENTION = ("FAILED", "PARTIAL", "NON_PRIMARY", "UNKNOWN")
 """Outcomes that a person should look at (docs/architecture.md, "Outcomes")."""
 OLDEST_WAITER_HOURS = 6
 HEARTBEATS_MISSED = 3
+CERTIFICATE_DAYS = 30
+"""A hospital's authority takes its time."""
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 
 
@@ -90,6 +92,13 @@ class Alarms(Construct):
         )
         self._alarm(
             f"{edge}-quiet-sender", metrics.silent_senders(edge), 1, "A sender is quiet against its rhythm."
+        )
+        self._alarm(
+            f"{edge}-certificate",
+            metrics.certificate_days_left(edge),
+            CERTIFICATE_DAYS,
+            "The certificate of its DICOM TLS expires: senders will not connect.",
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         )
 
     def _alarm(

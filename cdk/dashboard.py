@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from cdk.alarms import CERTIFICATE_DAYS
 from cdk.metrics import Metrics
 from dicom_ingest.contracts.config import Config
 
@@ -45,10 +46,18 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
         ),
     )
     page.add_widgets(
-        _graph("Edge heartbeats", [metrics.heartbeats(edge) for edge in edges], width=6),
-        _graph("Edge spool, instances", [metrics.spool_instances(edge) for edge in edges], width=6),
-        _graph("Edge disk, free bytes", [metrics.disk_free(edge) for edge in edges], width=6),
-        _graph("Senders that fell silent", [metrics.silent_senders(edge) for edge in edges], width=6),
+        _graph("Edge heartbeats", [metrics.heartbeats(edge) for edge in edges]),
+        _graph("Edge spool, instances", [metrics.spool_instances(edge) for edge in edges]),
+        _graph("Edge disk, free bytes", [metrics.disk_free(edge) for edge in edges]),
+    )
+    page.add_widgets(
+        _graph("Senders that fell silent", [metrics.silent_senders(edge) for edge in edges], width=12),
+        _graph(
+            "Edge certificates, days left",
+            [metrics.certificate_days_left(edge) for edge in edges],
+            limit=(CERTIFICATE_DAYS, "alarm"),
+            width=12,
+        ),
     )
     page.add_widgets(
         _graph("Cost: database capacity units", [metrics.database_units()]),

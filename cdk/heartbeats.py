@@ -20,6 +20,7 @@ _NUMBERS = {
     "EdgeSpoolBytes": "$.detail.spool_bytes",
     "EdgeDiskFreeBytes": "$.detail.disk_free_bytes",
     "EdgeSilentSenders": "$.detail.silent_senders",
+    "EdgeCertificateDaysLeft": "$.detail.certificate_days_left",
 }
 _EVERY = "($.detail.edge = *)"
 """A value or a dimension is taken from the event only where the pattern names it.

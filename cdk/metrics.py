@@ -133,6 +133,10 @@ class Metrics(Construct):
         """Application entities that one edge misses, by their own rhythm."""
         return self._heartbeats.metric("EdgeSilentSenders", edge)
 
+    def certificate_days_left(self, edge: str) -> cloudwatch.Metric:
+        """Days until the certificate of one edge's DICOM TLS expires; nothing where it has none."""
+        return self._heartbeats.metric("EdgeCertificateDaysLeft", edge, "Minimum")
+
     def _own(self, name: str, statistic: str = "Maximum", **more: str) -> cloudwatch.Metric:
         dimensions = {"stack": self._stack, **more}
         label = next(iter(more.values()), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +21,7 @@ from edge_component.watermark import Disk, disk_under, level_of
 
 MAX_SENDERS = 200
 """The event stays below 64 kB."""
+DAY = timedelta(days=1)
 
 
 class Heartbeat:
@@ -71,7 +73,7 @@ class Heartbeat:
             "SELECT calling_ae, last_association_at FROM sender ORDER BY 2 DESC LIMIT ?", (MAX_SENDERS,)
         ).fetchall()
         self._rhythm.remember()
-        certificate, silent = self._settings.tls_certificate, self._rhythm.silent()
+        silent, expires = self._rhythm.silent(), self._certificate_expires_at()
         return EdgeHeartbeat(
             edge=self._settings.edge,
             version=VERSION,
@@ -88,8 +90,13 @@ class Heartbeat:
             disk_free_bytes=disk.free,
             disk_total_bytes=disk.total,
             watermark=level_of(self._settings, disk, lying.bytes),
-            certificate_expires_at=expires_at(certificate) if certificate else None,
+            certificate_expires_at=expires,
+            certificate_days_left=(expires - moment(self._clock())) // DAY if expires else None,
             senders=[SenderSilence(calling_ae=row[0], last_association_at=moment(row[1])) for row in senders],
             silent_aes=silent[:MAX_SENDERS],
             silent_senders=len(silent),
         )
+
+    def _certificate_expires_at(self) -> datetime | None:
+        certificate = self._settings.tls_certificate
+        return expires_at(certificate) if certificate else None

@@ -75,6 +75,8 @@ class EdgeHeartbeat(Message):
     disk_total_bytes: int
     watermark: Literal["normal", "warn", "slow", "refuse"]
     certificate_expires_at: Timestamp | None = None
+    certificate_days_left: int | None = None
+    """Whole days, negative once it has expired: a metric filter reckons with no dates."""
     senders: list[SenderSilence] = []
     silent_aes: list[AETitle] = []
     """Fell silent against their own rhythm of the weeks before."""

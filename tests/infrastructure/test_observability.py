@@ -68,6 +68,22 @@ def test_a_sender_that_falls_silent_raises_its_edges_alarm(template: Callable[[s
     assert of == {"clinic-edge1", "clinic-edge10", "clinic-cloud"}
 
 
+def test_a_certificate_that_nears_its_end_raises_its_edges_alarm(template: Callable[[str], Template]) -> None:
+    alarms = template("edges").resources("AWS::CloudWatch::Alarm")
+    expiring = [alarm["Properties"] for path, alarm in alarms.items() if path.endswith("-certificate")]
+    assert {(alarm["Threshold"], alarm["ComparisonOperator"]) for alarm in expiring} == {
+        (30, "LessThanThreshold")
+    }
+    # An edge without TLS says nothing of one, and nobody is to be called for it.
+    assert {alarm["TreatMissingData"] for alarm in expiring} == {"notBreaching"}
+    stats = [alarm["Metrics"][0]["MetricStat"] for alarm in expiring]
+    assert {(stat["Metric"]["MetricName"], stat["Stat"]) for stat in stats} == {
+        ("EdgeCertificateDaysLeft", "Minimum")
+    }
+    of = {stat["Metric"]["Dimensions"][0]["Value"] for stat in stats}
+    assert of == {"clinic-edge1", "clinic-edge10", "clinic-cloud"}
+
+
 def test_heartbeats_become_metrics_of_their_edge(default: Template) -> None:
     rule = default.properties("AWS::Events::Rule", "observability/metrics/heartbeats/rule")
     assert rule["EventPattern"] == wiring.HEARTBEAT_PATTERN
@@ -81,7 +97,9 @@ def test_heartbeats_become_metrics_of_their_edge(default: Template) -> None:
 
 def test_what_is_taken_from_a_heartbeat_is_named_in_its_pattern(default: Template) -> None:
     """Else CloudWatch does not find the value: the metric would stay empty, its alarm silent."""
-    beat = json.loads((ROOT / "tests" / "events" / "edge_heartbeat.silent.v1.json").read_text())["detail"]
+    beat = json.loads((ROOT / "tests" / "events" / "edge_heartbeat.certificate.v1.json").read_text())[
+        "detail"
+    ]
     for path, one in default.resources("AWS::Logs::MetricFilter").items():
         pattern = one["Properties"]["FilterPattern"]
         (made,) = one["Properties"]["MetricTransformations"]
@@ -105,7 +123,13 @@ def test_the_dashboard_shows_what_the_functions_count(default: Template) -> None
     body = default.text(default.properties("AWS::CloudWatch::Dashboard")["DashboardBody"])
     names = {value for name, value in vars(wiring).items() if name.isupper() and isinstance(value, str)}
     names -= {wiring.METRICS_NAMESPACE, events.SERIES_COMPLETE, events.EDGE_HEARTBEAT, events.EDGE_SOURCE}
-    for name in (*names, "MatchedEvents", "EdgeSpoolInstances", "EdgeSilentSenders"):
+    for name in (
+        *names,
+        "MatchedEvents",
+        "EdgeSpoolInstances",
+        "EdgeSilentSenders",
+        "EdgeCertificateDaysLeft",
+    ):
         assert f'"{name}"' in body, name
 
 

@@ -17,6 +17,7 @@ from edge_component.retention import DAY, Retention
 from edge_component.spool import Spool
 from edge_component.store import Store, StoreCommand
 from tests.support.edge_bench import EXPLICIT, Bench, rows
+from tests.support.edge_certificates import make_certificates
 from tests.support.edge_dicom import encoded, instance
 from tests.support.edge_stand_ins import client_error, unreachable
 
@@ -422,6 +423,20 @@ def test_a_heartbeat_says_what_happened_so_far(tmp_path: Path) -> None:
     first, second = bench.bus.details("Edge Heartbeat")
     assert (first["instances_received"], first["instances_announced"], first["series_announced"]) == (2, 2, 1)
     assert first["edge"] == second["edge"] == "test-edge1"
+
+
+def test_a_heartbeat_counts_the_days_that_a_certificate_has_left(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+    bench = Bench(tmp_path, tls_certificate=certificates.certificate, tls_key=certificates.key)
+    heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock, bench.clock.monotonic)
+    left = {}
+    for days in (20.5, 1.5, 0.5, -0.5):
+        bench.clock.now = certificates.expires.timestamp() - days * DAY
+        left[days] = heartbeat.detail().certificate_days_left
+    assert left == {20.5: 20, 1.5: 1, 0.5: 0, -0.5: -1}
+    without = Bench(tmp_path / "without")
+    detail = Heartbeat(without.journal, without.settings, without.bus, without.clock).detail()
+    assert (detail.certificate_expires_at, detail.certificate_days_left) == (None, None)
 
 
 def test_receipts_and_quarantine_are_forgotten_in_time_and_nothing_else(tmp_path: Path) -> None:
