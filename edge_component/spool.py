@@ -7,6 +7,7 @@ whole instance gets is for the eye; what tells it from one that was cut off is t
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import secrets
 import threading
@@ -17,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_component import logs
 from edge_component.files import Bytes, Files, OsFiles, WritableFile
 from edge_component.part10 import part10_head
 from edge_component.receipt import instance_bytes
@@ -190,8 +192,10 @@ class Spool:
         self.again = root / "again"
         """Asked by an operator to be sent again; the worker takes them from here."""
         self.journal = root / "journal.sqlite3"
-        self._lock = threading.Lock()
-        self._count = 0
+        self._numbers = itertools.count(1)
+        self._low = threading.Event()
+        self._closed = False
+        self._maker: threading.Thread | None = None
         self.run = secrets.token_hex(8)
         """How the names of this spool's files begin: each process has its own."""
         self._batch = spares
@@ -213,17 +217,36 @@ class Spool:
         Raises:
             OSError: the disk would not take one.
         """
-        with self._lock:
-            if not self._spares:
+        while True:
+            try:
+                spare = self._spares.popleft()
+            except IndexError:
                 self._make_spares()
-            return self._spares.popleft()
+                continue
+            if len(self._spares) < self._batch:
+                self._low.set()
+            return spare
+
+    def make_spares_ahead(self) -> None:
+        """From now on, in a thread: whoever receives finds them made."""
+        self._low.set()
+        self._maker = threading.Thread(target=self._keep_spares, name="spares", daemon=True)
+        self._maker.start()
+
+    def _keep_spares(self) -> None:
+        while self._low.wait() and not self._closed:
+            self._low.clear()
+            try:
+                while len(self._spares) < self._batch and not self._closed:
+                    self._make_spares()
+            except OSError as error:  # whoever receives meets it himself, and says so to the sender
+                logs.warning("no file can be made in the spool", reason=str(error))
 
     def _make_spares(self) -> None:
         made: list[tuple[str, WritableFile]] = []
         try:
-            for _ in range(self._batch):
-                self._count += 1
-                stem = f"{self.run}-{self._count:08x}"
+            for number in itertools.islice(self._numbers, self._batch):
+                stem = f"{self.run}-{number:08x}"
                 made.append((stem, self.files.create(self.instances / f"{stem}{PART}")))
             self.files.sync_folder(self.instances)
         except OSError:
@@ -233,10 +256,13 @@ class Spool:
 
     def close(self) -> None:
         """Remove the files that nothing was written to."""
-        with self._lock:
-            spares = list(self._spares)
-            self._spares.clear()
-        self._discard(spares)
+        self._closed = True
+        self._low.set()
+        if self._maker is not None:
+            self._maker.join()
+        with suppress(IndexError):
+            while True:
+                self._discard([self._spares.popleft()])
 
     def _discard(self, spares: list[tuple[str, WritableFile]]) -> None:
         for stem, file in spares:

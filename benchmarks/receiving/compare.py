@@ -36,7 +36,12 @@ class Cell:
     associations: int
 
 
-SHORT = tuple(Cell(*cell) for cell in (("ct", 1), ("ct", 4), ("ct", 16), ("sr", 1), ("sr", 4)))
+SHORT = (
+    *(Cell("ct", count) for count in (1, 4, 16)),
+    *(Cell("sr", count) for count in (1, 4, 16)),
+    *(Cell(corpus, 4) for corpus in ("mr", "j2k", "dx")),
+    Cell("mf", 1),
+)
 FULL = (
     *(Cell(corpus, count) for corpus in ("ct", "mr", "dx", "sr", "j2k") for count in (1, 4, 16)),
     Cell("mf", 1),

@@ -19,6 +19,7 @@ from edge_component.statuses import Status
 from edge_component.store import Reception, Store, StoreCommand
 from tests.support.edge_dicom import encoded, instance
 from tests.support.edge_disk import PowerCut, RecordingFiles
+from tests.support.edge_process import wait_until
 
 SENDER = AssociationRow("a1", "SENDER", "EDGE", "127.0.0.1", 0.0)
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -269,3 +270,18 @@ def test_the_same_instance_makes_the_same_file_whoever_sends_it(tmp_path: Path) 
     files = [store.spool.read(row.file, row.bytes) for row in (first, second)]
     with files[0] as one, files[1] as other:
         assert one.read() == other.read()
+
+
+def test_files_made_ahead_are_there_before_they_are_needed_and_gone_when_nobody_needs_them(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path, spares=4)
+    spool.prepare()
+    spool.make_spares_ahead()
+    wait_until(lambda: len(list(spool.part_files())) >= 4, "files are made")
+    ds = instance()
+    assert receive(Store(spool, Journal(), Room()).begin(SENDER, command_of(ds)), encoded(ds)).stored
+    wait_until(lambda: len(list(spool.part_files())) > 4, "more are made")
+    spool.close()
+    assert list(spool.part_files()) == []
+    assert len(list(spool.instance_files())) == 1
