@@ -17,11 +17,12 @@ PIPELINE = Path(__file__).with_name("results") / "pipeline.json"
 
 STEP_FUNCTIONS_TRANSITION = 0.025 / 1000  # https://aws.amazon.com/step-functions/pricing/
 HEALTHIMAGING_GB_MONTH = 0.105  # frequent access; an import itself is free
-ENDPOINTS_MONTH = 29.0  # the minimal set of interface endpoints in two zones
+ENDPOINT_MONTH = 14.60  # an interface endpoint in two zones; the stack has three
 # Assumed, to be checked before anything is signed:
 LAMBDA_REQUEST, LAMBDA_GB_SECOND = 0.20 / 1e6, 0.0000133334  # arm64
 S3_PUT, S3_GET, EVENT, S3_GB_MONTH = 0.005 / 1000, 0.0004 / 1000, 1.0 / 1e6, 0.023
 AURORA_ACU_HOUR, KMS_KEY_MONTH = 0.12, 1.0
+ALARM_MONTH, DASHBOARD_MONTH, SECRET_MONTH = 0.10, 3.0, 0.40
 
 INSTANCES, SERIES_GB = 100, 0.05
 """Of the series that is reckoned with: 100 CT slices of 526 kB."""
@@ -64,7 +65,13 @@ def run() -> dict[str, Any]:
     counts = {"transitions": ordinary(USUAL_POLLS).transitions, "polls": USUAL_POLLS}
     series = _per_thousand(counts)
     ten_minutes = _per_thousand(measured["by_import_seconds"]["600"])
-    idle = {"interface endpoints": ENDPOINTS_MONTH, "KMS key": KMS_KEY_MONTH, "Aurora, paused": 0.0}
+    idle = {
+        "three interface endpoints": round(3 * ENDPOINT_MONTH, 2),
+        "KMS key": KMS_KEY_MONTH,
+        "20 alarms and the dashboard": 20 * ALARM_MONTH + DASHBOARD_MONTH,
+        "two secrets": 2 * SECRET_MONTH,
+        "Aurora, paused": 0.0,
+    }
     limits = _limits(counts)
     database_seconds = measured["processor_milliseconds_a_series"]["postgres"] / 1000
     scenarios = {
@@ -124,7 +131,7 @@ def _scenario(
     seconds = scenario.total / through if scenario.total else MONTH_SECONDS
     units = max(LEAST_ACU, rate * database_seconds / ACU_CORES)
     database = units * AURORA_ACU_HOUR * scenario.awake * seconds / 3600
-    fixed = (ENDPOINTS_MONTH + KMS_KEY_MONTH) * seconds / MONTH_SECONDS
+    fixed = (3 * ENDPOINT_MONTH + KMS_KEY_MONTH) * seconds / MONTH_SECONDS
     stored = rate * seconds * SERIES_GB
     found: dict[str, Any] = {
         "series_per_second": round(rate, 4),

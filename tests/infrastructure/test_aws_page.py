@@ -87,6 +87,11 @@ def test_the_endpoints_that_cost_money_are_counted(default: Template) -> None:
     assert (kinds.count("Interface"), "the stack has three" in PAGE) == (3, True)
 
 
+def test_the_alarms_and_the_dashboard_that_cost_money_are_counted(default: Template) -> None:
+    counted = [len(default.resources(f"AWS::CloudWatch::{kind}")) for kind in ("Alarm", "Dashboard")]
+    assert (counted, "20 alarms and the dashboard" in PAGE) == ([20, 1], True)
+
+
 def test_all_regions_are_named_and_no_other() -> None:
     paragraph = PAGE.split("## Regions")[1].split("##")[0]
     assert set(re.findall(r"\b[a-z]{2}-[a-z]+-\d\b", paragraph)) == set(HEALTHIMAGING_REGIONS)
