@@ -50,6 +50,7 @@ class IncomingFile:
         self.error: OSError | None = None
         self._spool = spool
         self._head = head
+        """Until it is written, with the first piece."""
         self._stem = ""
         self._file: WritableFile | None = None
         try:
@@ -73,16 +74,12 @@ class IncomingFile:
 
     def write(self, data: Bytes) -> None:
         """The next piece of the data set."""
-        first = self.dataset_bytes == 0
         self.dataset_bytes += len(data)
         if self.error is not None or self._file is None:
             return
         self.crc32 = zlib.crc32(data, self.crc32)
         try:
-            if first:
-                self._file.write(self._head, data)
-            else:
-                self._file.write(data)
+            self._append(self._file, data)
         except OSError as error:
             self.error = error
 
@@ -106,10 +103,7 @@ class IncomingFile:
             if self.error is not None:
                 raise self.error
             assert self._file is not None  # noqa: S101 - no error, hence a file
-            if self.dataset_bytes:
-                self._file.write(receipt)
-            else:
-                self._file.write(self._head, receipt)
+            self._append(self._file, receipt)
             self._file.sync()
         except OSError as error:
             self.abandon()
@@ -135,6 +129,13 @@ class IncomingFile:
         """Out of the way, for a person to look at, with the reason; it was not acknowledged."""
         self._close()
         self._spool.quarantine_file(self._path, reason, **facts)
+
+    def _append(self, file: WritableFile, data: Bytes) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            file.write(head, data)
+        else:
+            file.write(data)
 
     def _close(self) -> None:
         if self._file is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from typing import Any, Protocol
 
 from edge_component import logs
@@ -114,7 +115,8 @@ class FastUpperLayer(EdgeUpperLayer):
             )
         while (back := lent.wait(LOOK_SECONDS)) is None:
             if self._has_work():
-                connection.shutdown(socket.SHUT_RD)  # the reader sees the end and gives it back
+                with suppress(OSError):  # the peer was quicker
+                    connection.shutdown(socket.SHUT_RD)  # the reader sees the end and gives it back
         return back
 
     def _has_work(self) -> bool:

@@ -14,7 +14,7 @@ from edge_component import logs
 from edge_component.dimse.stream import HandBack
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.readers.channel import Channel
+from edge_component.readers.channel import Channel, Message
 from edge_component.readers.messages import (
     ARRIVED,
     BACK,
@@ -84,6 +84,7 @@ class _Process:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self.lent: dict[int, Lent] = {}
+        self._over = False
         self.ready = threading.Event()
         self.closing = threading.Event()
         ours, theirs = socket.socketpair()
@@ -111,6 +112,8 @@ class _Process:
     ) -> Lent | None:
         lent = Lent()
         with self._lock:
+            if self._over:
+                return None
             number = next(self._numbers)
             self.lent[number] = lent
         try:
@@ -133,26 +136,31 @@ class _Process:
         self.channel.free()
 
     def _listen(self) -> None:
-        for message in self.channel.messages():
-            if message.kind == ARRIVED:
-                self._arrived(*decode_arrival(message.body))
-            elif message.kind == REFUSED:
-                self._rows.refused(int(message.body))
-            elif message.kind == BACK:
-                number, back = decode_back(message.body)
-                with self._lock:
-                    lent = self.lent.pop(number)
-                lent.give_back(back)
-            elif message.kind == READY:
-                self._run = message.body.decode()
-                self.ready.set()
-        if self._run and not self.closing.is_set():
-            self.process.wait()
-            self._heal(self._run)
-        with self._lock:
-            left, self.lent = list(self.lent.values()), {}
-        for lent in left:
-            lent.give_back(HandBack(gone=DIED))
+        try:
+            for message in self.channel.messages():
+                self._heard(message)
+            if self._run and not self.closing.is_set():
+                self.process.wait()
+                self._heal(self._run)
+        finally:
+            with self._lock:
+                left, self.lent, self._over = list(self.lent.values()), {}, True
+            for lent in left:
+                lent.give_back(HandBack(gone=DIED))
+
+    def _heard(self, message: Message) -> None:
+        if message.kind == ARRIVED:
+            self._arrived(*decode_arrival(message.body))
+        elif message.kind == REFUSED:
+            self._rows.refused(int(message.body))
+        elif message.kind == BACK:
+            number, back = decode_back(message.body)
+            with self._lock:
+                lent = self.lent.pop(number)
+            lent.give_back(back)
+        elif message.kind == READY:
+            self._run = message.body.decode()
+            self.ready.set()
 
     def _arrived(self, sender: AssociationRow, row: InstanceRow) -> None:
         """While the journal is behind nothing more is taken from the reader, and it takes nothing more."""

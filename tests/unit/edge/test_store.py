@@ -103,6 +103,20 @@ def test_success_means_file_and_row(tmp_path: Path) -> None:
         assert read_receipt(file) == (SENDER, row)
 
 
+@pytest.mark.parametrize("empty", [0, 1, 3])
+def test_empty_fragments_change_nothing(tmp_path: Path, empty: int) -> None:
+    journal, ds = Journal(), instance()
+    store = store_at(tmp_path, journal)
+    reception = store.begin(SENDER, command_of(ds))
+    for piece in [b""] * empty + [encoded(ds)] + [b""] * empty:
+        reception.write(piece)
+    assert reception.finish().stored
+    reception.settle()
+    with store.spool.read(journal.rows[0].file, journal.rows[0].bytes) as file:
+        head = part10_head(str(ds.SOPClassUID), str(ds.SOPInstanceUID), EXPLICIT)
+        assert file.read() == head + encoded(ds)
+
+
 def test_a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """E15: a row without its file, or an answer without both, must not exist."""
     ds = instance()
