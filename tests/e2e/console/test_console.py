@@ -172,7 +172,7 @@ def test_what_waits_is_lit_and_the_page_follows_it_to_its_end(console: ConsoleRu
     click(page, "button.strong")  # import again
     page.until("document.querySelector('.graph').dataset.now === 'AcquireImportSlot'")
     assert page.ask("document.querySelector('.graph .now text').textContent") == "AcquireImportSlot"
-    assert "granting is paused" in page.ask("document.querySelector('.now').innerText")
+    page.until("document.querySelector('.now').innerText.includes('granting is paused')")
     page.open(console.url)
     assert stage(page, "Waiting") == 1
     assert "paused by an operator" in page.ask("document.querySelector('.stuck .words').innerText")
