@@ -58,6 +58,11 @@ class Verdicts:
     failed: tuple[tuple[Reference, int], ...]
     pending: tuple[Reference, ...]
 
+    @property
+    def unknown(self) -> bool:
+        """One of them was never heard of."""
+        return any(reason == NO_SUCH_INSTANCE for _, reason in self.failed)
+
 
 def parse_request(action_type: int | None, sop_instance_uid: str, information: Dataset) -> Request:
     """The request in an N-ACTION-RQ.

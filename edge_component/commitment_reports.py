@@ -29,6 +29,8 @@ from edge_component.tls import client_context
 
 LEAST_AGE_SECONDS = 0.5
 """The answer to the request goes first."""
+UNKNOWN_SECONDS = 3.0
+"""The row of an instance follows its answer, and may follow a request on another association, too."""
 UNREACHABLE_SECONDS = 30.0
 """A peer without a configured address may call again within it; then the report cannot be delivered."""
 
@@ -74,6 +76,8 @@ class CommitmentReports:
             return
         verdicts = self._verdicts(commitment)
         if verdicts.pending and age < self._settings.commitment_patience_seconds:
+            return
+        if verdicts.unknown and age < UNKNOWN_SECONDS:
             return
         if self._deliver(commitment, verdicts, age):
             mark_reported(self._journal, commitment.commitment, self._clock())

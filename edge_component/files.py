@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -34,20 +33,12 @@ class Files(Protocol):
         """A new file; fails where one exists."""
         ...
 
-    def extend(self, path: Path) -> WritableFile:
-        """An existing file, to be written on at its end."""
-        ...
-
     def read(self, path: Path) -> BinaryIO:
         """An existing file."""
         ...
 
     def rename(self, source: Path, target: Path) -> None:
         """Atomic within one file system; the name is durable after `sync_folder`."""
-        ...
-
-    def link(self, source: Path, target: Path) -> None:
-        """A second name of a file; one that is there already is no error."""
         ...
 
     def remove(self, path: Path) -> None:
@@ -68,8 +59,9 @@ class Files(Protocol):
 
 
 class _OsFile:
-    def __init__(self, path: Path, flags: int) -> None:
-        flags |= os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self._fd = os.open(path, flags, 0o600)
 
     def write(self, *pieces: Bytes) -> None:
@@ -110,11 +102,7 @@ class OsFiles:
 
     def create(self, path: Path) -> WritableFile:
         """A new file that only the edge's user may read."""
-        return _OsFile(path, os.O_CREAT | os.O_EXCL)
-
-    def extend(self, path: Path) -> WritableFile:
-        """Opened for appending."""
-        return _OsFile(path, os.O_APPEND)
+        return _OsFile(path)
 
     def read(self, path: Path) -> BinaryIO:
         """An existing file, unbuffered reads of any size."""
@@ -123,11 +111,6 @@ class OsFiles:
     def rename(self, source: Path, target: Path) -> None:
         """Replace is atomic on POSIX and on NTFS."""
         source.replace(target)
-
-    def link(self, source: Path, target: Path) -> None:
-        """A hard link."""
-        with suppress(FileExistsError):
-            os.link(source, target)
 
     def remove(self, path: Path) -> None:
         """Gone."""

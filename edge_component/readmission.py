@@ -32,7 +32,7 @@ UNKNOWN = "UNKNOWN"
 def readmit(journal: sqlite3.Connection, spool: Spool, name: str, clock: Clock) -> bool:
     """Take one file that was asked for; False: not now, or never.
 
-    It has two names until its row is written: after a crash in between the next look finds it here.
+    It stays here until its row is written: after a crash in between the next look finds it.
     """
     path = spool.again / name
     if journal.execute("SELECT 1 FROM receipt WHERE file = ?", (name,)).fetchone():

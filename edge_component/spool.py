@@ -301,20 +301,25 @@ class Spool:
                 self.files.cut(self.aside / name, size)
 
     def take_again(self, name: str, size: int, receipt: Bytes) -> None:
-        """Among the instances, durably: a file that an operator wants to be sent again. It stays there, too.
+        """Among the instances, durably: a copy of a file that an operator wants to be sent again.
+
+        The file itself stays as it is, whatever happens meanwhile.
 
         Raises:
             OSError: the disk.
         """
-        path = self.again / name
-        self.files.cut(path, size)
-        file = self.files.extend(path)
+        copy = self.again / f"{name}{PART}"
+        self.files.remove(copy)  # of a crash
+        file = self.files.create(copy)
         try:
+            with self.part10(self.again / name, size) as stream:
+                while piece := stream.read(READ_BYTES):
+                    file.write(piece)
             file.write(receipt)
             file.sync()
         finally:
             file.close()
-        self.files.link(path, self.instances / name)
+        self.files.rename(copy, self.instances / name)
         self.files.sync_folder(self.instances)
 
     def quarantine_file(self, path: Path, reason: str, **facts: str) -> None:

@@ -54,7 +54,6 @@ class FastDimse(EdgeDimse):
     def __init__(self, assoc: Any, begin_store: BeginStore, lend: Lend) -> None:
         super().__init__(assoc, begin_store)
         self.lend = lend
-        self.begin_store = begin_store
         self.reading = threading.Event()
         """Cleared while a stream has the connection."""
         self.reading.set()
@@ -68,10 +67,6 @@ class FastDimse(EdgeDimse):
     def between_messages(self) -> bool:
         """Nothing has been begun, and nothing waits."""
         return self._request is None and not self._fragments and not self._broken and self.msg_queue.empty()
-
-    def fail(self, reason: str) -> None:
-        """The peer broke the protocol: abort."""
-        self._fail(reason)
 
 
 class FastUpperLayer(EdgeUpperLayer):

@@ -40,7 +40,7 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
 
     def __init__(self, assoc: Any, begin_store: BeginStore) -> None:
         super().__init__(assoc)
-        self._begin_store = begin_store
+        self.begin_store = begin_store
         self._command = bytearray()
         self._fragments: list[list[Any]] = []
         self._other_bytes = 0
@@ -52,16 +52,13 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
         for context_id, data in primitive.presentation_data_value_list:
             if self._broken:
                 return
-            self.receive_fragment(context_id, memoryview(data))
+            try:
+                self._fragment(context_id, memoryview(data))
+            except ProtocolError as error:
+                self.fail(str(error))
 
-    def receive_fragment(self, context_id: int, data: memoryview) -> None:
-        """A presentation data value: its control byte and what follows. Whoever gives it may reuse it."""
-        try:
-            self._fragment(context_id, data)
-        except ProtocolError as error:
-            self._fail(str(error))
-
-    def _fail(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
+        """The peer broke the protocol: abort."""
         self._broken = True
         logs.warning("protocol error", reason=reason, calling_ae=self.assoc.requestor.ae_title)
         self.dul.event_queue.put("Evt19")  # PS3.8 9.2: unrecognised or invalid PDU
@@ -126,7 +123,7 @@ class EdgeDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom has n
         context = self.assoc._accepted_cx.get(context_id)
         if context is None:
             raise ProtocolError(f"a C-STORE in presentation context {context_id}, which was not accepted")
-        request.reception = self._begin_store(StoreCommand(*uids, str(context.transfer_syntax[0])))
+        request.reception = self.begin_store(StoreCommand(*uids, str(context.transfer_syntax[0])))
         self._request = request
 
     def _other_fragment(self, context_id: int, data: bytes, *, last: bool) -> None:

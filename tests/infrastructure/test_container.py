@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -20,6 +19,7 @@ import pytest
 from cdk.packaging.build import Builder
 from edge_component.settings import PREFIX, Settings
 from tests.infrastructure.conftest import BORROWED, ROOT
+from tests.support.edge_process import wait_until
 
 PLACE = ROOT / "edge_component" / "container"
 TEXT = (PLACE / "Containerfile").read_text(encoding="utf-8")
@@ -97,11 +97,8 @@ def running(image: Image) -> Iterator[tuple[subprocess.Popen[str], str]]:
         text=True,
     )
     try:
-        deadline = time.monotonic() + 30
-        while not ready.exists():
-            assert process.poll() is None, process.stderr.read() if process.stderr else ""
-            assert time.monotonic() < deadline, "no ready.json after 30 s"
-            time.sleep(0.05)  # a file of another process: there is nothing to wait on but its name
+        wait_until(lambda: ready.exists() or process.poll() is not None, "the entry point is ready")
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
         yield (
             process,
             next(str(v) for k, v in json.loads(ready.read_text()).items() if k.startswith("health")),

@@ -51,10 +51,6 @@ class RecordingFiles:
         self._names[path] = _Inode()
         return _File(self, self._names[path])
 
-    def extend(self, path: Path) -> WritableFile:
-        """An existing name."""
-        return _File(self, self._names[path])
-
     def read(self, path: Path) -> BinaryIO:
         """What a program sees, synced or not."""
         if path not in self._names:
@@ -65,11 +61,6 @@ class RecordingFiles:
         """The new name is volatile until its folder is synced."""
         self._operation("rename")
         self._names[target] = self._names.pop(source)
-
-    def link(self, source: Path, target: Path) -> None:
-        """A second name."""
-        self._operation("link")
-        self._names.setdefault(target, self._names[source])
 
     def remove(self, path: Path) -> None:
         """The name is gone."""

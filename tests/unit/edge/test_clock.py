@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 
 from edge_component.clock import Ages, ClockWatch
 from edge_component.commitment import Reference, Request
-from edge_component.commitment_reports import CommitmentReports
+from edge_component.commitment_reports import UNKNOWN_SECONDS, CommitmentReports
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import transaction
@@ -269,6 +269,22 @@ def test_patience_with_a_commitment_is_measured_alike(bench: Bench, set_by: floa
     bench.clock.now += 1
     reports.run_once()
     assert asker.reports == [2]
+
+
+def test_an_instance_whose_row_is_still_on_its_way_is_not_called_unknown(bench: Bench) -> None:
+    """Its sender was answered, and asked at once, on another association."""
+    asker = Asker()
+    reports = CommitmentReports(bench.journal, bench.settings, asker, bench.clock, bench.clock.monotonic)
+    request = Request("1.2.3", (Reference("1.2.840.10008.5.1.4.1.1.2", "1"),))
+    with transaction(bench.journal) as journal:
+        insert_request(journal, request, "SENDER", "association", bench.clock())
+    bench.clock.now += UNKNOWN_SECONDS - 1
+    reports.run_once()
+    assert asker.reports == []
+    send(bench, "1")
+    bench.settle()
+    reports.run_once()
+    assert asker.reports == [1]
 
 
 def test_a_clock_that_was_set_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
