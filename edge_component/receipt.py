@@ -6,6 +6,7 @@ acknowledged; one whose tail is right is adopted with everything that is known o
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
@@ -82,3 +83,40 @@ def _tail(stream: BinaryIO) -> tuple[int, int, int] | None:
     if mark != MARK or length > LONGEST or instance + length + TAIL.size != size:
         return None
     return instance, length, crc
+
+
+class StoredInstance(io.RawIOBase):
+    """The Part 10 file without the receipt behind it."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__()
+        self._file = file
+        self._size = size
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """As a file; ends where the receipt begins."""
+        left = max(0, self._size - self._file.tell())
+        return int(self._file.readinto(memoryview(buffer)[:left]))  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """As a file."""
+        if whence == io.SEEK_END:
+            offset, whence = offset + self._size, io.SEEK_SET
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As a file."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """As a file."""
+        self._file.close()
+        super().close()

@@ -7,27 +7,21 @@ whole instance gets is for the eye; what tells it from one that was cut off is t
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import secrets
-import threading
 import zlib
-from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_component import logs
 from edge_component.files import Bytes, Files, OsFiles, WritableFile
 from edge_component.part10 import part10_head
-from edge_component.receipt import instance_bytes
+from edge_component.receipt import StoredInstance, instance_bytes
+from edge_component.spares import BATCH, PART, Spares
 
-PART = ".part"
 INSTANCE = ".dcm"
 REASON = ".json"
-SPARES = 32
-"""Files made in one go, with one sync of the folder."""
 READ_BYTES = 1024 * 1024
 
 
@@ -54,7 +48,7 @@ class IncomingFile:
         self._stem = ""
         self._file: WritableFile | None = None
         try:
-            self._stem, self._file = spool.take_spare()
+            self._stem, self._file = spool.spares.take()
         except OSError as error:
             self.error = error
 
@@ -143,47 +137,10 @@ class IncomingFile:
             file.close()
 
 
-class StoredInstance(io.RawIOBase):
-    """The Part 10 file without the receipt behind it."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        super().__init__()
-        self._file = file
-        self._size = size
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        """As a file; ends where the receipt begins."""
-        left = max(0, self._size - self._file.tell())
-        return int(self._file.readinto(memoryview(buffer)[:left]))  # type: ignore[attr-defined]
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """As a file."""
-        if whence == io.SEEK_END:
-            offset, whence = offset + self._size, io.SEEK_SET
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """As a file."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """As a file."""
-        self._file.close()
-        super().close()
-
-
 class Spool:
     """Folders of the spool; `files` is the disk under it."""
 
-    def __init__(self, root: Path, files: Files | None = None, spares: int = SPARES) -> None:
+    def __init__(self, root: Path, files: Files | None = None, spares: int = BATCH) -> None:
         self.root = root
         self.files: Files = files or OsFiles()
         self.instances = root / "instances"
@@ -193,14 +150,9 @@ class Spool:
         self.again = root / "again"
         """Asked by an operator to be sent again; the worker takes them from here."""
         self.journal = root / "journal.sqlite3"
-        self._numbers = itertools.count(1)
-        self._low = threading.Event()
-        self._closed = False
-        self._maker: threading.Thread | None = None
         self.run = secrets.token_hex(8)
         """How the names of this spool's files begin: each process has its own."""
-        self._batch = spares
-        self._spares: deque[tuple[str, WritableFile]] = deque()
+        self.spares = Spares(self.files, self.instances, self.run, spares)
 
     def prepare(self) -> None:
         """Make the folders; never removes anything."""
@@ -212,64 +164,9 @@ class Spool:
         """A new incoming file under a name that was never used before."""
         return IncomingFile(self, part10_head(sop_class_uid, sop_instance_uid, transfer_syntax_uid))
 
-    def take_spare(self) -> tuple[str, WritableFile]:
-        """An empty file whose name is on the disk: the name without suffix, and the file.
-
-        Raises:
-            OSError: the disk would not take one.
-        """
-        while True:
-            try:
-                spare = self._spares.popleft()
-            except IndexError:
-                self._make_spares()
-                continue
-            if len(self._spares) < self._batch:
-                self._low.set()
-            return spare
-
-    def make_spares_ahead(self) -> None:
-        """From now on, in a thread: whoever receives finds them made."""
-        self._low.set()
-        self._maker = threading.Thread(target=self._keep_spares, name="spares", daemon=True)
-        self._maker.start()
-
-    def _keep_spares(self) -> None:
-        while self._low.wait() and not self._closed:
-            self._low.clear()
-            try:
-                while len(self._spares) < self._batch and not self._closed:
-                    self._make_spares()
-            except OSError as error:  # whoever receives meets it himself, and says so to the sender
-                logs.warning("no file can be made in the spool", reason=str(error))
-
-    def _make_spares(self) -> None:
-        made: list[tuple[str, WritableFile]] = []
-        try:
-            for number in itertools.islice(self._numbers, self._batch):
-                stem = f"{self.run}-{number:08x}"
-                made.append((stem, self.files.create(self.instances / f"{stem}{PART}")))
-            self.files.sync_folder(self.instances)
-        except OSError:
-            self._discard(made)
-            raise
-        self._spares.extend(made)
-
     def close(self) -> None:
         """Remove the files that nothing was written to."""
-        self._closed = True
-        self._low.set()
-        if self._maker is not None:
-            self._maker.join()
-        with suppress(IndexError):
-            while True:
-                self._discard([self._spares.popleft()])
-
-    def _discard(self, spares: list[tuple[str, WritableFile]]) -> None:
-        for stem, file in spares:
-            file.close()
-            with suppress(OSError):  # empty: the next start removes it
-                self.files.remove(self.instances / f"{stem}{PART}")
+        self.spares.close()
 
     def path(self, name: str) -> Path:
         """Where an instance lies."""

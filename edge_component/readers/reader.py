@@ -90,7 +90,7 @@ class Reader:
 
     def run(self) -> None:
         """Every connection in a thread of its own."""
-        self._spool.make_spares_ahead()
+        self._spool.spares.make_ahead()
         self._channel.send(READY, self._spool.run.encode())
         for message in self._channel.messages():
             if message.kind == ROOM:

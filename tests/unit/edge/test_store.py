@@ -291,7 +291,7 @@ def test_files_made_ahead_are_there_before_they_are_needed_and_gone_when_nobody_
 ) -> None:
     spool = Spool(tmp_path, spares=4)
     spool.prepare()
-    spool.make_spares_ahead()
+    spool.spares.make_ahead()
     wait_until(lambda: len(list(spool.part_files())) >= 4, "files are made")
     ds = instance()
     assert receive(Store(spool, Journal(), Room()).begin(SENDER, command_of(ds)), encoded(ds)).stored
