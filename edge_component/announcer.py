@@ -16,6 +16,7 @@ from edge_component.aside import note_missing
 from edge_component.backoff import Backoff, Schedule
 from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Ages, Clock
 from edge_component.journal.database import count, transaction
+from edge_component.journal.segments import emptied, forget, let_go
 from edge_component.manifests import Announcement, build_announcement
 from edge_component.s3 import ChecksumError, put
 from edge_component.sending import code
@@ -50,14 +51,15 @@ class Announcer:
         self._clock = clock
         self._monotonic = monotonic
         self._ages = Ages(clock, monotonic)
-        self._schedule = Schedule(Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds))
+        backoff = Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds)
+        self._schedule, self._aside = Schedule(backoff), Schedule(backoff)
 
     def run_once(self) -> bool:
-        """Build what is complete, announce what is built, remove what was announced."""
+        """Build what is complete, announce what is built, let go of what was announced."""
         self._build()
         announced = self._announce()
-        removed = self._remove()
-        return announced or removed
+        released = self._release()
+        return self._sweep() or announced or released
 
     def _build(self) -> None:
         now = self._monotonic()
@@ -145,7 +147,7 @@ class Announcer:
         logs.warning(message, sequence=sequence, error=reason, retry_in=round(again - now, 1))
 
     def _accepted(self, sequence: int) -> None:
-        """Receipts stay, names go; the files follow when this is on the disk."""
+        """Receipts stay, names go; their places in the spool follow when this is on the disk."""
         self._schedule.done(sequence)
         note_missing(self._journal, self._spool, sequence)
         with transaction(self._journal) as journal:
@@ -153,22 +155,43 @@ class Announcer:
         facts = json.loads(written_off)
         logs.info("series announced", sequence=sequence, **facts)
 
-    def _remove(self) -> bool:
-        """Files go after the event was accepted; what a crash leaves is removed at the next start."""
+    def _release(self) -> bool:
+        """Places in the spool are released after the event was accepted; what is missing is put aside."""
         rows = self._journal.execute(
-            "SELECT file, uploaded FROM receipt WHERE file IS NOT NULL LIMIT 1000"
+            "SELECT file, bytes, uploaded FROM receipt WHERE file IS NOT NULL LIMIT 1000"
         ).fetchall()
-        if not rows:
+        done = [row["file"] for row in rows if row["uploaded"] or self._put_aside(row["file"], row["bytes"])]
+        if not done:
             return False
-        for row in rows:
-            if row["uploaded"]:
-                self._spool.remove(row["file"])
-            else:
-                self._spool.put_aside(row["file"])
         with transaction(self._journal) as journal:
-            journal.executemany(
-                "UPDATE receipt SET file = NULL WHERE file = ?", [(row["file"],) for row in rows]
-            )
+            journal.executemany("UPDATE receipt SET file = NULL WHERE file = ?", [(file,) for file in done])
+            let_go(journal, done)
+        return True
+
+    def _sweep(self) -> bool:
+        """Remove the segments in which nothing is needed any more."""
+        if not (segments := emptied(self._journal)):
+            return False
+        for segment in segments:
+            self._spool.files.remove(self._spool.segment(segment))
+        # Forgotten only when the names are gone for good: a start would take what came back for new.
+        self._spool.files.sync_folder(self._spool.instances)
+        with transaction(self._journal) as journal:
+            forget(journal, segments)
+        return True
+
+    def _put_aside(self, file: str, size: int) -> bool:
+        """False: not now; it stays in its segment."""
+        now = self._monotonic()
+        if not self._aside.ready(file, now):
+            return False
+        try:
+            self._spool.put_aside(file, size)
+        except OSError as error:
+            again = round(self._aside.failed(file, now) - now, 1)
+            logs.error("missing instance not put aside", file=file, reason=error.strerror, retry_in=again)
+            return False
+        self._aside.done(file)
         return True
 
 
@@ -198,8 +221,10 @@ def mark_announced(journal: sqlite3.Connection, sequence: int, now: float) -> st
     detail = json.loads(row["event"])
     journal.execute(
         """INSERT INTO receipt
-               (sop_instance_uid, sequence, sop_class_uid, dataset_sha256, announced_at, uploaded, file)
-           SELECT sop_instance_uid, sequence, sop_class_uid, dataset_sha256, ?, state = 'uploaded', file
+               (sop_instance_uid, sequence, sop_class_uid, dataset_sha256,
+                announced_at, uploaded, bytes, file)
+           SELECT sop_instance_uid, sequence, sop_class_uid, dataset_sha256,
+                  ?, state = 'uploaded', bytes, file
              FROM instance WHERE sequence = ?""",
         (now, sequence),
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from edge_component import logs
 from edge_component.clock import SYSTEM_CLOCK, Clock, moment
-from edge_component.spool import INSTANCE, REASON, Spool
+from edge_component.receipt import of_place
+from edge_component.spool import INSTANCE, REASON, Spool, file_name
 
 
 class NotAsideError(LookupError):
@@ -35,8 +36,8 @@ def note_missing(journal: sqlite3.Connection, spool: Spool, sequence: int) -> No
     for row in journal.execute(MISSING, (sequence,)).fetchall():
         facts = {**dict(row), "received_at": moment(row["received_at"]).isoformat()}
         del facts["file"]
-        if spool.path(row["file"]).exists():
-            _write(spool, row["file"], AsideNote(**facts))
+        if spool.segment(of_place(row["file"])[0]).exists():
+            _write(spool, f"{file_name(row['file'])}{INSTANCE}", AsideNote(**facts))
 
 
 def _write(spool: Spool, name: str, note: AsideNote) -> None:
@@ -45,7 +46,7 @@ def _write(spool: Spool, name: str, note: AsideNote) -> None:
         spool.files.remove(path)
         file = spool.files.create(path)
         try:
-            file.write(json.dumps(asdict(note), sort_keys=True).encode())
+            file.write(0, json.dumps(asdict(note), sort_keys=True).encode())
             file.sync()
         finally:
             file.close()

@@ -27,6 +27,7 @@ from edge_component.assembler import (
 from edge_component.clock import MONOTONIC, SYSTEM_CLOCK, Age, Ages, Clock
 from edge_component.hashing import AlteredError, Hashes, Stored, hashes_of
 from edge_component.journal.database import count, transaction
+from edge_component.journal.segments import let_go
 from edge_component.manifests import correlation_id
 from edge_component.modalities import quiet_seconds
 from edge_component.settings import Settings
@@ -98,11 +99,10 @@ class Assembly:
         hashed = [(row, self._hashes(row)) for row in rows]
         open_series: OpenSeriesByUid = {}
         with transaction(self._journal) as journal:
-            unwanted = [
+            duplicates = [
                 row["file"] for row, found in hashed if self._assign(journal, row, found, open_series)
             ]
-        for file in unwanted:  # the rows are gone: a file left over by a crash is adopted and counted again
-            self._spool.remove(file)
+            let_go(journal, duplicates)
         return len(rows)
 
     def _hashes(self, row: sqlite3.Row) -> Hashes:

@@ -26,26 +26,26 @@ class Schedule:
 
     def __init__(self, backoff: Backoff) -> None:
         self._backoff = backoff
-        self._failures: dict[int, int] = {}
-        self._not_before: dict[int, float] = {}
+        self._failures: dict[int | str, int] = {}
+        self._not_before: dict[int | str, float] = {}
 
-    def failed(self, thing: int, now: float) -> float:
+    def failed(self, thing: int | str, now: float) -> float:
         """Try again later; returns when."""
         failures = self._failures.get(thing, 0)
         self._failures[thing] = failures + 1
         self._not_before[thing] = now + self._backoff.delay(failures)
         return self._not_before[thing]
 
-    def done(self, thing: int) -> None:
+    def done(self, thing: int | str) -> None:
         """It worked, or is not wanted any more."""
         self._failures.pop(thing, None)
         self._not_before.pop(thing, None)
 
-    def failures(self, thing: int) -> int:
+    def failures(self, thing: int | str) -> int:
         """How often it has failed in a row."""
         return self._failures.get(thing, 0)
 
-    def ready(self, thing: int, now: float) -> bool:
+    def ready(self, thing: int | str, now: float) -> bool:
         """Whether it may be tried."""
         return self._not_before.get(thing, now) <= now
 

@@ -111,8 +111,8 @@ class Edge:
         self._readers.stop(self.settings.association_timeout)
         self._worker.stop(self.settings.drain_seconds)
         self._health.close()
-        self._intake.close()
         self._spool.close()
+        self._intake.close()
         self._lock.release()
         logs.info("edge stopped", edge=self.settings.edge)
 
@@ -197,6 +197,7 @@ class Edge:
             say = logs.warning if measured != "normal" else logs.info
             say("watermark", watermark=measured, before=before, disk_free_bytes=self._watermark.disk.free)
         self._receiver.refuse(CONGESTED if measured == "refuse" else None)
+        self._spool.segments.seal_idle()
         self._readers.tell_room(self._watermark.refusal_now, self._watermark.slow_down_now)
         return False
 

@@ -13,8 +13,12 @@ Bytes = bytes | bytearray | memoryview
 class WritableFile(Protocol):
     """A file being written; nothing is durable before `sync`."""
 
-    def write(self, *pieces: Bytes) -> None:
-        """Append, in one call of the system where that is possible."""
+    def write(self, at: int, *pieces: Bytes) -> None:
+        """One behind the other from this place on, in one call of the system where that is possible."""
+        ...
+
+    def cut(self, size: int) -> None:
+        """Only the first bytes stay."""
         ...
 
     def sync(self) -> None:
@@ -45,10 +49,6 @@ class Files(Protocol):
         """Gone; a file that is not there is no error."""
         ...
 
-    def cut(self, path: Path, size: int) -> None:
-        """Only the first bytes stay."""
-        ...
-
     def sync_folder(self, path: Path) -> None:
         """Bring names to the disk."""
         ...
@@ -64,12 +64,13 @@ class _OsFile:
         flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self._fd = os.open(path, flags, 0o600)
 
-    def write(self, *pieces: Bytes) -> None:
-        written = _writev(self._fd, pieces)
-        for piece in pieces:  # what a signal or a full disk has left over
-            if written < len(piece):
-                _write_all(self._fd, memoryview(piece)[written:])
-            written = max(0, written - len(piece))
+    def write(self, at: int, *pieces: Bytes) -> None:
+        written = _write(self._fd, at, pieces)
+        if written < sum(map(len, pieces)):  # a signal, a full disk, a system without such a call
+            _write_all(self._fd, at + written, b"".join(pieces)[written:])
+
+    def cut(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
 
     def sync(self) -> None:
         sync_data(self._fd)
@@ -80,16 +81,15 @@ class _OsFile:
             self._fd = -1
 
 
-def _writev(fd: int, pieces: tuple[Bytes, ...]) -> int:
+def _write(fd: int, at: int, pieces: tuple[Bytes, ...]) -> int:
     """How many bytes were written; none where the system has no such call (Windows)."""
-    if len(pieces) == 1:
-        return os.write(fd, pieces[0])
-    return os.writev(fd, pieces) if hasattr(os, "writev") else 0
+    return os.pwritev(fd, pieces, at) if hasattr(os, "pwritev") else 0
 
 
-def _write_all(fd: int, view: memoryview) -> None:
-    while len(view):
-        view = view[os.write(fd, view) :]
+def _write_all(fd: int, at: int, data: bytes) -> None:
+    os.lseek(fd, at, os.SEEK_SET)
+    while data:
+        data = data[os.write(fd, data) :]
 
 
 def sync_data(fd: int) -> None:
@@ -115,10 +115,6 @@ class OsFiles:
     def remove(self, path: Path) -> None:
         """Gone."""
         path.unlink(missing_ok=True)
-
-    def cut(self, path: Path, size: int) -> None:
-        """Truncated."""
-        os.truncate(path, size)
 
     def sync_folder(self, path: Path) -> None:
         """Windows cannot open a folder; NTFS journals its names itself."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from pathlib import Path
 
@@ -19,9 +18,10 @@ from edge_component.header import HeaderError, read_header
 from edge_component.journal.database import transaction
 from edge_component.journal.intake import insert_instances
 from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.journal.segments import seal
 from edge_component.part10 import part10_head
-from edge_component.receipt import encode_receipt, instance_bytes
-from edge_component.spool import Spool
+from edge_component.receipt import encode_receipt, of_place, place
+from edge_component.spool import Spool, file_name
 
 UNREADABLE = (HeaderError, InvalidDicomError, UnsafeIdentifierError, AttributeError)
 """What reading a file raises that is no instance of ours."""
@@ -35,8 +35,9 @@ def readmit(journal: sqlite3.Connection, spool: Spool, name: str, clock: Clock) 
     It stays here until its row is written: after a crash in between the next look finds it.
     """
     path = spool.again / name
-    if journal.execute("SELECT 1 FROM receipt WHERE file = ?", (name,)).fetchone():
-        return False  # the announcer has not finished putting it aside
+    for receipt in journal.execute("SELECT file FROM receipt WHERE file NOT NULL"):
+        if file_name(receipt["file"]) == path.stem:
+            return False  # the announcer has not finished putting it aside
     sender = _sender(spool, name, clock)
     try:
         row, _ = read_instance(spool, path, sender, clock)
@@ -44,8 +45,8 @@ def readmit(journal: sqlite3.Connection, spool: Spool, name: str, clock: Clock) 
         back_aside(spool, name)
         logs.error("file to be sent again cannot be read", file=name, reason=type(error).__name__)
         return False
-    if not journal.execute("SELECT 1 FROM instance WHERE file = ?", (name,)).fetchone():
-        spool.take_again(name, row.bytes, encode_receipt(sender, row))
+    if not journal.execute("SELECT 1 FROM instance WHERE file = ?", (row.file,)).fetchone():
+        spool.take_again(name, row.file, row.bytes, encode_receipt(sender, row))
         _insert(journal, sender, row, clock)
     spool.files.remove(path)
     spool.files.remove(note_of(path))
@@ -64,15 +65,13 @@ def read_instance(
     syntax = safe_uid(str(meta.TransferSyntaxUID))
     head = part10_head(str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID), syntax)
     with spool.files.read(path) as stream:
-        size = instance_bytes(stream) or stream.seek(0, os.SEEK_END)
-    with spool.part10(path, size) as stream:
         stream.seek(len(head))
         header = read_header(stream, syntax)
         stream.seek(0)
         found = digest(stream, len(head), syntax)
     row = InstanceRow(
         association=sender.association,
-        file=path.name,
+        file=place(path.stem, 0),
         received_at=clock(),
         study_instance_uid=header.study_instance_uid,
         series_instance_uid=header.series_instance_uid,
@@ -99,6 +98,7 @@ def _insert(journal: sqlite3.Connection, sender: AssociationRow, row: InstanceRo
     with transaction(journal):
         [epoch] = journal.execute("SELECT max(epoch) FROM epoch").fetchone()
         insert_instances(journal, epoch, [(sender, row)])
+        seal(journal, of_place(row.file)[0], 1)
         journal.execute(
             "UPDATE association SET closed_at = ? WHERE association = ?", (clock(), sender.association)
         )

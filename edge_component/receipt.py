@@ -1,7 +1,9 @@
-"""The receipt behind an instance in its file: the journal's row, on the disk with the same sync as the bytes.
+"""The receipt of an instance: the journal's row, on the disk with the same sync as the bytes.
 
-A spool file is a Part 10 file, then its receipt, then a fixed tail. A file whose tail is not right was never
-acknowledged; one whose tail is right is adopted with everything that is known of it, journal or no journal.
+A segment of the spool is a file of records: a head, a Part 10 file, its receipt. Each begins at a multiple of
+`ALIGNMENT`, so that what was acknowledged shares no block with what is written after it. An instance whose
+head does not fit its receipt was never acknowledged; one that has both is adopted with everything that is
+known of it, journal or no journal.
 """
 
 from __future__ import annotations
@@ -11,17 +13,37 @@ import json
 import os
 import struct
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
+from edge_component.files import Bytes
 from edge_component.journal.rows import AssociationRow, InstanceRow
 
-TAIL = struct.Struct("<QLL8s")
-"""Bytes of the Part 10 file, bytes of the receipt, its CRC-32, and the mark."""
-MARK = b"RECEIPT1"
+HEAD = struct.Struct("<8sQLL8x")
+"""The mark, bytes of the Part 10 file, bytes of the receipt, and the receipt's checksum."""
+MARK = b"INSTANCE"
+ALIGNMENT = 4096
 LONGEST = 16 * 1024 * 1024
 
 
-def encode_arrival(sender: AssociationRow, row: InstanceRow) -> bytes:
+def place(segment: str, at: int) -> str:
+    """How the journal calls the record that begins there."""
+    return f"{segment}/{at}"
+
+
+def of_place(file: str) -> tuple[str, int]:
+    """What `place` was made of."""
+    segment, _, at = file.partition("/")
+    return segment, int(at)
+
+
+def aligned(end: int) -> int:
+    """Where the record behind one that ends here begins."""
+    return -(-end // ALIGNMENT) * ALIGNMENT
+
+
+def encode_receipt(sender: AssociationRow, row: InstanceRow) -> bytes:
     """Both rows as text, the header attributes as they are.
 
     Raises:
@@ -32,66 +54,79 @@ def encode_arrival(sender: AssociationRow, row: InstanceRow) -> bytes:
     return b"%s\n%s" % (head, row.attributes.encode("utf-8"))
 
 
-def decode_arrival(text: bytes) -> tuple[AssociationRow, InstanceRow]:
-    """What `encode_arrival` made."""
+def decode_receipt(text: bytes) -> tuple[AssociationRow, InstanceRow]:
+    """What `encode_receipt` made."""
     head, _, attributes = text.partition(b"\n")
     sender, row = json.loads(head)
     return AssociationRow(**sender), InstanceRow(**{**row, "attributes": attributes.decode("utf-8")})
 
 
-def encode_receipt(sender: AssociationRow, row: InstanceRow) -> bytes:
-    """What is written behind the instance.
+def encode_head(file: str, size: int, receipt: Bytes) -> bytes:
+    """What is written before an instance of so many bytes once its receipt is behind it.
 
-    Raises:
-        ValueError: a text that UTF-8 cannot encode.
+    The checksum covers the place: nothing but the record itself, as it lies there, is taken for one.
     """
-    text = encode_arrival(sender, row)
-    return text + TAIL.pack(row.bytes, len(text), zlib.crc32(text), MARK)
+    return HEAD.pack(MARK, size, len(receipt), _checksum(file, receipt))
 
 
-def instance_bytes(stream: BinaryIO) -> int | None:
-    """How long the Part 10 file before the receipt is; None: there is no receipt.
+@dataclass(frozen=True)
+class Record:
+    """What a segment says of an instance. `at`, `end`: where its record lies."""
 
-    Raises:
-        OSError: the disk.
-    """
-    found = _tail(stream)
-    return found[0] if found else None
+    sender: AssociationRow
+    row: InstanceRow
+    at: int
+    end: int
 
 
-def read_receipt(stream: BinaryIO) -> tuple[AssociationRow, InstanceRow] | None:
-    """Sender and row of a spool file; None: it was never acknowledged.
+def records(stream: BinaryIO, segment: str) -> Iterator[Record]:
+    """Those of a segment, in their order; what is none is passed over.
 
     Raises:
         OSError: the disk.
     """
-    if (found := _tail(stream)) is None:
+    at, size = 0, stream.seek(0, os.SEEK_END)
+    while at < size:
+        record = read_record(stream, place(segment, at))
+        if record is not None:
+            yield record
+        at = aligned(record.end) if record else at + ALIGNMENT
+
+
+def read_record(stream: BinaryIO, file: str) -> Record | None:
+    """The one at a place of a segment; None: nothing that was acknowledged begins there.
+
+    Raises:
+        OSError: the disk.
+    """
+    _, at = of_place(file)
+    stream.seek(at)
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
         return None
-    size, length, crc = found
-    stream.seek(size)
+    mark, size, length, checksum = HEAD.unpack(head)
+    if mark != MARK or length > LONGEST:
+        return None
+    stream.seek(at + HEAD.size + size)
     text = stream.read(length)
-    return decode_arrival(text) if zlib.crc32(text) == crc else None
+    if len(text) < length or _checksum(file, text) != checksum:
+        return None
+    return Record(*decode_receipt(text), at, at + HEAD.size + size + length)
 
 
-def _tail(stream: BinaryIO) -> tuple[int, int, int] | None:
-    """Bytes of the instance, bytes of the receipt, its CRC."""
-    size = stream.seek(0, os.SEEK_END)
-    if size < TAIL.size:
-        return None
-    stream.seek(size - TAIL.size)
-    instance, length, crc, mark = TAIL.unpack(stream.read(TAIL.size))
-    if mark != MARK or length > LONGEST or instance + length + TAIL.size != size:
-        return None
-    return instance, length, crc
+def _checksum(file: str, receipt: Bytes) -> int:
+    return zlib.crc32(receipt, zlib.crc32(file.encode("ascii")))
 
 
 class StoredInstance(io.RawIOBase):
-    """The Part 10 file without the receipt behind it."""
+    """The Part 10 file of so many bytes in a record, without what lies before and behind it."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         super().__init__()
         self._file = file
+        self._start = start
         self._size = size
+        file.seek(start)
 
     def readable(self) -> bool:
         """It is."""
@@ -103,20 +138,26 @@ class StoredInstance(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         """As a file; ends where the receipt begins."""
-        left = max(0, self._size - self._file.tell())
+        left = max(0, self._size - self.tell())
         return int(self._file.readinto(memoryview(buffer)[:left]))  # type: ignore[attr-defined]
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """As a file."""
-        if whence == io.SEEK_END:
-            offset, whence = offset + self._size, io.SEEK_SET
-        return self._file.seek(offset, whence)
+        """As a file; beyond its end nothing is read."""
+        beginning = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._length()}[whence]
+        return self._file.seek(self._start + beginning + offset) - self._start
 
     def tell(self) -> int:
         """As a file."""
-        return self._file.tell()
+        return self._file.tell() - self._start
 
     def close(self) -> None:
         """As a file."""
         self._file.close()
         super().close()
+
+    def _length(self) -> int:
+        """Less than it should be where the segment was cut off."""
+        at = self._file.tell()
+        end = self._file.seek(0, os.SEEK_END)
+        self._file.seek(at)
+        return min(self._size, max(0, end - self._start))

@@ -1,7 +1,7 @@
 """The spool: instances as they came, each with its receipt behind it. Nothing here is named by the network.
 
-One sync an instance: its file was made beforehand, so its name is on the disk already. The new name that a
-whole instance gets is for the eye; what tells it from one that was cut off is the receipt at its end.
+One sync an instance: it lies in a file that was made beforehand, whose name is on the disk already. What
+tells a whole instance from one that was cut off is its head, written last (see `receipt`).
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import json
 import secrets
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_component.files import Bytes, Files, OsFiles, WritableFile
+from edge_component import logs
+from edge_component.files import Bytes, Files, OsFiles
 from edge_component.part10 import part10_head
-from edge_component.receipt import StoredInstance, instance_bytes
-from edge_component.spares import BATCH, PART, Spares
+from edge_component.receipt import HEAD, Record, StoredInstance, encode_head, of_place, place, records
+from edge_component.segments import BATCH, SEGMENT, Segment, Segments, path_of
 
 INSTANCE = ".dcm"
 REASON = ".json"
+PART = ".part"
 READ_BYTES = 1024 * 1024
 
 
@@ -30,50 +31,46 @@ class SpoolError(OSError):
 
 
 class IncomingFile:
-    """An instance on its way in, in a file under a name of our own choosing.
+    """An instance on its way in, at a place of our own choosing.
 
-    After an error of the disk it swallows the rest of the stream, so that the sender hears a status.
+    After an error of the disk it swallows the rest of the stream, so that the sender hears a status. It ends
+    with `abandon`, `quarantine`, or `keep` and then `let_go`.
     """
 
     def __init__(self, spool: Spool, head: bytes) -> None:
         self.head_bytes = len(head)
-        """Where the data set begins."""
+        """Of the Part 10 file, before the data set."""
         self.dataset_bytes = 0
         self.crc32 = 0
         """Of the data set."""
         self.error: OSError | None = None
+        self.place = ""
+        """How the journal calls it."""
         self._spool = spool
         self._head = head
         """Until it is written, with the first piece."""
-        self._stem = ""
-        self._file: WritableFile | None = None
+        self._segment: Segment | None = None
+        self._end = 0
         try:
-            self._stem, self._file = spool.spares.take()
+            self._segment = spool.segments.take()
+            self.place = place(self._segment.name, self._segment.end)
+            self._end = self._segment.end + HEAD.size
         except OSError as error:
             self.error = error
-
-    @property
-    def name(self) -> str:
-        """Its name once it is whole."""
-        return f"{self._stem}{INSTANCE}"
 
     @property
     def bytes(self) -> int:
         """Of the Part 10 file so far."""
         return self.head_bytes + self.dataset_bytes
 
-    @property
-    def _path(self) -> Path:
-        return self._spool.path(f"{self._stem}{PART}")
-
     def write(self, data: Bytes) -> None:
         """The next piece of the data set."""
         self.dataset_bytes += len(data)
-        if self.error is not None or self._file is None:
+        if self.error is not None:
             return
         self.crc32 = zlib.crc32(data, self.crc32)
         try:
-            self._append(self._file, data)
+            self._append(data)
         except OSError as error:
             self.error = error
 
@@ -83,7 +80,7 @@ class IncomingFile:
         Raises:
             OSError: the disk.
         """
-        stream = self._spool.files.read(self._path)
+        stream = self._part10()
         stream.seek(self.head_bytes)
         return stream
 
@@ -91,50 +88,66 @@ class IncomingFile:
         """On the disk, with its receipt.
 
         Raises:
-            SpoolError: the disk would not take it; nothing is left of it.
+            SpoolError: the disk would not take it; it will not be acknowledged.
         """
         try:
             if self.error is not None:
                 raise self.error
-            assert self._file is not None  # noqa: S101 - no error, hence a file
-            self._append(self._file, receipt)
-            self._file.sync()
+            assert self._segment is not None  # noqa: S101 - no error, hence a segment
+            self._append(receipt)
+            self._segment.file.write(self._segment.end, encode_head(self.place, self.bytes, receipt))
+            self._segment.file.sync()
         except OSError as error:
+            self.error = error
             self.abandon()
-            raise SpoolError(error.errno, f"the spool did not take {self.name}: {error.strerror}") from error
+            raise SpoolError(error.errno, f"the spool did not take {self.place}: {error.strerror}") from error
+        self._segment.grown(self._end)
 
-    def name_whole(self) -> None:
-        """The name of a whole instance, for the eye and for the worker.
-
-        Raises:
-            OSError: the disk; the file has its receipt under the name it has.
-        """
-        self._close()
-        self._spool.files.rename(self._path, self._spool.path(self.name))
+    def let_go(self) -> None:
+        """Its row is on its way: the next instance may follow it in its segment."""
+        if self._segment is not None:
+            segment, self._segment = self._segment, None
+            self._spool.segments.give_back(segment)
 
     def abandon(self) -> None:
-        """Gone: it was never acknowledged. Whoever else sends the same instance has another file."""
-        self._close()
-        if self._stem:
-            with suppress(OSError):  # without a receipt it goes to quarantine at the next start
-                self._spool.files.remove(self._path)
+        """Gone: it was never acknowledged. Whoever else sends the same instance has another place."""
+        if self._segment is None:
+            return
+        segment, self._segment = self._segment, None
+        try:
+            segment.file.cut(segment.end)
+            if self.error is not None:
+                raise self.error
+        except OSError:  # what follows would not be safe behind it; what is before it is on the disk
+            self._spool.segments.seal(segment)
+        else:
+            self._spool.segments.give_back(segment)
 
     def quarantine(self, reason: str, **facts: str) -> None:
-        """Out of the way, for a person to look at, with the reason; it was not acknowledged."""
-        self._close()
-        self._spool.quarantine_file(self._path, reason, **facts)
+        """A copy for a person to look at, with the reason; it was not acknowledged."""
+        try:
+            with self._part10() as stream:
+                self._spool.quarantine_copy(stream, self.place, reason, **facts)
+        except OSError as error:  # a full disk has no room for what was not acknowledged
+            logs.warning("no room in quarantine", file=self.place, reason=str(error))
+        self.abandon()
 
-    def _append(self, file: WritableFile, data: Bytes) -> None:
+    def _part10(self) -> BinaryIO:
+        if self.error is not None:
+            raise self.error
+        if self._head:
+            self.write(b"")
+        return self._spool.read(self.place, self.bytes)
+
+    def _append(self, data: Bytes) -> None:
+        assert self._segment is not None  # noqa: S101 - no error, hence a segment
         if self._head:
             head, self._head = self._head, b""
-            file.write(head, data)
+            self._segment.file.write(self._end, head, data)
+            self._end += len(head)
         else:
-            file.write(data)
-
-    def _close(self) -> None:
-        if self._file is not None:
-            file, self._file = self._file, None
-            file.close()
+            self._segment.file.write(self._end, data)
+        self._end += len(data)
 
 
 class Spool:
@@ -151,8 +164,8 @@ class Spool:
         """Asked by an operator to be sent again; the worker takes them from here."""
         self.journal = root / "journal.sqlite3"
         self.run = secrets.token_hex(8)
-        """How the names of this spool's files begin: each process has its own."""
-        self.spares = Spares(self.files, self.instances, self.run, spares)
+        """How the names of this spool's segments begin: each process has its own."""
+        self.segments = Segments(self.files, self.instances, self.run, spares)
 
     def prepare(self) -> None:
         """Make the folders; never removes anything."""
@@ -161,86 +174,99 @@ class Spool:
         self.files.sync_folder(self.root)
 
     def receive(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> IncomingFile:
-        """A new incoming file under a name that was never used before."""
+        """A new incoming file at a place that was never used before."""
         return IncomingFile(self, part10_head(sop_class_uid, sop_instance_uid, transfer_syntax_uid))
 
     def close(self) -> None:
-        """Remove the files that nothing was written to."""
-        self.spares.close()
+        """Nothing is received any more."""
+        self.segments.close()
 
-    def path(self, name: str) -> Path:
-        """Where an instance lies."""
-        return self.instances / name
+    def segment(self, name: str) -> Path:
+        """Where a segment lies."""
+        return path_of(self.instances, name)
 
-    def read(self, name: str, size: int) -> BinaryIO:
-        """The Part 10 file of so many bytes among the instances, without its receipt.
+    def segment_names(self, run: str = "") -> list[str]:
+        """Of one process's run, or all."""
+        names = self.files.names(self.instances)
+        return sorted(
+            name.removesuffix(SEGMENT) for name in names if name.startswith(run) and name.endswith(SEGMENT)
+        )
+
+    def records(self, segment: str) -> Iterator[Record]:
+        """What was acknowledged in a segment.
 
         Raises:
             OSError: gone, or the disk.
         """
-        return self.part10(self.instances / name, size)
+        with self.files.read(self.segment(segment)) as stream:
+            yield from records(stream, segment)
 
-    def part10(self, path: Path, size: int) -> BinaryIO:
-        """The same, wherever it lies."""
-        return io.BufferedReader(StoredInstance(self.files.read(path), size))
+    def read(self, file: str, size: int) -> BinaryIO:
+        """The Part 10 file of so many bytes at a place among the instances.
 
-    def remove(self, name: str) -> None:
-        """Called when S3 has the instance and the bus has accepted the event, or for a duplicate."""
-        self.files.remove(self.instances / name)
+        Raises:
+            OSError: gone, or the disk.
+        """
+        segment, at = of_place(file)
+        stream = self.files.read(self.segment(segment))
+        return io.BufferedReader(StoredInstance(stream, at + HEAD.size, size))
 
-    def put_aside(self, name: str) -> None:
-        """Keep a file that was announced as missing where a person finds it and no start adopts it."""
-        with suppress(FileNotFoundError):  # gone behind our back: that is why it is missing
-            self.files.rename(self.instances / name, self.aside / name)
-            with self.files.read(self.aside / name) as stream:
-                size = instance_bytes(stream)
-            if size is not None:  # a Part 10 file for whoever looks at it
-                self.files.cut(self.aside / name, size)
+    def put_aside(self, file: str, size: int) -> None:
+        """A Part 10 file of what was announced as missing, where a person finds it and no start adopts it.
 
-    def take_again(self, name: str, size: int, receipt: Bytes) -> None:
+        Raises:
+            OSError: the disk did not take it: it must stay where it is.
+        """
+        try:
+            stream = self.read(file, size)
+        except FileNotFoundError:  # gone behind our back: that is why it is missing
+            return
+        with stream:
+            self._write_file(self.aside / f"{file_name(file)}{INSTANCE}", stream)
+
+    def take_again(self, name: str, file: str, size: int, receipt: bytes) -> None:
         """Among the instances, durably: a copy of a file that an operator wants to be sent again.
 
-        The file itself stays as it is, whatever happens meanwhile.
+        The file itself stays as it is, whatever happens meanwhile. `file`: the place, first in its segment.
 
         Raises:
             OSError: the disk.
         """
-        copy = self.again / f"{name}{PART}"
-        self.files.remove(copy)  # of a crash
-        file = self.files.create(copy)
+        record = io.BytesIO(encode_head(file, size, receipt))
+        with self.files.read(self.again / name) as stream:
+            target = self.segment(of_place(file)[0])
+            self._write_file(target, record, stream, io.BytesIO(receipt), aside=self.again)
+
+    def quarantine_copy(self, stream: BinaryIO, file: str, reason: str, **facts: str) -> None:
+        """What was not acknowledged, for a person to look at, with the reason beside it.
+
+        Raises:
+            OSError: the disk; there is nothing in quarantine then.
+        """
+        note = self.quarantine / f"{file_name(file)}{REASON}"
+        self._write_file(self.quarantine / f"{file_name(file)}{INSTANCE}", stream)
+        note.write_text(json.dumps({"reason": reason, **facts}, sort_keys=True), encoding="utf-8")
+
+    def _write_file(self, target: Path, *streams: BinaryIO, aside: Path | None = None) -> None:
+        """All of it under its name, durably, or nothing."""
+        part = (aside or target.parent) / f"{target.name}{PART}"
+        self.files.remove(part)  # of a crash
+        file, at = self.files.create(part), 0
         try:
-            with self.part10(self.again / name, size) as stream:
+            for stream in streams:
                 while piece := stream.read(READ_BYTES):
-                    file.write(piece)
-            file.write(receipt)
+                    file.write(at, piece)
+                    at += len(piece)
             file.sync()
-        finally:
+        except OSError:
             file.close()
-        self.files.rename(copy, self.instances / name)
-        self.files.sync_folder(self.instances)
+            self.files.remove(part)
+            raise
+        file.close()
+        self.files.rename(part, target)
+        self.files.sync_folder(target.parent)
 
-    def quarantine_file(self, path: Path, reason: str, **facts: str) -> None:
-        """Move a file that was not acknowledged out of the way, with the reason beside it."""
-        note = self.quarantine / f"{path.stem}{REASON}"
-        with suppress(OSError):  # a full disk has no room for a note: what was not acknowledged may go
-            note.write_text(json.dumps({"reason": reason, **facts}, sort_keys=True), encoding="utf-8")
-            self.files.rename(path, self.quarantine / f"{path.stem}{INSTANCE}")
-            return
-        with suppress(OSError):
-            self.files.remove(path)
 
-    def instance_files(self, run: str = "") -> Iterator[str]:
-        """Names of whole instances, of one process's run or of all."""
-        return self._names(run, INSTANCE)
-
-    def part_files(self, run: str = "") -> Iterator[str]:
-        """Names of files made beforehand, of receptions under way and of those that were cut off."""
-        return self._names(run, PART)
-
-    def _names(self, run: str, suffix: str) -> Iterator[str]:
-        names = self.files.names(self.instances)
-        return (name for name in names if name.startswith(run) and name.endswith(suffix))
-
-    def name_whole(self, part: str) -> None:
-        """A part file that has its receipt gets the name that a power cut took from it."""
-        self.files.rename(self.path(part), self.path(f"{part.removesuffix(PART)}{INSTANCE}"))
+def file_name(file: str) -> str:
+    """How a file is called that holds what lay at a place."""
+    return file.replace("/", "-")

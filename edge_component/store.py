@@ -40,6 +40,10 @@ class InstanceJournal(Protocol):
         """Take a row that is on the disk, in its file's receipt."""
         ...
 
+    def seal(self, segment: str, records: int) -> None:
+        """All rows of a segment of the spool have been taken: so many."""
+        ...
+
     def refused(self, code: int) -> None:
         """Count a failure status."""
         ...
@@ -110,15 +114,11 @@ class Reception:
         return status
 
     def settle(self) -> None:
-        """What may be done after the answer: its final name, its row. A crash leaves both to a start."""
+        """What may be done after the answer: its row. A crash leaves that to a start."""
         if self._stored is not None:
             (file, row), self._stored = self._stored, None
-            try:
-                file.name_whole()
-            except OSError as error:  # the next start finds it by its receipt
-                logs.error("instance keeps its first name", file=row.file, reason=str(error))
-                return
             self._store.journal.add_instance(self.sender, row)
+            file.let_go()
 
     def abandon(self) -> None:
         """The association ended in the middle."""
@@ -193,7 +193,7 @@ class Reception:
     def _row(self, file: IncomingFile, header: Header) -> InstanceRow:
         return InstanceRow(
             association=self.sender.association,
-            file=file.name,
+            file=file.place,
             received_at=self._store.clock(),
             study_instance_uid=header.study_instance_uid,
             series_instance_uid=header.series_instance_uid,
@@ -215,6 +215,7 @@ class Store:
         self, spool: Spool, journal: InstanceJournal, room: Room, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self.spool = spool
+        self.spool.segments.sealed = journal.seal
         self.journal = journal
         self.room = room
         self.clock = clock

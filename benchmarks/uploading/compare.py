@@ -18,7 +18,8 @@ from rich.table import Table
 
 from benchmarks.receiving.compare import SCRATCH
 from benchmarks.uploading import while_receiving
-from benchmarks.uploading.uploads import WAYS
+from benchmarks.uploading.uploads import CT, EXPLICIT, FILES, SENDER, WAYS, an_instance
+from edge_component.receipt import encode_receipt
 from edge_component.spool import INSTANCE, Spool
 
 OBJECTS = {"ct": (526_000, 400), "sr": (17_000, 1500)}
@@ -31,9 +32,10 @@ ROUNDS = 3
 def run() -> dict[str, Any]:
     """Every size with every way; then the edge as a whole."""
     with TemporaryDirectory(dir=SCRATCH) as folder, sink() as endpoint:
+        spools = {name: _spool(Path(folder) / name, *size) for name, size in OBJECTS.items()}
         cells = [
-            _cell(name, _spool(Path(folder) / name, *size), endpoint, in_flight)
-            for name, size in OBJECTS.items()
+            _cell(name, spool, endpoint, in_flight)
+            for name, spool in spools.items()
             for in_flight in IN_FLIGHT
         ]
         receiving = while_receiving.run(endpoint)
@@ -63,11 +65,20 @@ def sink() -> Iterator[str]:
 
 
 def _spool(root: Path, size: int, count: int) -> Spool:
+    """Instances as the edge keeps them; and each as a file of its own, for the others."""
     spool = Spool(root)
     spool.prepare()
+    (root / FILES).mkdir()
     content = os.urandom(size)
     for number in range(1, count + 1):
-        spool.path(f"{number}{INSTANCE}").write_bytes(content)
+        file = spool.receive(CT, f"2.25.3{number}", EXPLICIT)
+        file.write(content)
+        row = an_instance(number, file.place, file.bytes)
+        file.keep(encode_receipt(SENDER, row))
+        file.let_go()
+        with spool.read(row.file, row.bytes) as stream:
+            (root / FILES / f"{number}{INSTANCE}").write_bytes(stream.read())
+    spool.close()
     return spool
 
 

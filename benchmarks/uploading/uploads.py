@@ -26,6 +26,18 @@ from edge_component.uploader import Uploader
 from edge_component.verified import VerifiedFile
 
 STUDY, SERIES, TRANSFER = "2.25.1", "2.25.2", str(uuid4())
+CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
+SENDER = AssociationRow("bench", "SENDER", "BENCH", "127.0.0.1", time.time())
+FILES = "files"
+"""A folder of the spool in which each instance is a file of its own."""
+
+
+def an_instance(number: int, place: str, size: int) -> InstanceRow:
+    """A row of the journal."""
+    kind = (CT, EXPLICIT, "CT")
+    return InstanceRow(
+        *("bench", place, time.time(), STUDY, SERIES, f"2.25.3{number}", *kind, size, 0, "[]", "{}")
+    )
 
 
 @dataclass(frozen=True)
@@ -61,13 +73,12 @@ def _edge(order: Order) -> Callable[[], int]:
     for path in spool.root.glob("journal.sqlite3*"):
         path.unlink()
     journal = open_journal(spool.journal)
-    names = sorted(spool.instance_files())
-    content = spool.path(names[0]).read_bytes()  # all have the same
-    size, sha256 = len(content), hashlib.sha256(content).hexdigest()
-    _assign(journal, names, size, sha256)
+    rows = [record.row for name in spool.segment_names() for record in spool.records(name)]
+    digests = [_sha256(spool, row) for row in rows]
+    _assign(journal, rows, digests)
     clients = make_clients(settings)
-    with spool.path(names[0]).open("rb") as stream:
-        clients.put_file("dicom", "warm", VerifiedFile(stream, size, sha256))
+    with spool.read(rows[0].file, rows[0].bytes) as stream:
+        clients.put_file("dicom", "warm", VerifiedFile(stream, rows[0].bytes, digests[0]))
     pool = ThreadPoolExecutor(order.in_flight)
     uploader = Uploader(journal, spool, settings, clients.s3, pool, put_file=clients.put_file)
 
@@ -76,16 +87,20 @@ def _edge(order: Order) -> Callable[[], int]:
             pass
         left = journal.execute("SELECT count(*) FROM instance WHERE state <> 'uploaded'").fetchone()[0]
         if left:
-            raise RuntimeError(f"{left} of {len(names)} instances were not uploaded")
-        return len(names)
+            raise RuntimeError(f"{left} of {len(rows)} instances were not uploaded")
+        return len(rows)
 
     return send_all
 
 
-def _assign(journal: sqlite3.Connection, names: list[str], size: int, sha256: str) -> None:
-    now = time.time()
-    association = AssociationRow("bench", "SENDER", "BENCH", "127.0.0.1", now)
+def _sha256(spool: Spool, row: InstanceRow) -> str:
+    with spool.read(row.file, row.bytes) as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+def _assign(journal: sqlite3.Connection, rows: list[InstanceRow], digests: list[str]) -> None:
     with transaction(journal):
+        now = time.time()
         epoch = journal.execute("INSERT INTO epoch (started_at) VALUES (?)", (now,)).lastrowid
         journal.execute(
             """INSERT INTO series_transfer
@@ -93,23 +108,18 @@ def _assign(journal: sqlite3.Connection, names: list[str], size: int, sha256: st
                VALUES (1, ?, ?, ?, ?)""",
             (TRANSFER, STUDY, SERIES, now),
         )
-        kind = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", "CT")
-        rows = [
-            InstanceRow("bench", name, now, STUDY, SERIES, f"2.25.3{number}", *kind, size, 0, "[]", "{}")
-            for number, name in enumerate(names)
-        ]
-        insert_instances(journal, epoch or 0, [(association, row) for row in rows])
-        journal.execute(
-            "UPDATE instance SET state = 'assigned', sequence = 1, file_sha256 = ?1, dataset_sha256 = ?1",
-            (sha256,),
+        insert_instances(journal, epoch or 0, [(SENDER, row) for row in rows])
+        journal.executemany(
+            """UPDATE instance SET state = 'assigned', sequence = 1, file_sha256 = ?1, dataset_sha256 = ?1
+               WHERE file = ?2""",
+            [(digest, row.file) for digest, row in zip(digests, rows, strict=True)],
         )
 
 
 def _boto3(order: Order, one: Callable[[Any, Path], object]) -> Callable[[], int]:
     """A pool of threads with one client, as its documentation has it."""
-    spool = Spool(order.spool)
     s3 = boto3.client("s3", endpoint_url=order.endpoint)
-    paths = [spool.path(name) for name in sorted(spool.instance_files())]
+    paths = sorted((order.spool / FILES).iterdir())
     one(s3, paths[0])
 
     def send_all() -> int:

@@ -19,6 +19,7 @@ from edge_component.commitment import Request
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
 from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.journal.segments import seal
 
 Change = Callable[[sqlite3.Connection], object]
 Arrival = tuple[AssociationRow, InstanceRow]
@@ -91,6 +92,10 @@ class Intake:
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
         """Take the row of an instance that is on the disk with its receipt."""
         self._queue.put((sender, row))
+
+    def seal(self, segment: str, records: int) -> None:
+        """Nothing is written to a segment of the spool any more; its rows were taken before."""
+        self._post(lambda journal: seal(journal, segment, records))
 
     def settle(self) -> None:
         """Returns when every row that was taken is in the journal.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS epoch (
@@ -39,7 +39,7 @@ CREATE INDEX IF NOT EXISTS series_transfer_series ON series_transfer (series_ins
 CREATE TABLE IF NOT EXISTS instance (
     instance INTEGER PRIMARY KEY AUTOINCREMENT,
     association TEXT NOT NULL REFERENCES association,
-    file TEXT NOT NULL UNIQUE,
+    file TEXT NOT NULL UNIQUE,                 -- its place in the spool: segment and offset
     received_at REAL NOT NULL,
     study_instance_uid TEXT NOT NULL,
     series_instance_uid TEXT NOT NULL,
@@ -76,11 +76,23 @@ CREATE TABLE IF NOT EXISTS receipt (
     dataset_sha256 TEXT NOT NULL,
     announced_at REAL NOT NULL,
     uploaded INTEGER NOT NULL,                 -- 0: announced as missing
-    file TEXT,                                 -- until the file is gone
+    bytes INTEGER NOT NULL,
+    file TEXT,                                 -- until its place is released
     PRIMARY KEY (sop_instance_uid, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS receipt_file ON receipt (file) WHERE file IS NOT NULL;
 CREATE INDEX IF NOT EXISTS receipt_announced ON receipt (announced_at);
+CREATE TABLE IF NOT EXISTS segment (
+    segment TEXT PRIMARY KEY,
+    records INTEGER,                           -- instances in it, once nothing is written to it any more
+    released INTEGER NOT NULL DEFAULT 0        -- of these the edge has done with so many
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS segment_emptied ON segment (segment) WHERE released >= records;
+CREATE TABLE IF NOT EXISTS released (          -- until the segment is removed
+    segment TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (segment, at)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS commitment (
     commitment INTEGER PRIMARY KEY AUTOINCREMENT,
     transaction_uid TEXT NOT NULL,

@@ -10,8 +10,8 @@ from edge_component.journal.rows import AssociationRow
 
 LEND, ROOM = b"L", b"W"
 """From the edge: a connection; whether there is room."""
-ARRIVED, REFUSED, BACK, READY = b"I", b"R", b"B", b"S"
-"""From a reader: an instance; a failure status; a connection given back; how the names of its files begin."""
+ARRIVED, SEALED, REFUSED, BACK, READY = b"I", b"F", b"R", b"B", b"S"
+"""From a reader: an instance; a sealed segment; a failure status; a connection given back; its run's name."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,17 @@ def decode_back(body: bytes) -> tuple[int, HandBack]:
     head, _, pdu = body.partition(b"\n")
     loan, gone, wrong = json.loads(head)
     return loan, HandBack(pdu, gone, wrong)
+
+
+def encode_sealed(segment: str, records: int) -> bytes:
+    """For the channel."""
+    return json.dumps([segment, records]).encode()
+
+
+def decode_sealed(body: bytes) -> tuple[str, int]:
+    """What `encode_sealed` made."""
+    segment, records = json.loads(body)
+    return segment, records
 
 
 def encode_room(refusal: str | None, slow_down_seconds: float) -> bytes:

@@ -22,12 +22,14 @@ from edge_component.readers.messages import (
     READY,
     REFUSED,
     ROOM,
+    SEALED,
     Loan,
     ReaderSettings,
     decode_back,
+    decode_sealed,
     encode_room,
 )
-from edge_component.receipt import decode_arrival
+from edge_component.receipt import decode_receipt
 from edge_component.settings import Settings
 
 POSSIBLE = hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
@@ -50,6 +52,10 @@ class Rows(Protocol):
 
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
         """Take one."""
+        ...
+
+    def seal(self, segment: str, records: int) -> None:
+        """All of a segment's rows have been taken."""
         ...
 
     def refused(self, code: int) -> None:
@@ -150,7 +156,9 @@ class _Process:
 
     def _heard(self, message: Message) -> None:
         if message.kind == ARRIVED:
-            self._arrived(*decode_arrival(message.body))
+            self._arrived(*decode_receipt(message.body))
+        elif message.kind == SEALED:
+            self._rows.seal(*decode_sealed(message.body))
         elif message.kind == REFUSED:
             self._rows.refused(int(message.body))
         elif message.kind == BACK:

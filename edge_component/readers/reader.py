@@ -23,12 +23,14 @@ from edge_component.readers.messages import (
     READY,
     REFUSED,
     ROOM,
+    SEALED,
     Loan,
     ReaderSettings,
     decode_room,
     encode_back,
+    encode_sealed,
 )
-from edge_component.receipt import encode_arrival
+from edge_component.receipt import encode_receipt
 from edge_component.spool import Spool
 from edge_component.store import Store
 
@@ -48,7 +50,12 @@ class RemoteJournal:
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
         """It is on the disk; if the edge is gone, its next start finds it there."""
         with suppress(OSError):
-            self._channel.send(ARRIVED, encode_arrival(sender, row))
+            self._channel.send(ARRIVED, encode_receipt(sender, row))
+
+    def seal(self, segment: str, records: int) -> None:
+        """Behind its rows."""
+        with suppress(OSError):
+            self._channel.send(SEALED, encode_sealed(segment, records))
 
     def refused(self, code: int) -> None:
         """Counted there."""
@@ -90,7 +97,7 @@ class Reader:
 
     def run(self) -> None:
         """Every connection in a thread of its own."""
-        self._spool.spares.make_ahead()
+        self._spool.segments.keep()
         self._channel.send(READY, self._spool.run.encode())
         for message in self._channel.messages():
             if message.kind == ROOM:

@@ -16,7 +16,8 @@ from edge_component.files import Files
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.intake import insert_instances
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.receipt import encode_receipt
+from edge_component.journal.segments import seal
+from edge_component.receipt import encode_receipt, of_place
 from edge_component.spool import Spool
 from edge_component.uploader import Uploader
 from tests.support.edge_dicom import encoded, instance
@@ -44,6 +45,7 @@ class Bench:
         """As a new process: everything it knows is on the disk."""
         self.spool = Spool(self._root, self._files, spares=3)
         self.spool.prepare()
+        self.spool.segments.sealed = self._seal
         self.journal = open_journal(self.spool.journal)
         end_epochs(self.journal, self.clock())
         with transaction(self.journal) as journal:
@@ -83,7 +85,7 @@ class Bench:
         file.write(encoded(ds))
         row = InstanceRow(
             sender.association,
-            file.name,
+            file.place,
             self.clock(),
             study,
             series,
@@ -97,9 +99,26 @@ class Bench:
             json.dumps({"00200013": {"vr": "IS", "Value": [content]}}),
         )
         file.keep(encode_receipt(sender, row))
-        file.name_whole()
         with transaction(self.journal) as journal:
             insert_instances(journal, self.epoch, [(sender, row)])
+        file.let_go()
+
+    def segment_of(self, sop: str) -> Path:
+        """The file in which an instance lies."""
+        return self.spool.segment(of_place(self.place_of(sop))[0])
+
+    def place_of(self, sop: str) -> str:
+        """Where an instance lies that was not announced."""
+        query = "SELECT file FROM instance WHERE sop_instance_uid = ?"
+        return str(self.journal.execute(query, (sop,)).fetchone()["file"])
+
+    def written(self, run: str = "") -> list[str]:
+        """Segments that take room."""
+        return [name for name in self.spool.segment_names(run) if self.spool.segment(name).stat().st_size]
+
+    def stored(self) -> list[str]:
+        """The places of all instances that lie in the spool."""
+        return [record.row.file for name in self.spool.segment_names() for record in self.spool.records(name)]
 
     def close(self, sender: AssociationRow, *, aborted: bool = False) -> None:
         """The association is over."""
@@ -109,8 +128,13 @@ class Bench:
                 (self.clock(), aborted, sender.association),
             )
 
+    def _seal(self, segment: str, records: int) -> None:
+        with transaction(self.journal) as journal:
+            seal(journal, segment, records)
+
     def step(self) -> bool:
         """Each owner once."""
+        self.spool.segments.seal_idle(0.0)
         assembled = self.assembly.run_once()
         uploaded = self.uploader.run_once()
         return self.announcer.run_once() or assembled or uploaded

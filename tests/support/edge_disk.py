@@ -67,11 +67,6 @@ class RecordingFiles:
         self._operation("remove")
         self._names.pop(path, None)
 
-    def cut(self, path: Path, size: int) -> None:
-        """Shorter."""
-        self._operation("cut")
-        self._names[path].content = self._names[path].content[:size]
-
     def sync_folder(self, path: Path) -> None:
         """Names in this folder are durable now."""
         self._operation("sync_folder")
@@ -86,14 +81,24 @@ class RecordingFiles:
         """What the next start finds: durable names with their synced content."""
         return {name.name: inode.synced for name, inode in self._durable.items()}
 
+    def after_a_kill(self) -> dict[str, bytes]:
+        """The same where only the process ends."""
+        return {name.name: inode.content for name, inode in self._names.items()}
+
 
 class _File:
     def __init__(self, disk: RecordingFiles, inode: _Inode) -> None:
         self._disk, self._inode = disk, inode
 
-    def write(self, *pieces: Bytes) -> None:
+    def write(self, at: int, *pieces: Bytes) -> None:
         self._disk._operation("write")
-        self._inode.content += b"".join(bytes(piece) for piece in pieces)
+        data = b"".join(bytes(piece) for piece in pieces)
+        before = self._inode.content[:at].ljust(at, b"\0")
+        self._inode.content = before + data + self._inode.content[at + len(data) :]
+
+    def cut(self, size: int) -> None:
+        self._disk._operation("cut")
+        self._inode.content = self._inode.content[:size].ljust(size, b"\0")
 
     def sync(self) -> None:
         self._disk._operation("sync")

@@ -11,10 +11,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
+from edge_component.journal.rows import InstanceRow
 from edge_component.settings import Settings
+from edge_component.spool import Spool
 
 DEADLINE = 60.0
 RECEIVERS: tuple[str, ...] = get_args(Settings.model_fields["receiver"].annotation)
@@ -29,6 +32,15 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = DEADLIN
             return found
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def in_spool(folder: Path) -> list[InstanceRow]:
+    """What lies in the segments of a spool, needed or not, while an edge may be at work there."""
+    spool, found = Spool(folder), list[InstanceRow]()
+    for segment in spool.segment_names():
+        with suppress(FileNotFoundError):
+            found += [record.row for record in spool.records(segment)]
+    return found
 
 
 def peak_memory(pid: int) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import association, encoded, instance, send
-from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge_process import EdgeProcess, in_spool, wait_until
 from tests.support.edge_wire import (
     A_ASSOCIATE_AC,
     A_ASSOCIATE_RJ,
@@ -56,7 +56,7 @@ def _still_serving(scp: EdgeProcess) -> Iterator[None]:
     log = scp.log.read_text()
     assert "Traceback" not in log
     assert len(scp.log_lines()) > before
-    assert not [part for part in (scp.spool / "instances").glob("*.part") if part.stat().st_size]
+    wait_until(lambda: not in_spool(scp.spool), "nothing is left over")
 
 
 def said(scp: EdgeProcess, message: str, reason: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import association, instance, send, series_of, uid
 from tests.support.edge_gateway import Gateway
-from tests.support.edge_process import EdgeProcess, peak_memory, wait_until
+from tests.support.edge_process import EdgeProcess, in_spool, peak_memory, wait_until
 
 
 def announced(edge: EdgeProcess, series: int = 1) -> None:
@@ -28,7 +28,7 @@ def test_e1_a_failing_s3_loses_nothing_and_announces_nothing(tmp_path: Path, clo
         assert send(edge.dicom_port, datasets) == [0, 0, 0]
         wait_until(lambda: gateway.refused >= 6, "uploads were tried")
         assert edge.status()["series_announced"] == 0
-        assert len(list((edge.spool / "instances").glob("*.dcm"))) == 3
+        assert len(in_spool(edge.spool)) == 3
         gateway.refuse = lambda _method, _path: None
         announced(edge)
     [event] = cloud.announcements()
@@ -40,7 +40,7 @@ def test_e3_a_failing_bus_keeps_the_announcement(tmp_path: Path, cloud: EdgeClou
         gateway.refuse = lambda method, _path: 500 if method == "POST" else None
         assert send(edge.dicom_port, series_of(2)) == [0, 0]
         wait_until(lambda: edge.log_lines("announcement failed"), "the bus was tried")
-        assert len(list((edge.spool / "instances").glob("*.dcm"))) == 2
+        assert len(in_spool(edge.spool)) == 2
         edge.kill()
         gateway.refuse = lambda _method, _path: None
         edge.start()

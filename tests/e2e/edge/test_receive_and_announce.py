@@ -7,7 +7,7 @@ from pathlib import Path
 from dicom_ingest.contracts.events import SeriesComplete
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import association, echo, instance, send, series_of, uid
-from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge_process import EdgeProcess, in_spool, wait_until
 
 
 def announced(edge: EdgeProcess, series: int = 1) -> None:
@@ -31,7 +31,7 @@ def test_a_series_becomes_objects_a_manifest_and_one_event(edge: EdgeProcess, cl
     assert {i.sop_instance_uid for i in manifest.instances} == {str(ds.SOPInstanceUID) for ds in datasets}
     assert sorted(cloud.keys(detail.prefix)) == sorted(i.key for i in manifest.instances)
     assert sum(len(cloud.body(i.key)) for i in manifest.instances) == detail.total_bytes
-    wait_until(lambda: not list((edge.spool / "instances").glob("*.dcm")), "the spool is empty")
+    wait_until(lambda: not in_spool(edge.spool), "the spool is empty")
 
 
 def test_one_correlation_id_leads_from_the_associations_to_the_event(

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.filereader import read_file_meta_info
 
 from edge_component.part10 import part10_head
-from edge_component.receipt import instance_bytes
+from edge_component.spool import Spool
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import encoded, instance, send, uid
-from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge_process import EdgeProcess, in_spool, wait_until
 from tests.support.edge_wire import EXPLICIT, IMPLICIT, Wire, fragment, store_command, wire
 
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
@@ -44,19 +43,10 @@ def store(peer: Wire, ds: Dataset, data: bytes) -> None:
 
 
 def stored(scp: EdgeProcess, sop: str) -> bytes:
-    """The Part 10 file; it gets its name when the answer is out."""
-    path = wait_until(lambda: found(scp, sop), f"{sop} is in the spool")
-    with path.open("rb") as file:
-        size = instance_bytes(file)
-        file.seek(0)
-        return bytes(file.read(size))
-
-
-def found(scp: EdgeProcess, sop: str) -> Path | None:
-    for path in (scp.spool / "instances").glob("*.dcm"):
-        if str(read_file_meta_info(path).MediaStorageSOPInstanceUID) == sop:
-            return path
-    return None
+    """The Part 10 file."""
+    [row] = [row for row in in_spool(scp.spool) if row.sop_instance_uid == sop]
+    with Spool(scp.spool).read(row.file, row.bytes) as file:
+        return file.read()
 
 
 def encapsulated(ds: Dataset) -> bytes:

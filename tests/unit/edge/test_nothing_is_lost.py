@@ -151,7 +151,7 @@ class Story:
         announced = sum(len(manifest.instances) for manifest in manifests)
         assert counters["instances_announced"] == counters["instances_uploaded"] == announced
         assert counters["instances_received"] == announced + counters.get("instances_duplicate", 0)
-        assert list(self.bench.spool.instance_files()) == []
+        assert self.bench.stored() == []
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,8 +13,9 @@ from edge_component.commitment import Request
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import set_broken_aside
 from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.receipt import of_place
 from edge_component.retention import DAY, Retention
-from edge_component.spool import Spool
+from edge_component.spool import Spool, file_name
 from edge_component.store import Store, StoreCommand
 from tests.support.edge_bench import EXPLICIT, Bench, rows
 from tests.support.edge_certificates import make_certificates
@@ -230,8 +231,10 @@ def test_a_broken_journal_is_kept_aside_and_made_again_from_the_files(bench: Ben
 
 def test_a_deleted_spool_file_is_reported_missing_never_silently_dropped(tmp_path: Path) -> None:
     bench = Bench(tmp_path, series_patience_seconds=100)
-    send(bench, "1", "2")
-    bench.spool.path(rows(bench.journal, "SELECT file FROM instance")[0]["file"]).unlink()
+    send(bench, "1")
+    bench.spool.segments.seal_idle(0.0)
+    send(bench, "2")
+    bench.segment_of("1").unlink()
     bench.settle()
     [manifest] = bench.manifests()
     assert [i.sop_instance_uid for i in manifest.instances] == ["2"]
@@ -245,22 +248,25 @@ def test_an_altered_spool_file_is_not_sent_and_is_put_aside(tmp_path: Path, hash
     send(bench, "1", "2")
     if hashed:
         bench.assembly.run_once()
-    path = bench.spool.path(rows(bench.journal, "SELECT file FROM instance")[0]["file"])
+    place = bench.place_of("1")
+    path = bench.segment_of("1")
     content = bytearray(path.read_bytes())
-    content[500] ^= 1
+    content[of_place(place)[1] + 500] ^= 1
     path.write_bytes(content)
     bench.settle()
     [manifest] = bench.manifests()
     assert [m.reason for m in manifest.missing] == ["spool file was altered"]
-    assert [aside.name for aside in bench.spool.aside.glob("*.dcm")] == [path.name]
+    assert [i.sop_instance_uid for i in manifest.instances] == ["2"]
+    assert [aside.stem for aside in bench.spool.aside.glob("*.dcm")] == [file_name(place)]
+    assert bench.stored() == []
 
 
 def test_what_is_put_aside_is_a_part_10_file(tmp_path: Path) -> None:
     bench = Bench(tmp_path, series_patience_seconds=100)
     send(bench, "1")
     [row] = rows(bench.journal, "SELECT file, bytes FROM instance")
-    assert bench.spool.path(row["file"]).stat().st_size > row["bytes"]
-    bench.spool.put_aside(row["file"])
+    assert bench.segment_of("1").stat().st_size > row["bytes"]
+    bench.spool.put_aside(row["file"], row["bytes"])
     [aside] = bench.spool.aside.iterdir()
     assert aside.stat().st_size == row["bytes"]
     assert dcmread(aside).SOPInstanceUID == "1"
@@ -269,7 +275,7 @@ def test_what_is_put_aside_is_a_part_10_file(tmp_path: Path) -> None:
 def test_a_new_copy_of_a_missing_instance_is_welcome_at_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, series_patience_seconds=100)
     send(bench, "1")
-    bench.spool.path(rows(bench.journal, "SELECT file FROM instance")[0]["file"]).unlink()
+    bench.segment_of("1").unlink()
     bench.settle()
     send(bench, "1")
     bench.settle()
@@ -284,10 +290,10 @@ def test_the_spool_file_goes_only_after_the_bus_accepted_the_event(bench: Bench)
         bench.clock.now += 20
         bench.step()
     assert len(bench.s3.objects) == 2
-    assert len(list(bench.spool.instance_files())) == 1
+    assert len(bench.stored()) == 1
     bench.bus.refuse = lambda _entry: False
     bench.settle()
-    assert list(bench.spool.instance_files()) == []
+    assert bench.written(bench.spool.run) == []
 
 
 def test_an_announced_series_leaves_receipts_and_no_names(bench: Bench) -> None:
@@ -458,7 +464,7 @@ def test_receipts_and_quarantine_are_forgotten_in_time_and_nothing_else(tmp_path
     assert not note.exists()
     assert rows(bench.journal, "SELECT * FROM receipt") == []
     assert bench.unsent() == 1
-    assert len(list(bench.spool.instance_files())) == 1
+    assert len(bench.stored()) == 1
 
 
 def test_what_a_dead_reader_stored_and_did_not_say_is_adopted_and_nobody_elses_files(bench: Bench) -> None:
@@ -473,16 +479,20 @@ def test_what_a_dead_reader_stored_and_did_not_say_is_adopted_and_nobody_elses_f
             )
             reception.write(encoded(ds))
             assert not whole or reception.finish().stored
-    before = set(alive.part_files(alive.run))
+    before = alive.segment_names(alive.run)
     assert adopt(bench.journal, bench.spool, bench.epoch, bench.clock, run=dead.run) == 1
-    assert list(dead.part_files(dead.run)) == []
-    assert set(alive.part_files(alive.run)) == before
+    assert len(bench.written(dead.run)) == 1
+    assert alive.segment_names(alive.run) == before
     bench.settle()
+    assert bench.written(dead.run) == []
     assert [len(manifest.instances) for manifest in bench.manifests()] == [1]
 
 
 class Silent:
     """A journal of which the rows never come."""
+
+    def seal(self, segment: str, records: int) -> None:
+        """Nobody hears it."""
 
     def ready(self) -> None:
         """It is."""

@@ -65,7 +65,7 @@ def test_where_folders_cannot_be_opened_they_are_not_synced(
 
 def test_files_are_for_the_edges_user_alone_and_never_overwritten(tmp_path: Path) -> None:
     file = OsFiles().create(tmp_path / "x")
-    file.write(b"1")
+    file.write(0, b"1")
     file.close()
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):

@@ -15,7 +15,15 @@ import pytest
 from edge_component.dimse.stream import HandBack
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.readers.channel import Channel, Message
-from edge_component.readers.messages import Loan, decode_back, decode_room, encode_back, encode_room
+from edge_component.readers.messages import (
+    Loan,
+    decode_back,
+    decode_room,
+    decode_sealed,
+    encode_back,
+    encode_room,
+    encode_sealed,
+)
 from edge_component.readers.pool import DIED, Readers
 from edge_component.readers.reader import RemoteRoom
 from tests.support.edge_process import wait_until
@@ -38,6 +46,9 @@ class Rows:
 
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
         raise AssertionError((sender, row))
+
+    def seal(self, segment: str, records: int) -> None:
+        raise AssertionError((segment, records))
 
     def refused(self, code: int) -> None:
         raise AssertionError(code)
@@ -85,6 +96,7 @@ def test_a_message_cut_off_by_a_death_is_no_message() -> None:
 def test_what_is_said_is_understood() -> None:
     loan = Loan(7, SENDER, {1: EXPLICIT, 255: CT})
     assert Loan.decode(loan.encode()) == loan
+    assert decode_sealed(encode_sealed("a-1", 3)) == ("a-1", 3)
     for back in (HandBack(), HandBack(b"\n\x04\n"), HandBack(gone="reset"), HandBack(wrong="no head")):
         assert decode_back(encode_back(7, back)) == (7, back)
     assert decode_room(encode_room("full", 0.5)) == ("full", 0.5)

