@@ -1,4 +1,4 @@
-"""``python -m edge_component [--config FILE] [--ready-file PATH]``, or with the verb ``aside``."""
+"""``python -m edge_component [--config FILE] [--ready-file PATH]``, or a verb: ``aside``, ``spool``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,20 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m edge_component", description="DICOM storage SCP to S3.")
     parser.add_argument("--config", type=Path, help="settings as JSON or YAML; EDGE_ variables come first")
     parser.add_argument("--ready-file", type=Path, help="JSON of ports and pid, once they listen")
-    verbs = parser.add_subparsers(dest="verb", metavar="aside")
+    verbs = parser.add_subparsers(dest="verb", metavar="aside|spool")
     aside = verbs.add_parser("aside", help="instances announced as missing: list them, send them again")
     aside.add_argument("--spool", type=Path, help="the edge's spool; default: as in its settings")
     actions = aside.add_subparsers(dest="action", required=True, metavar="list|send")
     for action in ("list", "send"):
         names = actions.add_parser(action)
         names.add_argument("names", nargs="*", metavar="NAME", help="files in aside/; none: all")
+    spool = verbs.add_parser("spool", help="instances that lie in the spool: list them, copy them out of it")
+    spool.add_argument("--spool", type=Path, help="the edge's spool; default: as in its settings")
+    actions = spool.add_subparsers(dest="action", required=True, metavar="list|export")
+    actions.add_parser("list")
+    export = actions.add_parser("export")
+    export.add_argument("folder", type=Path, metavar="FOLDER", help="where Part 10 files are written to")
+    export.add_argument("uids", nargs="*", metavar="SOP_INSTANCE_UID", help="none: all")
     return parser
 
 
@@ -39,6 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
             from edge_component import aside_commands  # loads pydicom, which must not find them
 
             return aside_commands.run(options, os.environ)
+        if options.verb == "spool":
+            from edge_component import spool_commands
+
+            return spool_commands.run(options, os.environ)
         settings = load_settings(os.environ, options.config)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

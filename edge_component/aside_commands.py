@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_component.aside import NotAsideError, ask_again, files_aside, read_note
 from edge_component.clock import SYSTEM_CLOCK
 from edge_component.hashing import Hashes
+from edge_component.journal.reading import open_to_read
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.readmission import UNKNOWN, UNREADABLE, read_instance
 from edge_component.settings import load_settings
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         for path in files:
             sys.stdout.write(f"{_line(path)}\n")
         return 0
-    with closing(_journal(spool)) as journal:
+    with closing(open_to_read(spool.journal)) as journal:
         return max([_send(spool, journal, path) for path in files], default=0)
 
 
@@ -81,10 +82,3 @@ def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, hashes: 
     if under_way or (ours and any(receipt["sequence"] > ours[-1] for receipt in receipts)):
         return "the sender has sent this instance again since"
     return None
-
-
-def _journal(spool: Spool) -> sqlite3.Connection:
-    """To read from only: the edge that runs is the one that writes."""
-    journal = sqlite3.connect(f"{spool.journal.absolute().as_uri()}?mode=ro", uri=True)
-    journal.row_factory = sqlite3.Row
-    return journal
