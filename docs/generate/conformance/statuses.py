@@ -13,7 +13,7 @@ from edge_component.statuses import SUCCESS, Status
 STORE = {
     "out_of_resources": (
         "Refused: out of resources",
-        "The spool is above its watermark, or its disk did not take the file. Try again later.",
+        "The spool is above its watermark, or its disk did not take the instance. Try again later.",
     ),
     "does_not_match": (
         "Error: data set does not match SOP class",

@@ -38,7 +38,7 @@ ON_THE_WIRE, REFUSED, QUARANTINE = "on the wire", "refused", "quarantine/"
 RECEIPT, ASIDE, COUNTED = "receipt", "aside/", "counted"
 
 INSTANCE = (
-    Change(ON_THE_WIRE, "received", "synced, committed: 0x0000", "edge_component/store.py"),
+    Change(ON_THE_WIRE, "received", "synced: 0x0000", "edge_component/store.py"),
     Change(ON_THE_WIRE, REFUSED, "a failure status", "edge_component/store.py", trouble=True),
     Change("received", "assigned", "given to a transfer", "edge_component/assembly.py"),
     Change("received", COUNTED, "the same again", "edge_component/assembly.py"),
@@ -49,12 +49,12 @@ INSTANCE = (
 )
 _INSTANCE_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
     ON_THE_WIRE: (("C-STORE; not ours yet",), (0, 0), "plain"),
-    "received": (("file and receipt", "are on the disk"), (0, 1), "store"),
+    "received": (("instance and receipt", "are on the disk"), (0, 1), "store"),
     "assigned": (("in a series transfer,", "which may still grow"), (0, 2), "store"),
-    "uploaded": (("in S3; file still here",), (0, 3), "store"),
+    "uploaded": (("in S3, and still here",), (0, 3), "store"),
     RECEIPT: (("hashes without names,", "kept for receipt_days"), (0, 4), "end"),
     REFUSED: (("in quarantine/, with why;", "the sender still has it"), (1.4, 0), "end"),
-    COUNTED: (("a duplicate: the file goes",), (1.4, 1), "end"),
+    COUNTED: (("a duplicate: let go",), (1.4, 1), "end"),
     "missing": (("after series_patience,", "listed with its reason"), (1.4, 2), "store"),
     ASIDE: (("kept for a person,", "never deleted"), (1.4, 3), "end"),
 }
