@@ -13,6 +13,7 @@ from edge_component.files import Bytes
 _EXPLICIT = struct.Struct("<HH2sH")
 _IMPLICIT = struct.Struct("<HHL")
 _LENGTH = struct.Struct("<L")
+_TAG_HALVES = struct.Struct("<HH")
 LONG_VRS = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 )
@@ -39,21 +40,60 @@ class _More(Exception):  # noqa: N818 - no error: it goes on in the next piece
     """The element is not complete."""
 
 
-class ElementWalk:
-    """Feed it the pieces of a data set.
+_LONG, _WANTED, _NOTED, _BEYOND, _TAG = 1, 2, 4, 8, 4
+"""What is to be done with an element: its length has four bytes, it is kept, noted, behind the header.
 
-    `elements` has each wanted element whole, as it is encoded, and where its value begins in it.
+By so many bits to the left: its tag."""
+MOST_KINDS = 4096
+PIECE = 16 * 1024
+"""So much is looked at in one go: most headers are not longer, and the rest of a piece need not be copied."""
+
+
+class Elements:
+    """Which elements a walk looks for, and what it has learned about others of the same encoding.
+
+    `wanted`: kept whole. `noted`: only their presence counts. Nothing behind `last` is looked at.
     """
 
     def __init__(self, *, implicit: bool, wanted: frozenset[int], noted: frozenset[int], last: int) -> None:
-        self.elements: dict[int, tuple[bytes, int]] = {}
-        self.noted: set[int] = set()
-        """Of these only the presence counts."""
-        self.unusual = False
         self.implicit = implicit
+        self.key_bytes = 4 if implicit else 6
+        """Of the tag and, where it is there, the VR: they decide what is done."""
+        self.kinds: dict[bytes, int] = {}
         self._wanted = wanted
-        self._note = noted
+        self._noted = noted
         self._last = last
+
+    def kind(self, key: bytes) -> int:
+        """What is to be done with an element that begins like this."""
+        if len(key) < self.key_bytes:
+            raise _More
+        group, element = _TAG_HALVES.unpack_from(key)
+        tag = group << 16 | element
+        kind: int = tag << _TAG | _BEYOND * (tag > self._last)
+        kind |= _WANTED * (tag in self._wanted) | _NOTED * (tag in self._noted)
+        if not self.implicit:
+            vr = key[4:]
+            if vr not in SHORT_VRS and vr not in LONG_VRS:
+                raise Unusual
+            kind |= _LONG * (vr in LONG_VRS)
+        if len(self.kinds) >= MOST_KINDS:  # somebody sends nonsense
+            self.kinds.clear()
+        self.kinds[key] = kind
+        return kind
+
+
+class ElementWalk:
+    """Feed it the pieces of a data set.
+
+    `found` has each wanted element whole, as it is encoded; None where only the presence counts.
+    """
+
+    def __init__(self, elements: Elements) -> None:
+        self.found: dict[int, bytes | None] = {}
+        self.unusual = False
+        self.implicit = elements.implicit
+        self._elements = elements
         self._skip = 0
         self._rest = b""
         self._done = False
@@ -63,47 +103,73 @@ class ElementWalk:
         """The data set is plain up to the last element that is wanted, or to its end."""
         return not self.unusual and (self._done or not (self._skip or self._rest))
 
+    def value(self, tag: int) -> bytes | None:
+        """The encoded value of a wanted element; None: it is not there."""
+        element = self.found.get(tag)
+        if element is None:
+            return None
+        return element[12 if not self.implicit and element[4:6] in LONG_VRS else 8 :]
+
     def feed(self, data: Bytes) -> None:
         """The next piece."""
-        if self._done or self.unusual:
-            return
+        for at in range(0, len(data), PIECE):
+            if self._done or self.unusual:
+                return
+            if self._skip >= len(data) - at:
+                self._skip -= len(data) - at
+                return
+            self._feed(data[at : at + PIECE])
+
+    def _feed(self, data: Bytes) -> None:
         if self._skip >= len(data):
             self._skip -= len(data)
             return
-        if self._skip or self._rest:
-            data = self._rest + bytes(data[self._skip :])
-            self._skip, self._rest = 0, b""
+        whole = self._rest + bytes(data[self._skip :])
+        self._skip, self._rest = 0, b""
         try:
-            at = self._walk(data)
+            at = self._walk(whole)
         except Unusual:
             self.unusual = True
             return
-        if not self._done and at < len(data):
-            self._rest = bytes(data[at:])
+        if not self._done and at < len(whole):
+            self._rest = whole[at:]
             self.unusual = len(self._rest) > MOST_KEPT
 
-    def _walk(self, data: Bytes) -> int:
+    def _walk(self, data: bytes) -> int:
         """Where the first element begins that is not complete."""
         at, end = 0, len(data)
-        wanted, noted, last = self._wanted, self._note, self._last
+        kinds, key_bytes = self._elements.kinds, self._elements.key_bytes
         try:
             while at < end:
-                tag, vr, length, value = _head(data, at, self.implicit)
-                if tag > last:
+                key = data[at : at + key_bytes]
+                kind = kinds.get(key) or self._elements.kind(key)
+                if kind & _BEYOND:
                     self._done = True
                     return end
-                if tag in noted:
-                    self.noted.add(tag)
-                following = value + length if length != UNDEFINED else self._sequence(data, value, vr, 0)
-                if tag in wanted:
+                following = self._following(data, at, kind)
+                if kind & _WANTED:
                     if following > end:
                         return at
-                    self.elements[tag] = bytes(data[at:following]), value - at
+                    self.found[kind >> _TAG] = data[at:following]
+                elif kind & _NOTED:
+                    self.found[kind >> _TAG] = None
                 at = following
-        except _More:
+        except (_More, IndexError, struct.error):
             return at
         self._skip = at - end
         return end
+
+    def _following(self, data: bytes, at: int, kind: int) -> int:
+        """Where the element ends that begins here."""
+        if self.implicit:
+            value, length = at + 8, _LENGTH.unpack_from(data, at + 4)[0]
+        elif kind & _LONG:
+            value, length = at + 12, _LENGTH.unpack_from(data, at + 8)[0]
+        else:
+            return at + 8 + (data[at + 6] | data[at + 7] << 8)
+        if length == UNDEFINED:
+            return self._sequence(data, value, data[at + 4 : at + 6] if not self.implicit else b"", 0)
+        return int(value + length)
 
     def _sequence(self, data: Bytes, at: int, vr: bytes, depth: int) -> int:
         """Behind a sequence of undefined length (PS3.5 §7.5)."""

@@ -7,9 +7,8 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from pydicom import config
 from pydicom.datadict import keyword_for_tag
@@ -22,7 +21,7 @@ from pydicom.uid import UID
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
-from edge_component.elements import ElementWalk
+from edge_component.elements import Elements, ElementWalk
 
 IMPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
 DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
@@ -35,6 +34,7 @@ STUDY, SERIES, SOP, SOP_CLASS = (
     Tag(keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 )
 INDEXED = WANTED - PRESENT_ONLY
+UIDS = [(int(tag), keyword_for_tag(tag)) for tag in (STUDY, SERIES, SOP, SOP_CLASS)]
 READ: list[BaseTag | int] = [*INDEXED, STUDY, SERIES, SOP, SOP_CLASS]
 WALKED = frozenset(int(tag) for tag in READ)
 NOTED = frozenset(int(tag) for tag in PRESENT_ONLY)
@@ -43,6 +43,8 @@ CHARSET, MODALITY = int(Tag("SpecificCharacterSet")), int(Tag("Modality"))
 LAST = max(WANTED)
 LARGEST_VALUE = 4 * 1024 * 1024
 """A longer value is left out: a header may claim any length."""
+LONGEST_REMEMBERED, MOST_REMEMBERED = 256, 2048
+"""Bytes of an element whose text is remembered, and how many are."""
 UNREADABLE = (
     ArithmeticError,
     AttributeError,
@@ -65,8 +67,7 @@ class HeaderError(ValueError):
     """The data set cannot be parsed or lacks a UID; the message says which, and never quotes names."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """Identity of an instance and its indexed attributes in the DICOM JSON model (PS3.18 F.2)."""
 
     study_instance_uid: str
@@ -78,12 +79,17 @@ class Header:
     attributes: str
 
 
+ELEMENTS = {
+    implicit: Elements(implicit=implicit, wanted=WALKED, noted=NOTED, last=int(LAST))
+    for implicit in (False, True)
+}
+
+
 def header_walk(transfer_syntax_uid: str) -> ElementWalk | None:
     """Reads the header as it passes; None: the encoding is not one that it knows."""
     if transfer_syntax_uid in (BIG_ENDIAN, *DEFLATED):
         return None
-    implicit = transfer_syntax_uid == IMPLICIT
-    return ElementWalk(implicit=implicit, wanted=WALKED, noted=NOTED, last=int(LAST))
+    return ElementWalk(ELEMENTS[transfer_syntax_uid == IMPLICIT])
 
 
 def walked_header(walk: ElementWalk) -> Header | None:
@@ -94,18 +100,21 @@ def walked_header(walk: ElementWalk) -> Header | None:
     """
     if not walk.complete:
         return None
-    charset = walk.elements.get(CHARSET, (b"", 0))[0]
-    texts = dict.fromkeys(walk.noted, '{"vr":"SQ"}')
-    for tag, (element, _) in walk.elements.items():
-        if tag in WALKED_INDEXED:
-            texts[tag] = _walked_json(tag, element, charset, walk.implicit)
-    attributes = ",".join([f'"{tag:08X}":{texts[tag]}' for tag in sorted(texts)])
-
-    def value(tag: int) -> bytes | None:
-        element, at = walk.elements.get(tag, (None, 0))
-        return None if element is None else element[at:]
-
-    return _header(value, _modality(texts.get(MODALITY, "{}")), f"{{{attributes}}}")
+    found = walk.found
+    charset = found.get(CHARSET) or b""
+    texts = _texts(charset, walk.implicit)
+    modality: object = None
+    parts = []
+    for tag in sorted(found):
+        element = found[tag]
+        if element is None:
+            parts.append(f'"{tag:08X}":{{"vr":"SQ"}}')
+        elif tag in WALKED_INDEXED:
+            text = texts.get(element) or _remembered(texts, tag, element, charset, walk.implicit)
+            parts.append(text)
+            if tag == MODALITY:
+                modality = _modality(text)
+    return _header(walk.value, modality, f"{{{','.join(parts)}}}")
 
 
 def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:
@@ -143,16 +152,11 @@ def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:
 
 
 def _header(value: Callable[[int], bytes | str | None], modality: object, attributes: str) -> Header:
-    findings: list[str] = []
-    return Header(
-        study_instance_uid=_uid(value(STUDY), STUDY, findings),
-        series_instance_uid=_uid(value(SERIES), SERIES, findings),
-        sop_instance_uid=_uid(value(SOP), SOP, findings),
-        sop_class_uid=_uid(value(SOP_CLASS), SOP_CLASS, findings),
-        modality=encodable(str(modality)[:16]) if modality else None,
-        uid_findings=tuple(findings),
-        attributes=attributes,
-    )
+    checked = [_checked_uid(value(tag), name) for tag, name in UIDS]
+    study, series, sop, sop_class = [uid for uid, _ in checked]
+    findings = tuple([finding for _, found in checked for finding in found])
+    named = encodable(str(modality)[:16]) if modality else None
+    return Header(study, series, sop, sop_class, named, findings, attributes)
 
 
 def encodable(text: str) -> str:
@@ -168,8 +172,8 @@ def _raw_value(ds: Dataset, tag: BaseTag) -> bytes | str | None:
     return value if isinstance(value, bytes) else str(value or "")
 
 
-def _uid(value: bytes | str | None, tag: BaseTag, findings: list[str]) -> str:
-    name = keyword_for_tag(tag)
+@lru_cache(maxsize=4096)
+def _checked_uid(value: bytes | str | None, name: str) -> tuple[str, list[str]]:
     if value is None:
         raise HeaderError(f"{name} is missing")
     text = value.decode("latin-1") if isinstance(value, bytes) else value
@@ -179,8 +183,7 @@ def _uid(value: bytes | str | None, tag: BaseTag, findings: list[str]) -> str:
         uid = safe_uid(text)
     except UnsafeIdentifierError as error:
         raise HeaderError(f"{name}: {error}") from error
-    findings += [f"{name}: {finding}" for finding in uid_findings(uid)]
-    return uid
+    return uid, [f"{name}: {finding}" for finding in uid_findings(uid)]
 
 
 def _text(attributes: dict[str, Any]) -> str:
@@ -188,9 +191,22 @@ def _text(attributes: dict[str, Any]) -> str:
     return encodable(json.dumps(attributes, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=8)
+def _texts(_charset: bytes, _implicit: bool) -> dict[bytes, str]:
+    """What elements were made of: most are those of the series' instance before."""
+    return {}
+
+
+def _remembered(texts: dict[bytes, str], tag: int, element: bytes, charset: bytes, implicit: bool) -> str:
+    text = f'"{tag:08X}":{_walked_json(tag, element, charset, implicit)}'
+    if len(element) <= LONGEST_REMEMBERED:
+        if len(texts) >= MOST_REMEMBERED:
+            texts.clear()
+        texts[element] = text
+    return text
+
+
 def _walked_json(tag: int, element: bytes, charset: bytes, implicit: bool) -> str:
-    """An element's JSON. Remembered: most values are those of the series' instance before."""
     stream = io.BytesIO(element if tag == CHARSET else charset + element)
     try:
         ds = read_dataset(stream, implicit, True)
@@ -200,8 +216,8 @@ def _walked_json(tag: int, element: bytes, charset: bytes, implicit: bool) -> st
 
 
 @lru_cache(maxsize=64)
-def _modality(attribute: str) -> object:
-    return json.loads(attribute).get("Value", [None])[0]
+def _modality(text: str) -> object:
+    return json.loads(f"{{{text}}}")[f"{MODALITY:08X}"].get("Value", [None])[0]
 
 
 def _inflated(stream: BinaryIO) -> BinaryIO:

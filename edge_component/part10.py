@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 IMPLEMENTATION_CLASS_UID = "2.25.231473870311926104284317911937216023498"
 IMPLEMENTATION_VERSION_NAME = "DICOM-INGEST"
@@ -25,14 +26,21 @@ def part10_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: 
 
     No sender and no time in it: the same instance makes the same file, whoever sent it.
     """
-    body = b"".join(
-        (
-            _element(0x0001, b"OB", b"\x00\x01"),
-            _element(0x0002, b"UI", _padded(sop_class_uid, b"\0")),
-            _element(0x0003, b"UI", _padded(sop_instance_uid, b"\0")),
-            _element(0x0010, b"UI", _padded(transfer_syntax_uid, b"\0")),
-            _element(0x0012, b"UI", _padded(IMPLEMENTATION_CLASS_UID, b"\0")),
-            _element(0x0013, b"SH", _padded(IMPLEMENTATION_VERSION_NAME, b" ")),
-        )
-    )
+    before, behind = _around(sop_class_uid, transfer_syntax_uid)
+    body = before + _element(0x0003, b"UI", _padded(sop_instance_uid, b"\0")) + behind
     return PREAMBLE + _element(0x0000, b"UL", struct.pack("<L", len(body))) + body
+
+
+@lru_cache(maxsize=1024)
+def _around(sop_class_uid: str, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
+    """What stands before and behind the SOP Instance UID: the same for a whole series."""
+    before = (
+        _element(0x0001, b"OB", b"\x00\x01"),
+        _element(0x0002, b"UI", _padded(sop_class_uid, b"\0")),
+    )
+    behind = (
+        _element(0x0010, b"UI", _padded(transfer_syntax_uid, b"\0")),
+        _element(0x0012, b"UI", _padded(IMPLEMENTATION_CLASS_UID, b"\0")),
+        _element(0x0013, b"SH", _padded(IMPLEMENTATION_VERSION_NAME, b" ")),
+    )
+    return b"".join(before), b"".join(behind)

@@ -15,6 +15,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO
 
 from edge_component.files import Bytes
@@ -25,6 +26,7 @@ HEAD = struct.Struct("<8sQLL8x")
 MARK = b"INSTANCE"
 ALIGNMENT = 4096
 LONGEST = 16 * 1024 * 1024
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def place(segment: str, at: int) -> str:
@@ -49,9 +51,14 @@ def encode_receipt(sender: AssociationRow, row: InstanceRow) -> bytes:
     Raises:
         ValueError: a text that UTF-8 cannot encode.
     """
-    fields = [vars(sender), {**vars(row), "attributes": None}]
-    head = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    return b"%s\n%s" % (head, row.attributes.encode("utf-8"))
+    fields = row._asdict()
+    fields["attributes"] = None
+    return f"[{_text(sender)},{_JSON.encode(fields)}]\n{row.attributes}".encode()
+
+
+@lru_cache(maxsize=256)
+def _text(sender: AssociationRow) -> str:
+    return _JSON.encode(sender._asdict())
 
 
 def decode_receipt(text: bytes) -> tuple[AssociationRow, InstanceRow]:

@@ -24,6 +24,7 @@ INSTANCE = ".dcm"
 REASON = ".json"
 PART = ".part"
 READ_BYTES = 1024 * 1024
+SMALL_BYTES = 64 * 1024
 
 
 class SpoolError(OSError):
@@ -47,8 +48,8 @@ class IncomingFile:
         self.place = ""
         """How the journal calls it."""
         self._spool = spool
-        self._head = head
-        """Until it is written, with the first piece."""
+        self._unwritten: list[Bytes] = [head]
+        """A small instance is written in one go, with its receipt."""
         self._segment: Segment | None = None
         self._end = 0
         try:
@@ -69,8 +70,12 @@ class IncomingFile:
         if self.error is not None:
             return
         self.crc32 = zlib.crc32(data, self.crc32)
+        if len(self._unwritten) == 1 and len(data) <= SMALL_BYTES:
+            self._unwritten.append(bytes(data))
+            return
         try:
-            self._append(data)
+            self._append(*self._unwritten, data)
+            self._unwritten.clear()
         except OSError as error:
             self.error = error
 
@@ -94,8 +99,13 @@ class IncomingFile:
             if self.error is not None:
                 raise self.error
             assert self._segment is not None  # noqa: S101 - no error, hence a segment
-            self._append(receipt)
-            self._segment.file.write(self._segment.end, encode_head(self.place, self.bytes, receipt))
+            head = encode_head(self.place, self.bytes, receipt)
+            if self._unwritten:
+                self._end -= len(head)
+                self._append(head, *self._unwritten, receipt)
+            else:
+                self._append(receipt)
+                self._segment.file.write(self._segment.end, head)
             self._segment.file.sync()
         except OSError as error:
             self.error = error
@@ -135,19 +145,14 @@ class IncomingFile:
     def _part10(self) -> BinaryIO:
         if self.error is not None:
             raise self.error
-        if self._head:
-            self.write(b"")
+        self._append(*self._unwritten)
+        self._unwritten.clear()
         return self._spool.read(self.place, self.bytes)
 
-    def _append(self, data: Bytes) -> None:
+    def _append(self, *pieces: Bytes) -> None:
         assert self._segment is not None  # noqa: S101 - no error, hence a segment
-        if self._head:
-            head, self._head = self._head, b""
-            self._segment.file.write(self._end, head, data)
-            self._end += len(head)
-        else:
-            self._segment.file.write(self._end, data)
-        self._end += len(data)
+        self._segment.file.write(self._end, *pieces)
+        self._end += sum(map(len, pieces))
 
 
 class Spool:

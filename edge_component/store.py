@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 from edge_component import logs
@@ -29,6 +29,9 @@ PLACEHOLDER_UID = "0"
 """In the head of a file that goes to quarantine because its command named no usable UID."""
 
 
+_known_uid = lru_cache(maxsize=4096)(safe_uid)
+
+
 class InstanceJournal(Protocol):
     """What the store needs of the journal."""
 
@@ -36,8 +39,8 @@ class InstanceJournal(Protocol):
         """Raises JournalError if no more rows can be taken now."""
         ...
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
-        """Take a row that is on the disk, in its file's receipt."""
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes) -> None:
+        """Take a row that is on the disk, in this receipt."""
         ...
 
     def seal(self, segment: str, records: int) -> None:
@@ -61,8 +64,7 @@ class Room(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class StoreCommand:
+class StoreCommand(NamedTuple):
     """What a C-STORE-RQ says of the data set that follows it."""
 
     sop_class_uid: str
@@ -82,7 +84,7 @@ class Reception:
         self._store = store
         self._refusal: Status | None = None
         self._file: IncomingFile | None = None
-        self._stored: tuple[IncomingFile, InstanceRow] | None = None
+        self._stored: tuple[IncomingFile, InstanceRow, bytes] | None = None
         if why := store.room.refusal():
             self._refusal = out_of_resources(why)
             return
@@ -116,8 +118,8 @@ class Reception:
     def settle(self) -> None:
         """What may be done after the answer: its row. A crash leaves that to a start."""
         if self._stored is not None:
-            (file, row), self._stored = self._stored, None
-            self._store.journal.add_instance(self.sender, row)
+            (file, row, receipt), self._stored = self._stored, None
+            self._store.journal.add_instance(self.sender, row, receipt)
             file.let_go()
 
     def abandon(self) -> None:
@@ -134,7 +136,7 @@ class Reception:
 
     def _checked(self, name: str, raw: str) -> str:
         try:
-            return safe_uid(raw)
+            return _known_uid(raw)
         except UnsafeIdentifierError as error:
             self._refusal = self._refusal or cannot_understand(f"{name}: {error}")
             return PLACEHOLDER_UID
@@ -181,13 +183,14 @@ class Reception:
         row = self._row(file, header)
         try:
             self._store.journal.ready()
-            file.keep(encode_receipt(self.sender, row))
+            receipt = encode_receipt(self.sender, row)
+            file.keep(receipt)
         except JournalError as error:
             return self._quarantined(file, processing_failure(str(error)))
         except SpoolError as error:
             logs.error("spool did not take an instance", reason=str(error))
             return out_of_resources("the spool did not take the instance")
-        self._stored = file, row
+        self._stored = file, row, receipt
         return SUCCESS
 
     def _row(self, file: IncomingFile, header: Header) -> InstanceRow:
@@ -203,7 +206,7 @@ class Reception:
             modality=header.modality,
             bytes=file.bytes,
             crc32=file.crc32,
-            uid_findings=json.dumps(header.uid_findings),
+            uid_findings=json.dumps(header.uid_findings) if header.uid_findings else "[]",
             attributes=header.attributes,
         )
 

@@ -96,6 +96,7 @@ class FastUpperLayer(EdgeUpperLayer):
         return (
             self.state_machine.current_state == ESTABLISHED
             and dimse.between_messages
+            and not self.socket.pushed
             and self.socket.next_type() in (P_DATA_TF, None)
             and not str(self.assoc.requestor.implementation_class_uid).startswith(PYNETDICOM)
         )

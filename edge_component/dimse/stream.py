@@ -12,7 +12,7 @@ import ssl
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge_component.files import Bytes
 from edge_component.statuses import Status
@@ -25,9 +25,10 @@ PDU_SLACK = 64
 PDV_HEAD = 6
 COMMAND, LAST = 1, 2
 """Bits of a presentation data value's control header (PS3.8 E.2)."""
-C_STORE_RQ = 0x0001
+C_STORE_RQ, C_STORE_RSP = 0x0001, 0x8001
 NO_DATASET = 0x0101
 PLAIN_UID = re.compile(rb"[0-9.]{1,64}")
+_STORES, _NONE = C_STORE_RQ.to_bytes(2, "little"), NO_DATASET.to_bytes(2, "little")
 _ELEMENT = struct.Struct("<HHL")
 _PDV = struct.Struct(">LBB")
 _HEAD = struct.Struct(">BBL")
@@ -63,8 +64,7 @@ class Begins(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class StoreRequest:
+class StoreRequest(NamedTuple):
     """A C-STORE-RQ whose command set was plain; its UIDs are echoed as they came."""
 
     context_id: int
@@ -77,7 +77,8 @@ class StoreRequest:
 class HandBack:
     """Between two messages: the stream is somebody else's turn.
 
-    `pdu`: what was read and is not ours, from its first byte. `gone`: why there will be no more.
+    `pdu`: what was read and is not ours, from its first byte, and what had come behind it. `gone`: why there
+    will be no more.
     `wrong`: how the peer broke the protocol.
     """
 
@@ -101,7 +102,10 @@ class StoreStream:
         self._begin = begin
         self._flags = 0 if isinstance(connection, ssl.SSLSocket) else _WHOLE
         self._longest = max_pdu_bytes + PDU_SLACK
-        self._buffer = memoryview(bytearray(PDU_HEAD + self._longest))
+        self._buffer = memoryview(bytearray(2 * (PDU_HEAD + self._longest)))
+        """The PDU that is looked at, and what has come of the next."""
+        self._start = self._end = 0
+        """What has come and was not looked at."""
         self._request: StoreRequest | None = None
         self._reception: Receives | None = None
 
@@ -120,14 +124,23 @@ class StoreStream:
 
     def _read_on(self, linger_seconds: float) -> HandBack:
         while True:
-            if self._reception is None and not self._readable(linger_seconds):
+            if self._nothing_begun and not self._readable(linger_seconds):
                 return HandBack()
             size = self._read_pdu()
-            if self._buffer[0] != P_DATA_TF:
-                return HandBack(bytes(self._buffer[:size]))
-            if rest := self._take(self._buffer[PDU_HEAD:size]):
-                return HandBack(_HEAD.pack(P_DATA_TF, 0, len(rest)) + rest)
-            self._acknowledge_at_once()
+            if self._buffer[self._start] != P_DATA_TF:
+                return HandBack(self._unread())
+            body = self._buffer[self._start + PDU_HEAD : self._start + size]
+            self._start += size
+            if rest := self._take(body):
+                return HandBack(_HEAD.pack(P_DATA_TF, 0, len(rest)) + rest + self._unread())
+
+    @property
+    def _nothing_begun(self) -> bool:
+        return self._reception is None and self._start == self._end
+
+    def _unread(self) -> bytes:
+        """What has come and is somebody else's."""
+        return bytes(self._buffer[self._start : self._end])
 
     def _readable(self, seconds: float) -> bool:
         connection = self._connection
@@ -136,25 +149,40 @@ class StoreStream:
         return bool(select.select([connection], [], [], seconds)[0])
 
     def _read_pdu(self) -> int:
-        """Bytes of the PDU now in the buffer, head and all. Of a longer one of another type: its head."""
-        self._fill(0, PDU_HEAD)
-        length = int.from_bytes(self._buffer[2:PDU_HEAD], "big")
+        """Bytes of the PDU in the buffer, head and all. Of a longer one of another type: its head."""
+        self._have(PDU_HEAD)
+        length = int.from_bytes(self._buffer[self._start + 2 : self._start + PDU_HEAD], "big")
         if length > self._longest:
-            if self._buffer[0] == P_DATA_TF:
+            if self._buffer[self._start] == P_DATA_TF:
                 raise OSError(f"a PDU of {length} bytes; {self._longest} are allowed")
             return PDU_HEAD
-        self._fill(PDU_HEAD, PDU_HEAD + length)
+        self._have(PDU_HEAD + length)
         return PDU_HEAD + length
 
-    def _fill(self, at: int, end: int) -> None:
-        while at < end:
-            try:
-                read = self._connection.recv_into(self._buffer[at:end], end - at, self._flags)
-            except BlockingIOError as error:  # how the system says that its own time-out is over
-                raise TimeoutError("the peer is silent in the middle of a message") from error
-            if not read:
-                raise ConnectionError("the peer closed the connection")
-            at += read
+    def _have(self, size: int) -> None:
+        """Read until so many bytes are there: what comes, then exactly what is missing."""
+        missing = size - (self._end - self._start)
+        if missing <= 0:
+            return
+        if self._start == self._end or self._start + size > len(self._buffer):
+            self._buffer[: self._end - self._start] = self._unread()
+            self._start, self._end = 0, self._end - self._start
+        if self._reception is not None:
+            self._acknowledge_at_once()
+        if size == PDU_HEAD:
+            missing -= self._read(len(self._buffer) - self._end, 0)
+        while missing > 0:
+            missing -= self._read(missing, self._flags)
+
+    def _read(self, most: int, flags: int) -> int:
+        try:
+            read = self._connection.recv_into(self._buffer[self._end :], most, flags)
+        except BlockingIOError as error:  # how the system says that its own time-out is over
+            raise TimeoutError("the peer is silent in the middle of a message") from error
+        if not read:
+            raise ConnectionError("the peer closed the connection")
+        self._end += read
+        return read
 
     def _take(self, body: memoryview) -> bytes:
         """The presentation data values of a PDU (PS3.8 9.3.5); from the first that is not ours, the rest."""
@@ -206,41 +234,53 @@ class StoreStream:
 def store_request(context_id: int, encoded: bytes) -> StoreRequest | None:
     """The C-STORE-RQ in a plain command set (PS3.7 9.3.1.1); None: somebody else must look at it."""
     found: dict[int, bytes] = {}
-    at = 0
-    while at + 8 <= len(encoded):
+    at, end = 0, len(encoded)
+    while at + 8 <= end:
         group, element, length = _ELEMENT.unpack_from(encoded, at)
-        at += 8
-        if group != 0 or element in found or at + length > len(encoded):
+        following = at + 8 + length
+        if group or element in found or following > end:
             return None
-        found[element] = encoded[at : at + length]
-        at += length
-    numbers = [found.get(element, b"") for element in (0x0100, 0x0110, 0x0800)]
-    if at != len(encoded) or any(len(number) != 2 for number in numbers):
+        found[element] = encoded[at + 8 : following]
+        at = following
+    command, message_id, dataset = map(found.get, (0x0100, 0x0110, 0x0800))
+    if at != end or command != _STORES or message_id is None or dataset is None:
         return None
-    command, message_id, dataset = (int.from_bytes(number, "little") for number in numbers)
     uids = [found.get(element, b"").rstrip(b"\0 ") for element in (0x0002, 0x1000)]
-    if command != C_STORE_RQ or dataset == NO_DATASET or not all(map(PLAIN_UID.fullmatch, uids)):
+    if len(message_id) != 2 or len(dataset) != 2 or dataset == _NONE:
         return None
-    return StoreRequest(context_id, message_id, *uids)
+    if not all(map(PLAIN_UID.fullmatch, uids)):
+        return None
+    return StoreRequest(context_id, int.from_bytes(message_id, "little"), *uids)
 
 
 def store_response(request: StoreRequest, status: Status) -> bytes:
     """C-STORE-RSP (PS3.7 9.3.1.2) as one P-DATA-TF PDU."""
-    fields = [
-        (0x0002, _even(request.sop_class_uid, b"\0")),
-        (0x0100, b"\x01\x80"),
-        (0x0120, struct.pack("<H", request.message_id)),
-        (0x0800, struct.pack("<H", NO_DATASET)),
-        (0x0900, struct.pack("<H", status.code)),
-    ]
+    comment = b""
     if not status.stored:
-        fields.append((0x0902, _even(status.short_comment.encode("ascii", "replace"), b" ")))
-    fields.append((0x1000, _even(request.sop_instance_uid, b"\0")))
-    body = b"".join(_ELEMENT.pack(0, element, len(value)) + value for element, value in fields)
-    command = _ELEMENT.pack(0, 0, 4) + struct.pack("<L", len(body)) + body
-    pdv = _PDV.pack(len(command) + 2, request.context_id, 3) + command
+        comment = _field(0x0902, _even(status.short_comment.encode("ascii", "replace"), b" "))
+    body = b"".join(
+        (
+            _field(0x0002, _even(request.sop_class_uid, b"\0")),
+            _IS_RESPONSE,
+            _field(0x0120, request.message_id.to_bytes(2, "little")),
+            _HAS_NO_DATASET,
+            _field(0x0900, status.code.to_bytes(2, "little")),
+            comment,
+            _field(0x1000, _even(request.sop_instance_uid, b"\0")),
+        )
+    )
+    command = _field(0x0000, len(body).to_bytes(4, "little")) + body
+    pdv = _PDV.pack(len(command) + 2, request.context_id, COMMAND | LAST) + command
     return _HEAD.pack(P_DATA_TF, 0, len(pdv)) + pdv
+
+
+def _field(element: int, value: bytes) -> bytes:
+    return _ELEMENT.pack(0, element, len(value)) + value
 
 
 def _even(value: bytes, pad: bytes) -> bytes:
     return value + pad * (len(value) % 2)
+
+
+_IS_RESPONSE = _field(0x0100, C_STORE_RSP.to_bytes(2, "little"))
+_HAS_NO_DATASET = _field(0x0800, _NONE)

@@ -109,11 +109,21 @@ class EdgeSocket(AssociationSocket):  # type: ignore[misc]  # pynetdicom has no 
         """What somebody else has read and `recv` shall give again."""
         self._pushed += data
 
+    @property
+    def pushed(self) -> bool:
+        """Some of what was pushed back waits to be read."""
+        return bool(self._pushed)
+
+    @property
+    def ready(self) -> bool:
+        """There is something to read."""
+        return self.pushed or bool(super().ready)
+
     def next_type(self) -> int | None:
         """The type of the next PDU, which stays to be read; None: it cannot be looked at."""
         sock = self.socket
-        if self._pushed or sock is None or isinstance(sock, ssl.SSLSocket):
-            return self._pushed[0] if self._pushed else None
+        if sock is None or isinstance(sock, ssl.SSLSocket):
+            return None
         try:
             ahead: bytes = sock.recv(1, socket.MSG_PEEK)
         except OSError:  # whoever reads it will hear

@@ -24,8 +24,8 @@ from edge_component.journal.segments import seal
 Change = Callable[[sqlite3.Connection], object]
 Arrival = tuple[AssociationRow, InstanceRow]
 
-INSERT_INSTANCE = f"""INSERT INTO instance ({", ".join(InstanceRow.__dataclass_fields__)})
-    VALUES ({", ".join("?" * len(InstanceRow.__dataclass_fields__))})
+INSERT_INSTANCE = f"""INSERT INTO instance ({", ".join(InstanceRow._fields)})
+    VALUES ({", ".join("?" * len(InstanceRow._fields))})
     ON CONFLICT (file) DO NOTHING"""  # noqa: S608 - our own field names
 BATCH = 1000
 GATHER_SECONDS = 0.02
@@ -43,7 +43,7 @@ def insert_instances(connection: sqlite3.Connection, epoch: int, arrivals: Seque
            VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (association) DO NOTHING""",
         [(s.association, epoch, s.calling_ae, s.called_ae, s.peer, s.opened_at) for s in senders.values()],
     )
-    connection.executemany(INSERT_INSTANCE, [tuple(vars(row).values()) for _, row in arrivals])
+    connection.executemany(INSERT_INSTANCE, [row for _, row in arrivals])
     count(connection, "instances_received", len(arrivals))
     count(connection, "bytes_received", sum(row.bytes for _, row in arrivals))
 
@@ -89,8 +89,9 @@ class Intake:
         if not self.alive or self._queue.qsize() > LONGEST_QUEUE:
             raise JournalError(self.problem or "the journal's writer is gone")
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes = b"") -> None:
         """Take the row of an instance that is on the disk with its receipt."""
+        del receipt
         self._queue.put((sender, row))
 
     def seal(self, segment: str, records: int) -> None:

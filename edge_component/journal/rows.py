@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class AssociationRow:
+class AssociationRow(NamedTuple):
     """Who sends. `association`: a name drawn by the receiver."""
 
     association: str
@@ -16,8 +15,7 @@ class AssociationRow:
     opened_at: float
 
 
-@dataclass(frozen=True)
-class InstanceRow:
+class InstanceRow(NamedTuple):
     """An instance in the spool under `file`, `bytes` long, `crc32` that of its data set as it came.
 
     Its hashes come later, from the worker, which checks the CRC first.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from edge_component.dimse.stream import HandBack
@@ -11,7 +13,9 @@ from edge_component.journal.rows import AssociationRow
 LEND, ROOM = b"L", b"W"
 """From the edge: a connection; whether there is room."""
 ARRIVED, SEALED, REFUSED, BACK, READY = b"I", b"F", b"R", b"B", b"S"
-"""From a reader: an instance; a sealed segment; a failure status; a connection given back; its run's name."""
+"""From a reader: receipts; a sealed segment; a failure status; a connection given back; its run's name."""
+
+_LENGTH = struct.Struct("<L")
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,27 @@ class Loan:
 
     def encode(self) -> bytes:
         """For the channel."""
-        return json.dumps([self.loan, asdict(self.sender), list(self.contexts.items())]).encode()
+        return json.dumps([self.loan, self.sender._asdict(), list(self.contexts.items())]).encode()
 
     @classmethod
     def decode(cls, body: bytes) -> Loan:
         """What `encode` made."""
         loan, sender, contexts = json.loads(body)
         return cls(loan, AssociationRow(**sender), dict(contexts))
+
+
+def encode_arrived(receipts: list[bytes]) -> bytes:
+    """For the channel."""
+    return b"".join([_LENGTH.pack(len(receipt)) + receipt for receipt in receipts])
+
+
+def decode_arrived(body: bytes) -> Iterator[bytes]:
+    """What `encode_arrived` made."""
+    at = 0
+    while at < len(body):
+        [length] = _LENGTH.unpack_from(body, at)
+        at += _LENGTH.size + length
+        yield body[at - length : at]
 
 
 def encode_back(loan: int, back: HandBack) -> bytes:

@@ -25,6 +25,7 @@ from edge_component.readers.messages import (
     SEALED,
     Loan,
     ReaderSettings,
+    decode_arrived,
     decode_back,
     decode_sealed,
     encode_room,
@@ -156,7 +157,7 @@ class _Process:
 
     def _heard(self, message: Message) -> None:
         if message.kind == ARRIVED:
-            self._arrived(*decode_receipt(message.body))
+            self._arrived([decode_receipt(receipt) for receipt in decode_arrived(message.body)])
         elif message.kind == SEALED:
             self._rows.seal(*decode_sealed(message.body))
         elif message.kind == REFUSED:
@@ -170,7 +171,7 @@ class _Process:
             self._run = message.body.decode()
             self.ready.set()
 
-    def _arrived(self, sender: AssociationRow, row: InstanceRow) -> None:
+    def _arrived(self, arrivals: list[tuple[AssociationRow, InstanceRow]]) -> None:
         """While the journal is behind nothing more is taken from the reader, and it takes nothing more."""
         while True:
             try:
@@ -180,7 +181,8 @@ class _Process:
                 if self.closing.wait(AGAIN_SECONDS):  # on the disk it is: the next start adopts it
                     return
             else:
-                self._rows.add_instance(sender, row)
+                for sender, row in arrivals:
+                    self._rows.add_instance(sender, row)
                 return
 
 

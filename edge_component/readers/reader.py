@@ -27,35 +27,58 @@ from edge_component.readers.messages import (
     Loan,
     ReaderSettings,
     decode_room,
+    encode_arrived,
     encode_back,
     encode_sealed,
 )
-from edge_component.receipt import encode_receipt
 from edge_component.spool import Spool
 from edge_component.store import Store
 
+GATHER_SECONDS = 0.02
+"""Nobody waits for a row: a few more may come."""
 LINGER_SECONDS = 1.0
 """A connection on which nothing came for so long is given back."""
 
 
 class RemoteJournal:
-    """Rows go to the edge, which has the journal."""
+    """Rows go to the edge, which has the journal; those that come within a moment go together."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._lock = threading.Lock()
+        self._receipts: list[bytes] = []
+        self._some = threading.Event()
+        threading.Thread(target=self._flush_again_and_again, name="rows", daemon=True).start()
 
     def ready(self) -> None:
         """While the edge takes no more, neither does the channel."""
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes) -> None:
         """It is on the disk; if the edge is gone, its next start finds it there."""
-        with suppress(OSError):
-            self._channel.send(ARRIVED, encode_receipt(sender, row))
+        del sender, row
+        with self._lock:
+            self._receipts.append(receipt)
+            if len(self._receipts) == 1:
+                self._some.set()
+
+    def flush(self) -> None:
+        """The edge has all of them before it gets anything else."""
+        with self._lock, suppress(OSError):
+            if self._receipts:
+                receipts, self._receipts = self._receipts, []
+                self._channel.send(ARRIVED, encode_arrived(receipts))
 
     def seal(self, segment: str, records: int) -> None:
         """Behind its rows."""
+        self.flush()
         with suppress(OSError):
             self._channel.send(SEALED, encode_sealed(segment, records))
+
+    def _flush_again_and_again(self) -> None:
+        while self._some.wait():
+            self._some.clear()
+            time.sleep(GATHER_SECONDS)
+            self.flush()
 
     def refused(self, code: int) -> None:
         """Counted there."""
@@ -93,7 +116,8 @@ class Reader:
         self._channel = channel
         self._room = RemoteRoom()
         self._spool = Spool(Path(settings.spool))
-        self._store = Store(self._spool, RemoteJournal(channel), self._room)
+        self._journal = RemoteJournal(channel)
+        self._store = Store(self._spool, self._journal, self._room)
 
     def run(self) -> None:
         """Every connection in a thread of its own."""
@@ -112,6 +136,7 @@ class Reader:
             with socket.socket(fileno=message.connection) as connection:
                 back = self._read(loan, connection)
         finally:
+            self._journal.flush()
             with suppress(OSError):  # the edge is gone, and so are we in a moment
                 self._channel.send(BACK, encode_back(loan.loan, back))
 

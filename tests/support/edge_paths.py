@@ -66,10 +66,12 @@ class Played:
     def __init__(self, stream: bytes) -> None:
         self._stream = stream
         self._at = 0
+        self.pushed = b""
+        """Read and handed back."""
 
     def recv_into(self, view: memoryview, size: int, _flags: int) -> int:
-        """As a socket."""
-        piece = self._stream[self._at : self._at + size]
+        """As a socket: what has come, in pieces of all sizes."""
+        piece = self._stream[self._at : self._at + min(size, 1 + self._at * 7919 % 97)]
         view[: len(piece)] = piece
         self._at += len(piece)
         return len(piece)
@@ -85,9 +87,12 @@ class Played:
         """What was not read."""
         return self._stream[self._at :]
 
-    def skip(self, size: int) -> None:
-        """Read elsewhere."""
-        self._at += size
+    def next_pdu(self) -> bytes:
+        """Read elsewhere: what was handed back first."""
+        pdu = next(pdus(self.pushed + self.rest), b"")
+        self._at += max(0, len(pdu) - len(self.pushed))
+        self.pushed = self.pushed[len(pdu) :]
+        return pdu
 
 
 class PlayedStream(StoreStream):
@@ -146,16 +151,15 @@ def fast(stream: bytes) -> Transcript:
     transcript, connection = Transcript(), Played(stream)
     path = Slow(transcript, _begin(transcript))
     while not transcript.broken:
-        if path.dimse.between_messages:
+        if path.dimse.between_messages and not connection.pushed:
             reader = PlayedStream(
                 cast("socket.socket", connection), {1: EXPLICIT}, _begin(transcript), MAX_PDU_BYTES
             )
             back = reader.run(0)
-            transcript.broken, pdu = back.wrong is not None, back.pdu
-        else:
-            pdu = next(pdus(connection.rest), b"")
-            connection.skip(len(pdu))
-        if not pdu or pdu[0] != P_DATA or transcript.broken:
+            transcript.broken, connection.pushed = back.wrong is not None, back.pdu
+            if transcript.broken or not back.pdu:
+                break
+        if not (pdu := connection.next_pdu()):
             break
         path.give(pdu)
     path.dimse.abandon()

@@ -497,7 +497,7 @@ class Silent:
     def ready(self) -> None:
         """It is."""
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes = b"") -> None:
         """Never heard of."""
 
     def refused(self, code: int) -> None:

@@ -11,6 +11,7 @@ from edge_component.commitment import Request
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.part10 import part10_head
+from edge_component.receipt import decode_receipt
 from edge_component.spool import Spool
 from edge_component.statuses import Status
 from edge_component.store import Reception, Store, StoreCommand
@@ -34,8 +35,9 @@ class Journal:
         if self._broken:
             raise JournalError("disk I/O error")
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes) -> None:
         assert sender is SENDER
+        assert decode_receipt(receipt) == (sender, row)
         self.rows.append(row)
 
     def seal(self, segment: str, records: int) -> None:
