@@ -39,6 +39,12 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+IN_USE = (
+    *(f"{name} / storescp tuned" for name in ("edge", "limit", "limit, one sync")),
+    "cpu: edge / storescp tuned",
+)
+
+
 def _receiving(results: dict[str, Any]) -> str:
     rows = []
     for cell in results["cells"]:
@@ -67,7 +73,12 @@ def _receiving(results: dict[str, Any]) -> str:
         "MiB",
         "accept, ms",
     )
-    return _table(head, rows)
+    in_use = [
+        [f"{cell['corpus']} ×{cell['associations']}", *(cell["ratios"].get(name, "-") for name in IN_USE)]
+        for cell in results.get("in_use", [])
+    ]
+    head_in_use = ("files are removed all the time", "edge", "limit", "limit, one sync", "CPU")
+    return f"{_table(head, rows)}\n\n{_table(head_in_use, in_use)}"
 
 
 def _uploading(results: dict[str, Any]) -> str:

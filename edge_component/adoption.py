@@ -35,6 +35,8 @@ def adopt(
     `run`: only segments of this run, whose process is dead; without it no other process may be at work. What
     has no receipt was never acknowledged: it goes to quarantine.
     """
+    if strange := spool.strangers():
+        logs.error("files in the spool that are no segments are left alone", files=len(strange))
     adopted = 0
     for segment in sorted(spool.segment_names(run), key=lambda name: _received_at(spool, name)):
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -52,7 +53,7 @@ class Announcer:
         self._monotonic = monotonic
         self._ages = Ages(clock, monotonic)
         backoff = Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds)
-        self._schedule, self._aside = Schedule(backoff), Schedule(backoff)
+        self._schedule, self._disk = Schedule(backoff), Schedule(backoff)
 
     def run_once(self) -> bool:
         """Build what is complete, announce what is built, let go of what was announced."""
@@ -170,28 +171,36 @@ class Announcer:
 
     def _sweep(self) -> bool:
         """Remove the segments in which nothing is needed any more."""
-        if not (segments := emptied(self._journal)):
+        gone = [segment for segment in emptied(self._journal) if self._remove(segment)]
+        if not gone:
             return False
-        for segment in segments:
-            self._spool.files.remove(self._spool.segment(segment))
         # Forgotten only when the names are gone for good: a start would take what came back for new.
         self._spool.files.sync_folder(self._spool.instances)
         with transaction(self._journal) as journal:
-            forget(journal, segments)
+            forget(journal, gone)
         return True
 
     def _put_aside(self, file: str, size: int) -> bool:
-        """False: not now; it stays in its segment."""
+        return self._disk_allows("put aside", file, partial(self._spool.put_aside, file, size))
+
+    def _remove(self, segment: str) -> bool:
+        path = self._spool.segment(segment)
+        return self._disk_allows("remove segment", segment, partial(self._spool.files.remove, path))
+
+    def _disk_allows(self, what: str, name: str, act: Callable[[], object]) -> bool:
+        """False: not now (no room; somebody reads it, where that forbids it); it is tried again."""
         now = self._monotonic()
-        if not self._aside.ready(file, now):
+        if not self._disk.ready(name, now):
             return False
         try:
-            self._spool.put_aside(file, size)
+            act()
         except OSError as error:
-            again = round(self._aside.failed(file, now) - now, 1)
-            logs.error("missing instance not put aside", file=file, reason=error.strerror, retry_in=again)
+            again = round(self._disk.failed(name, now) - now, 1)
+            logs.error(
+                "the disk does not allow it", what=what, file=name, reason=error.strerror, retry_in=again
+            )
             return False
-        self._aside.done(file)
+        self._disk.done(name)
         return True
 
 

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from edge_component.part10 import part10_head
+from edge_component.part10 import read_head
 from edge_component.spool import READ_BYTES, Spool
 
 
@@ -22,8 +22,6 @@ class Stored:
     file: str
     bytes: int
     crc32: int
-    sop_class_uid: str
-    sop_instance_uid: str
     transfer_syntax_uid: str
 
 
@@ -43,13 +41,13 @@ class Digest(Hashes):
     crc32: int
 
 
-def digest(stream: BinaryIO, head_bytes: int, transfer_syntax_uid: str) -> Digest:
-    """Of a Part 10 file whose data set begins behind so many bytes.
+def digest(stream: BinaryIO, transfer_syntax_uid: str) -> Digest:
+    """Of a Part 10 file of ours.
 
     Raises:
         OSError: the disk.
     """
-    head = stream.read(head_bytes)
+    head = read_head(stream)
     whole, size, crc = hashlib.sha256(head), len(head), 0
     dataset = hashlib.sha256(transfer_syntax_uid.encode("ascii") + b"\0")
     while piece := stream.read(READ_BYTES):
@@ -67,9 +65,8 @@ def hashes_of(spool: Spool, stored: Stored) -> Hashes:
         AlteredError: shorter, or with another checksum than when it was received.
         OSError: gone, or the disk.
     """
-    head = part10_head(stored.sop_class_uid, stored.sop_instance_uid, stored.transfer_syntax_uid)
     with spool.read(stored.file, stored.bytes) as stream:
-        found = digest(stream, len(head), stored.transfer_syntax_uid)
+        found = digest(stream, stored.transfer_syntax_uid)
     if (found.bytes, found.crc32) != (stored.bytes, stored.crc32):
         raise AlteredError(
             f"{found.bytes} bytes with CRC {found.crc32:08x}, not {stored.bytes} with {stored.crc32:08x}"

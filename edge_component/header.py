@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
 from pydicom import config
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
@@ -22,6 +22,7 @@ from pydicom.uid import UID
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
 from edge_component.elements import Elements, ElementWalk
+from edge_component.plain import plain_json
 
 IMPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
 DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
@@ -39,6 +40,7 @@ READ: list[BaseTag | int] = [*INDEXED, STUDY, SERIES, SOP, SOP_CLASS]
 WALKED = frozenset(int(tag) for tag in READ)
 NOTED = frozenset(int(tag) for tag in PRESENT_ONLY)
 WALKED_INDEXED = frozenset(int(tag) for tag in INDEXED)
+VRS = {int(tag): dictionary_VR(tag).encode("ascii") for tag in INDEXED}
 CHARSET, MODALITY = int(Tag("SpecificCharacterSet")), int(Tag("Modality"))
 LAST = max(WANTED)
 LARGEST_VALUE = 4 * 1024 * 1024
@@ -207,6 +209,8 @@ def _remembered(texts: dict[bytes, str], tag: int, element: bytes, charset: byte
 
 
 def _walked_json(tag: int, element: bytes, charset: bytes, implicit: bool) -> str:
+    if tag != CHARSET and (plain := plain_json(VRS[tag] if implicit else element[4:6], element[8:])):
+        return plain
     stream = io.BytesIO(element if tag == CHARSET else charset + element)
     try:
         ds = read_dataset(stream, implicit, True)

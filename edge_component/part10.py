@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from typing import BinaryIO
 
 IMPLEMENTATION_CLASS_UID = "2.25.231473870311926104284317911937216023498"
 IMPLEMENTATION_VERSION_NAME = "DICOM-INGEST"
 PREAMBLE = bytes(128) + b"DICM"
+
+
+GROUP_LENGTH_END = 144
+"""Behind preamble, prefix and the length of the rest of group 0002."""
+
+
+def read_head(stream: BinaryIO) -> bytes:
+    """Everything before the data set of a file that this release or an earlier one has made.
+
+    Raises:
+        OSError: the disk.
+    """
+    beginning = stream.read(GROUP_LENGTH_END)
+    return beginning + stream.read(int.from_bytes(beginning[-4:], "little"))
 
 
 def _element(element: int, vr: bytes, value: bytes) -> bytes:

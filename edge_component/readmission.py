@@ -19,7 +19,7 @@ from edge_component.journal.database import transaction
 from edge_component.journal.intake import insert_instances
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.journal.segments import seal
-from edge_component.part10 import part10_head
+from edge_component.part10 import read_head
 from edge_component.receipt import encode_receipt, of_place, place
 from edge_component.spool import Spool, file_name
 
@@ -63,12 +63,11 @@ def read_instance(
     """
     meta = read_file_meta_info(path)
     syntax = safe_uid(str(meta.TransferSyntaxUID))
-    head = part10_head(str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID), syntax)
     with spool.files.read(path) as stream:
-        stream.seek(len(head))
+        read_head(stream)
         header = read_header(stream, syntax)
         stream.seek(0)
-        found = digest(stream, len(head), syntax)
+        found = digest(stream, syntax)
     row = InstanceRow(
         association=sender.association,
         file=place(path.stem, 0),

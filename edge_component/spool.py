@@ -197,6 +197,10 @@ class Spool:
             name.removesuffix(SEGMENT) for name in names if name.startswith(run) and name.endswith(SEGMENT)
         )
 
+    def strangers(self) -> list[str]:
+        """Files among the instances that are no segments: of another release, or of somebody else."""
+        return [name for name in self.files.names(self.instances) if not name.endswith(SEGMENT)]
+
     def records(self, segment: str) -> Iterator[Record]:
         """What was acknowledged in a segment.
 

@@ -14,7 +14,7 @@ from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 from edge_component.clock import moment
 from edge_component.files import WritableFile
 from edge_component.journal.rows import InstanceRow
-from edge_component.part10 import part10_head
+from edge_component.part10 import read_head
 from edge_component.settings import load_settings
 from edge_component.spool import INSTANCE, READ_BYTES, Spool, file_name
 from edge_component.spool_contents import Contents, Found
@@ -95,8 +95,7 @@ def _create(spool: Spool, folder: Path, found: Found) -> tuple[Path, WritableFil
 
 def _copy(stream: BinaryIO, file: WritableFile, row: InstanceRow) -> str:
     """What is wrong with the bytes, which are written all the same; empty: nothing."""
-    head = part10_head(row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid)
-    piece = stream.read(len(head))
+    piece = read_head(stream)
     file.write(0, piece)
     size, crc = len(piece), 0
     while piece := stream.read(READ_BYTES):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -48,12 +50,18 @@ FULL = (
     Cell("mf", 2),
 )
 ROUNDS, ROUNDS_FULL = 3, 5
-SLOW_SHARE = 4
-"""pynetdicom's ways, far slower than storescp, get a fourth of the instances: their rate needs no more."""
+SLOW_SHARE = 8
+"""pynetdicom's ways, far slower than storescp, get a share of the instances: their rate needs no more."""
+IN_USE = tuple(Cell(corpus, count) for corpus in ("ct", "sr") for count in (1, 4, 16))
+IN_USE_RECEIVERS = (EDGE, STORESCP, LIMIT, LIMIT_SYNCED)
 
 
 def run(*, full: bool = False) -> dict[str, Any]:
-    """Every cell with every receiver, round by round."""
+    """Every cell with every receiver, round by round.
+
+    First each run leaves its files and writes beside them. Then, `in_use`, each removes them before the next
+    begins, as an edge does that has sent them: ext4 makes files far more slowly for minutes after that.
+    """
     console = Console()
     for receiver in RECEIVERS:
         if receiver.missing:
@@ -63,25 +71,35 @@ def run(*, full: bool = False) -> dict[str, Any]:
     with TemporaryDirectory(dir=SCRATCH) as name:
         folder = Path(name)
         templates = {corpus: write_template(CORPORA[corpus], folder) for corpus in CORPORA}
-        cells = [
-            _cell(cell, templates[cell.corpus], receivers, rounds, folder, console)
-            for cell in (FULL if full else SHORT)
-        ]
+        measure = partial(_cell, templates=templates, rounds=rounds, folder=folder, console=console)
+        cells = [measure(cell, receivers, keep=True) for cell in (FULL if full else SHORT)]
+        some = [receiver for receiver in receivers if receiver in IN_USE_RECEIVERS]
+        in_use = [measure(cell, some, keep=False) for cell in IN_USE]
     return {
         "rounds": rounds,
         "missing": {receiver.name: receiver.missing for receiver in RECEIVERS if receiver.missing},
         "cells": cells,
+        "in_use": in_use,
     }
 
 
 def _cell(
-    cell: Cell, template: Template, receivers: list[Receiver], rounds: int, folder: Path, console: Console
+    cell: Cell,
+    receivers: list[Receiver],
+    *,
+    keep: bool,
+    templates: Mapping[str, Template],
+    rounds: int,
+    folder: Path,
+    console: Console,
 ) -> dict[str, Any]:
+    template = templates[cell.corpus]
     runs: dict[str, list[Run]] = {receiver.name: [] for receiver in receivers}
     for _ in range(rounds):
         for receiver in receivers:
             instances = _instances(cell, receiver)
-            runs[receiver.name].append(run_once(receiver, template, cell.associations, instances, folder))
+            found = run_once(receiver, template, cell.associations, instances, folder, keep=keep)
+            runs[receiver.name].append(found)
     medians = {name: _median(found) for name, found in runs.items()}
     ratios = _ratios(medians)
     _show(cell, template, medians, ratios, console)
@@ -112,10 +130,11 @@ def _ratios(medians: dict[str, Run]) -> dict[str, float]:
     for name, figures in medians.items():
         if (peer := medians.get(STORESCP.name)) and name != STORESCP.name:
             found[f"{name} / {STORESCP.name}"] = figures.instances_per_second / peer.instances_per_second
-    edge, by_pynetdicom = medians[EDGE.name], medians[EDGE_BY_PYNETDICOM.name]
-    ratio = edge.instances_per_second / by_pynetdicom.instances_per_second
-    found[f"{EDGE.name} / {EDGE_BY_PYNETDICOM.name}"] = ratio
-    found["cpu: edge / edge by pynetdicom"] = edge.cpu_ms / by_pynetdicom.cpu_ms
+    edge = medians[EDGE.name]
+    if by_pynetdicom := medians.get(EDGE_BY_PYNETDICOM.name):
+        ratio = edge.instances_per_second / by_pynetdicom.instances_per_second
+        found[f"{EDGE.name} / {EDGE_BY_PYNETDICOM.name}"] = ratio
+        found["cpu: edge / edge by pynetdicom"] = edge.cpu_ms / by_pynetdicom.cpu_ms
     for limit in (LIMIT, LIMIT_SYNCED):
         ratio = edge.instances_per_second / medians[limit.name].instances_per_second
         found[f"{EDGE.name} / {limit.name}"] = ratio

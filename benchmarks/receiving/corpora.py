@@ -24,12 +24,15 @@ from dcmdata.generate.sr import write_sr_series
 
 MARK = "2.25.111111111111111111111111111111111111111"
 """The SOP Instance UID in a template; `numbered` writes others of the same length over it."""
+COUNT = "900913"
+"""What counts the instances in a template: numbers and times, which differ from one instance to the next."""
+COUNTS = ("InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
 REPORT_BYTES = 17_000
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """`instances`: as many as make a run of about a second at the speed of storescp."""
+    """`instances`: as many as make a run of about half a second at the speed of storescp, a few GB at most."""
 
     name: str
     instances: int
@@ -51,14 +54,21 @@ def numbered(number: int) -> bytes:
     return f"2.25.1{number:038d}".encode("ascii")
 
 
+def counted(number: int) -> bytes:
+    """A number, or a time, as long as COUNT."""
+    return f"{number % 10 ** len(COUNT):06d}".encode("ascii")
+
+
 def write_template(corpus: Corpus, folder: Path) -> Template:
     """The corpus's data set as it goes over the wire (no file meta information), in a file."""
     ds = corpus.make()
     ds.SOPInstanceUID = MARK
+    for keyword in COUNTS:
+        setattr(ds, keyword, COUNT)
     syntax = UID(ds.file_meta.TransferSyntaxUID)
     content = encode(ds, syntax.is_implicit_VR, syntax.is_little_endian)
-    if content is None or content.count(MARK.encode()) != 1:
-        raise ValueError(f"{corpus.name}: the data set cannot be encoded, or names itself twice")
+    if content is None or content.count(MARK.encode()) != 1 or content.count(COUNT.encode()) != len(COUNTS):
+        raise ValueError(f"{corpus.name}: the data set cannot be encoded, or has a mark too many")
     path = folder / f"{corpus.name}.dataset"
     path.write_bytes(content)
     return Template(path, str(ds.SOPClassUID), str(syntax), len(content))
@@ -93,7 +103,10 @@ def _report() -> Dataset:
         ds = dcmread(write_sr_series(Path(folder))[0])
     section = ds.ContentSequence[0].ContentSequence
     finding = section[0]
-    for _ in range(REPORT_BYTES // 200):
+    for _ in range(COUNT = "900913"
+"""What counts the instances in a template: numbers and times, which differ from one instance to the next."""
+COUNTS = ("InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
+REPORT_BYTES // 200):
         section.append(finding)
     return ds
 
@@ -101,11 +114,11 @@ def _report() -> Dataset:
 CORPORA = {
     corpus.name: corpus
     for corpus in (
-        Corpus("ct", 240, _ct),
-        Corpus("mr", 640, lambda: _image(MRImageStorage, "MR", 256, 256)),
+        Corpus("ct", 400, _ct),
+        Corpus("mr", 1200, lambda: _image(MRImageStorage, "MR", 256, 256)),
         Corpus("dx", 16, lambda: _image(DigitalXRayImageStorageForPresentation, "DX", 2800, 2750)),
         Corpus("mf", 2, lambda: _image(UltrasoundMultiFrameImageStorage, "US", 512, 512, frames=300)),
-        Corpus("sr", 1200, _report),
-        Corpus("j2k", 320, _j2k),
+        Corpus("sr", 4000, _report),
+        Corpus("j2k", 640, _j2k),
     )
 }

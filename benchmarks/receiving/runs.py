@@ -42,8 +42,16 @@ class Run:
     apart_pss: float
 
 
-def run_once(receiver: Receiver, template: Template, associations: int, instances: int, folder: Path) -> Run:
-    """Start the receiver, send, stop it, and leave nothing behind.
+def run_once(
+    receiver: Receiver,
+    template: Template,
+    associations: int,
+    instances: int,
+    folder: Path,
+    *,
+    keep: bool = False,
+) -> Run:
+    """Start the receiver, send, stop it; `keep`: leave what it has written.
 
     Raises:
         RuntimeError: an instance was not answered 0x0000.
@@ -65,7 +73,8 @@ def run_once(receiver: Receiver, template: Template, associations: int, instance
             usage.apart_pss / MEBIBYTE,
         )
     finally:
-        shutil.rmtree(scratch)
+        if not keep:
+            shutil.rmtree(scratch)
         os.sync()  # what this run left to be written is not the next one's burden
 
 

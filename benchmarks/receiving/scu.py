@@ -7,6 +7,7 @@ A process of its own (`python -m benchmarks.receiving.scu`): an order as JSON on
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import sys
@@ -16,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.receiving import wire
-from benchmarks.receiving.corpora import MARK, numbered
+from benchmarks.receiving.corpora import COUNT, MARK, counted, numbered
 
 STORED = 0x0000
 
@@ -61,15 +62,22 @@ def _send(order: Order, dataset: bytes, instances: int, first: int) -> Counter[i
         if kind != wire.ASSOCIATE_AC:
             raise ConnectionError(f"the association was answered with a PDU of type {kind}")
         stream = bytearray(wire.store(order.sop_class_uid, MARK, dataset, wire.accepted_length(body)))
-        places = [stream.index(MARK.encode()), stream.rindex(MARK.encode())]
+        named, numbers = (places(stream, mark) for mark in (MARK, COUNT))
         for number in range(first, first + instances):
-            for place in places:
+            for place in named:
                 stream[place : place + len(MARK)] = numbered(number)
+            for place in numbers:
+                stream[place : place + len(COUNT)] = counted(number)
             connection.sendall(stream)
             answers[wire.status(wire.receive(connection)[1])] += 1
         connection.sendall(wire.pdu(wire.RELEASE_RQ, bytes(4)))
         wire.receive(connection)
     return answers
+
+
+def places(stream: bytearray, mark: str) -> list[int]:
+    """Where it stands in what is sent."""
+    return [found.start() for found in re.finditer(mark.encode(), stream)]
 
 
 def _send_raw(order: Order, dataset: bytes, instances: int, first: int) -> Counter[int]:

@@ -28,7 +28,7 @@ class Cell:
     instances: int
 
 
-CELLS = (Cell("ct", 1, 240), Cell("ct", 4, 240), Cell("sr", 4, 600))
+CELLS = (Cell("ct", 1, 800), Cell("ct", 4, 800), Cell("sr", 4, 6000))
 
 
 def run(endpoint: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from contextlib import suppress
 from functools import lru_cache
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 
 from edge_component.adoption import adopt
+from edge_component.files import OsFiles
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.segments import emptied, forget, let_go, seal
 from edge_component.receipt import ALIGNMENT, HEAD, aligned, encode_head, of_place
-from edge_component.segments import FULL_BYTES, IDLE_SECONDS
+from edge_component.segments import FULL_BYTES, IDLE_SECONDS, SEGMENT
 from edge_component.spool import Spool
 from edge_component.store import Reception, Store
 from tests.support.edge_bench import Bench, rows
@@ -265,3 +267,35 @@ def test_an_instance_that_cannot_be_put_aside_now_stays_until_it_can(tmp_path: P
         bench.clock.now += 20
         bench.step()
     assert (bench.stored(), len(list(bench.spool.aside.glob("*.dcm")))) == ([], 1)
+
+
+def test_a_segment_that_cannot_be_removed_now_goes_later(tmp_path: Path) -> None:
+    """Windows removes no file that somebody reads."""
+    files = Held()
+    bench = Bench(tmp_path, files)
+    for sop in ("1", "2"):
+        sender = bench.associate()
+        bench.receive(sender, "1.2", "1.2.3", sop)
+        bench.close(sender)
+        bench.settle()
+    assert (bench.unsent(), [bench.spool.segment(name) for name in bench.written()]) == (0, [files.held])
+    files.over = True
+    bench.clock.now += 3600
+    bench.step()
+    assert bench.written() == []
+
+
+class Held(OsFiles):
+    """The first segment that is to be removed is being read."""
+
+    def __init__(self) -> None:
+        self.held: Path | None = None
+        self.over = False
+
+    def remove(self, path: Path) -> None:
+        """Not that one."""
+        if path.suffix == SEGMENT:
+            self.held = self.held or path
+        if path == self.held and not self.over:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        super().remove(path)

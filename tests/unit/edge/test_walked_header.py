@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import io
+import json
+import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
-from pydicom.filereader import dcmread
+from pydicom.filereader import dcmread, read_dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pydicom.uid import UID
 
-from edge_component.header import Header, HeaderError, header_walk, read_header, walked_header
+from edge_component.header import (
+    CHARSET,
+    VRS,
+    Header,
+    HeaderError,
+    _json,
+    header_walk,
+    read_header,
+    walked_header,
+)
+from edge_component.plain import plain_json
 from tests.support.edge_dicom import encoded, instance
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
@@ -54,6 +67,48 @@ def nested(*, undefined: bool) -> Dataset:
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds["AnatomicRegionSequence"].is_undefined_length = undefined
     return ds
+
+
+VALUES = st.one_of(
+    st.integers(-(10**10), 10**10).map(lambda n: str(n).encode()),
+    st.decimals(-(10**10), 10**10, places=3).map(lambda n: str(n).encode()),
+    st.sampled_from(
+        [b"", b" ", b"\0", b"1\0", b" 1", b"1 ", b"+1", b"-0", b"1.", b".5", b"007", b"1e5", b"1-2"]
+    ),
+    st.sampled_from(
+        [b"1.50", b"12\\13", b"20261122", b"235959.999", b"20261122235959+0100", b"M", b"m", b"A B "]
+    ),
+    st.sampled_from([b"ORIGINAL\\PRIMARY", b'"', b"\xe9", b"HFS", b"012Y"]),
+    st.binary(max_size=6),
+)
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+@settings(max_examples=150, deadline=None)
+@given(value=VALUES)
+def test_a_value_is_told_from_its_bytes_as_pydicom_tells_it(syntax: str, value: bytes) -> None:
+    value += b" " * (len(value) % 2)
+    found = []
+    for tag, vr in VRS.items() - {(CHARSET, b"CS")}:
+        implicit = syntax == IMPLICIT
+        head = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
+        length = struct.pack("<L", len(value)) if implicit else vr + struct.pack("<H", len(value))
+        if (plain := plain_json(vr, value)) is not None:
+            ds = read_dataset(io.BytesIO(head + length + value), implicit, True)
+            found.append((tag, plain, json.dumps(_json(ds, Tag(tag)), sort_keys=True, separators=(",", ":"))))
+    assert [each for each in found if each[1] != each[2]] == []
+
+
+def test_most_of_what_differs_within_a_series_is_plain() -> None:
+    given = {
+        b"IS": b"12",
+        b"DS": b"-1.5",
+        b"TM": b"235959.1",
+        b"DA": b"20261122",
+        b"US": b"\0\2",
+        b"CS": b"HFS ",
+    }
+    assert all(plain_json(vr, value) for vr, value in given.items())
 
 
 WHOLE = [encoded(nested(undefined=undefined)) for undefined in (True, False)]
