@@ -25,14 +25,14 @@ from dcmdata.generate.sr import write_sr_series
 MARK = "2.25.111111111111111111111111111111111111111"
 """The SOP Instance UID in a template; `numbered` writes others of the same length over it."""
 COUNT = "900913"
-"""What counts the instances in a template: numbers and times, which differ from one instance to the next."""
+"""What counts instances in a template: numbers and times, which differ from one to the next."""
 COUNTS = ("InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
 REPORT_BYTES = 17_000
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """`instances`: as many as make a run of about half a second at the speed of storescp, a few GB at most."""
+    """`instances`: so many that storescp takes about half a second."""
 
     name: str
     instances: int
@@ -103,10 +103,7 @@ def _report() -> Dataset:
         ds = dcmread(write_sr_series(Path(folder))[0])
     section = ds.ContentSequence[0].ContentSequence
     finding = section[0]
-    for _ in range(COUNT = "900913"
-"""What counts the instances in a template: numbers and times, which differ from one instance to the next."""
-COUNTS = ("InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
-REPORT_BYTES // 200):
+    for _ in range(REPORT_BYTES // 200):
         section.append(finding)
     return ds
 
