@@ -24,7 +24,7 @@ from dcmdata.generate.sr import write_sr_series
 
 MARK = "2.25.111111111111111111111111111111111111111"
 """The SOP Instance UID in a template; `numbered` writes others of the same length over it."""
-COUNT = "900913"
+COUNT = "120913"
 """What counts instances in a template: numbers and times, which differ from one to the next."""
 COUNTS = ("InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "ContentTime")
 REPORT_BYTES = 17_000
