@@ -70,3 +70,20 @@ def test_files_are_for_the_edges_user_alone_and_never_overwritten(tmp_path: Path
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
         OsFiles().create(tmp_path / "x")
+
+
+@pytest.mark.parametrize("takes", [None, 0, 1, 4, 7])
+def test_what_one_call_does_not_write_others_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: int | None
+) -> None:
+    """Windows has no pwritev; a signal or a full disk ends it before the end."""
+    if takes is None:
+        monkeypatch.delattr(os, "pwritev", raising=False)
+    else:
+        real = os.pwritev
+        monkeypatch.setattr(os, "pwritev", lambda fd, pieces, at: real(fd, [b"".join(pieces)[:takes]], at))
+    file = OsFiles().create(tmp_path / "x")
+    file.write(3, b"abc", b"defg")
+    file.write(1, b"hi")
+    file.close()
+    assert (tmp_path / "x").read_bytes() == b"\0hiabcdefg"
