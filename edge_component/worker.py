@@ -26,7 +26,7 @@ from edge_component.settings import Settings
 from edge_component.spool import Spool
 from edge_component.uploader import Uploader
 
-NICENESS = 10
+NICENESS = 15
 """Where processor time is short, whoever waits for an answer comes first; the spool can wait."""
 ASSEMBLE_SECONDS = 0.25
 UPLOAD_SECONDS = 0.05

@@ -51,7 +51,7 @@ def run_once(
     *,
     keep: bool = False,
 ) -> Run:
-    """Start the receiver, send, stop it; `keep`: leave what it has written.
+    """Start the receiver, send, stop it; `keep`: leave the files that it has made, without their bytes.
 
     Raises:
         RuntimeError: an instance was not answered 0x0000.
@@ -73,9 +73,17 @@ def run_once(
             usage.apart_pss / MEBIBYTE,
         )
     finally:
-        if not keep:
+        if keep:
+            _empty(scratch)
+        else:
             shutil.rmtree(scratch)
         os.sync()  # what this run left to be written is not the next one's burden
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            os.truncate(path, 0)
 
 
 def accept_seconds(port: int, template: Template) -> float:
