@@ -40,8 +40,9 @@ class _More(Exception):  # noqa: N818 - no error: it goes on in the next piece
     """The element is not complete."""
 
 
-_LONG, _WANTED, _NOTED, _BEYOND, _TAG = 1, 2, 4, 8, 4
-"""What is to be done with an element: its length has four bytes, it is kept, noted, behind the header.
+_SHORT, _WANTED, _NOTED, _BEYOND, _TAG = 1, 2, 4, 8, 4
+_KEPT = _WANTED | _NOTED
+"""What is to be done with an element: its length has two bytes, it is kept, noted, behind the header.
 
 By so many bits to the left: its tag."""
 MOST_KINDS = 4096
@@ -76,7 +77,7 @@ class Elements:
             vr = key[4:]
             if vr not in SHORT_VRS and vr not in LONG_VRS:
                 raise Unusual
-            kind |= _LONG * (vr in LONG_VRS)
+            kind |= _SHORT * (vr in SHORT_VRS)
         if len(self.kinds) >= MOST_KINDS:  # somebody sends nonsense
             self.kinds.clear()
         self.kinds[key] = kind
@@ -138,7 +139,7 @@ class ElementWalk:
     def _walk(self, data: bytes) -> int:
         """Where the first element begins that is not complete."""
         at, end = 0, len(data)
-        kinds, key_bytes = self._elements.kinds, self._elements.key_bytes
+        kinds, key_bytes, found = self._elements.kinds, self._elements.key_bytes, self.found
         try:
             while at < end:
                 key = data[at : at + key_bytes]
@@ -146,27 +147,29 @@ class ElementWalk:
                 if kind & _BEYOND:
                     self._done = True
                     return end
-                following = self._following(data, at, kind)
-                if kind & _WANTED:
-                    if following > end:
+                if kind & _SHORT:  # most are
+                    following = at + 8 + data[at + 6] + (data[at + 7] << 8)
+                else:
+                    following = self._following(data, at)
+                if kind & _KEPT:
+                    if kind & _NOTED:
+                        found[kind >> _TAG] = None
+                    elif following > end:
                         return at
-                    self.found[kind >> _TAG] = data[at:following]
-                elif kind & _NOTED:
-                    self.found[kind >> _TAG] = None
+                    else:
+                        found[kind >> _TAG] = data[at:following]
                 at = following
         except (_More, IndexError, struct.error):
             return at
         self._skip = at - end
         return end
 
-    def _following(self, data: bytes, at: int, kind: int) -> int:
-        """Where the element ends that begins here."""
+    def _following(self, data: bytes, at: int) -> int:
+        """Where the element ends that begins here: one of which the length has four bytes."""
         if self.implicit:
             value, length = at + 8, _LENGTH.unpack_from(data, at + 4)[0]
-        elif kind & _LONG:
-            value, length = at + 12, _LENGTH.unpack_from(data, at + 8)[0]
         else:
-            return at + 8 + (data[at + 6] | data[at + 7] << 8)
+            value, length = at + 12, _LENGTH.unpack_from(data, at + 8)[0]
         if length == UNDEFINED:
             return self._sequence(data, value, data[at + 4 : at + 6] if not self.implicit else b"", 0)
         return int(value + length)

@@ -174,7 +174,7 @@ def _raw_value(ds: Dataset, tag: BaseTag) -> bytes | str | None:
     return value if isinstance(value, bytes) else str(value or "")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _checked_uid(value: bytes | str | None, name: str) -> tuple[str, list[str]]:
     if value is None:
         raise HeaderError(f"{name} is missing")

@@ -29,7 +29,7 @@ PLACEHOLDER_UID = "0"
 """In the head of a file that goes to quarantine because its command named no usable UID."""
 
 
-_known_uid = lru_cache(maxsize=4096)(safe_uid)
+_known_uid = lru_cache(maxsize=256)(safe_uid)
 
 
 class InstanceJournal(Protocol):

@@ -22,6 +22,7 @@ P_DATA_TF = 0x04
 PDU_HEAD = 6
 PDU_SLACK = 64
 """Some senders count the PDU's own head in, some do not."""
+MORE_BYTES = 16 * 1024
 PDV_HEAD = 6
 COMMAND, LAST = 1, 2
 """Bits of a presentation data value's control header (PS3.8 E.2)."""
@@ -102,8 +103,8 @@ class StoreStream:
         self._begin = begin
         self._flags = 0 if isinstance(connection, ssl.SSLSocket) else _WHOLE
         self._longest = max_pdu_bytes + PDU_SLACK
-        self._buffer = memoryview(bytearray(2 * (PDU_HEAD + self._longest)))
-        """The PDU that is looked at, and what has come of the next."""
+        self._buffer = memoryview(bytearray(PDU_HEAD + self._longest + MORE_BYTES))
+        """The PDU that is looked at, what has come of the next, or the short one before it."""
         self._start = self._end = 0
         """What has come and was not looked at."""
         self._request: StoreRequest | None = None

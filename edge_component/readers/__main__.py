@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -11,6 +12,9 @@ from pathlib import Path
 from edge_component import logs
 from edge_component.lean import without_decoders
 from edge_component.locks import ProcessLock, reader_lock
+
+SELDOM = 50_000
+"""Objects between two searches for cycles: receiving makes none."""
 
 
 def main() -> int:
@@ -26,6 +30,8 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     lock = ProcessLock(reader_lock(Path(settings.spool), int(sys.argv[2])))
     lock.acquire(settings.lock_timeout)
+    gc.freeze()  # what was imported never becomes garbage: not to be looked through again and again
+    gc.set_threshold(SELDOM)
     Reader(settings, Channel(socket.socket(fileno=int(sys.argv[1])))).run()
     os._exit(0)  # associations that are still read belong to an edge that is gone
 
