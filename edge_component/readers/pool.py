@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
 import subprocess
 import sys
@@ -35,6 +36,8 @@ from edge_component.settings import Settings
 
 POSSIBLE = hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
 """A connection can be given to another process (not on Windows: there the edge reads all of them itself)."""
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+"""One thread at a time runs Python: memory of its own for each would only be more memory (glibc)."""
 AGAIN_SECONDS = 0.5
 START_SECONDS = 10.0
 DIED = "the process that read the association died"
@@ -100,6 +103,7 @@ class _Process:
                 [sys.executable, "-m", "edge_component.readers", str(theirs.fileno()), str(number)],
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
+                env={**ONE_ARENA, **os.environ},
                 text=True,
             )
         assert self.process.stdin is not None  # noqa: S101 - a pipe by construction
