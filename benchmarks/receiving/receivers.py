@@ -105,6 +105,7 @@ def edge_environment(port: int, folder: Path, **settings: str) -> dict[str, str]
     }
     return {
         **{f"EDGE_{name.upper()}": value for name, value in given.items()},
+        "MALLOC_ARENA_MAX": "2",  # as in the component's recipe
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",

@@ -103,7 +103,7 @@ class _Process:
                 [sys.executable, "-m", "edge_component.readers", str(theirs.fileno()), str(number)],
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
-                env={**ONE_ARENA, **os.environ},
+                env={**os.environ, **ONE_ARENA},
                 text=True,
             )
         assert self.process.stdin is not None  # noqa: S101 - a pipe by construction
