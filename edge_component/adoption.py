@@ -14,7 +14,7 @@ from edge_component.hashing import AlteredError, Stored, hashes_of
 from edge_component.journal.database import transaction
 from edge_component.journal.intake import Arrival, insert_instances
 from edge_component.journal.rows import InstanceRow
-from edge_component.journal.segments import accounted_for, seal
+from edge_component.journal.segments import accounted_for, seal, sealed
 from edge_component.receipt import HEAD, StoredInstance, aligned, of_place, place
 from edge_component.spool import Spool
 
@@ -57,6 +57,8 @@ def _received_at(spool: Spool, segment: str) -> float:
 
 def _adopt_segment(journal: sqlite3.Connection, spool: Spool, segment: str, epoch: int, now: float) -> int:
     known = accounted_for(journal, segment)
+    if len(known) == sealed(journal, segment):  # the journal has everything that lies in it
+        return 0
     found, gaps = _look_through(spool, segment, known)
     new = [arrival for file, arrival in found.items() if file not in known]
     _quarantine(spool, segment, [gap for gap in gaps if gap.file not in known])

@@ -18,7 +18,6 @@ from edge_component.assembler import (
     OpenSeries,
     Progress,
     Rules,
-    Version,
     assign,
     grown,
     next_sequence,
@@ -32,6 +31,7 @@ from edge_component.manifests import correlation_id
 from edge_component.modalities import quiet_seconds
 from edge_component.settings import Settings
 from edge_component.spool import Spool
+from edge_component.transfers import OPEN_PROGRESS, arriving, open_series_of, sittings, versions
 
 BATCH = 200
 """Instances hashed, then assigned in one transaction: the receiver's commits wait for it."""
@@ -121,13 +121,13 @@ class Assembly:
         """True: it was a duplicate."""
         study, series = row["study_instance_uid"], row["series_instance_uid"]
         if (study, series) not in open_series:  # counting is asked for once a batch, not once an instance
-            open_series[study, series] = _open_series(journal, study, series)
+            open_series[study, series] = open_series_of(journal, study, series)
         last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
         decision = assign(
             Arrival(row["sop_instance_uid"], hashes.dataset, row["bytes"], row["received_at"]),
-            _versions(journal, series, row["sop_instance_uid"]),
+            versions(journal, series, row["sop_instance_uid"]),
             open_series[study, series],
-            _sittings(journal, study, series),
+            sittings(journal, study, series),
             self._rules,
             next_sequence(last, self._clock()),
             self._transfer_ids,
@@ -189,7 +189,7 @@ class Assembly:
             return False
         with transaction(self._journal) as journal:
             for sequence, why, aborted in due:
-                if not (why in WITHOUT_ARRIVALS and _arriving(journal, sequence)):
+                if not (why in WITHOUT_ARRIVALS and arriving(journal, sequence)):
                     self._write_seal(journal, sequence, why, aborted=aborted)
         return True
 
@@ -232,70 +232,3 @@ class Assembly:
             reason=reason,
             aborted=aborted,
         )
-
-
-def _versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Version]:
-    rows = journal.execute(
-        """SELECT i.sequence, t.transfer_id, i.dataset_sha256, NULL AS announced_at, i.problem IS NULL
-             FROM instance i JOIN series_transfer t USING (sequence)
-            WHERE i.sop_instance_uid = ?1 AND t.series_instance_uid = ?2
-           UNION ALL
-           SELECT r.sequence, t.transfer_id, r.dataset_sha256, r.announced_at, r.uploaded
-             FROM receipt r JOIN series_transfer t USING (sequence)
-            WHERE r.sop_instance_uid = ?1 AND t.series_instance_uid = ?2""",
-        (sop, series),
-    )
-    return [Version(r[0], r[1], r[2], r[3], bool(r[4])) for r in rows]
-
-
-def _arriving(journal: sqlite3.Connection, sequence: int) -> bool:
-    """An instance of its series was received since the last batch."""
-    found = journal.execute(
-        """SELECT 1 FROM instance i JOIN series_transfer t USING (study_instance_uid, series_instance_uid)
-            WHERE i.state = 'received' AND t.sequence = ? LIMIT 1""",
-        (sequence,),
-    ).fetchone()
-    return found is not None
-
-
-def _open_series(journal: sqlite3.Connection, study: str, series: str) -> list[OpenSeries]:
-    rows = journal.execute(
-        """SELECT t.sequence, t.transfer_id, count(i.instance), coalesce(sum(i.bytes), 0)
-             FROM series_transfer t JOIN instance i USING (sequence)
-            WHERE t.series_instance_uid = ? AND t.study_instance_uid = ? AND t.sealed_at IS NULL
-            GROUP BY t.sequence""",
-        (series, study),
-    )
-    return [OpenSeries(*row) for row in rows]
-
-
-def _sittings(journal: sqlite3.Connection, study: str, series: str) -> list[str]:
-    rows = journal.execute(
-        """SELECT transfer_id, max(sequence) FROM series_transfer
-            WHERE announced_at IS NULL AND sealed_at IS NULL AND study_instance_uid = ?1
-              AND transfer_id NOT IN (SELECT transfer_id FROM series_transfer WHERE series_instance_uid = ?2)
-            GROUP BY transfer_id ORDER BY 2""",
-        (study, series),
-    )
-    return [row[0] for row in rows]
-
-
-# An association of an ended epoch that never said how it ended counts as aborted when the epoch ended.
-# The last instance is the one with the highest number: a clock that was set back does not hide it.
-OPEN_PROGRESS = """
-WITH progress AS (
-SELECT t.sequence, t.opened_at, count(i.instance) AS instances, sum(i.bytes) AS bytes,
-       max(i.instance) AS last_instance, max(i.modality) AS modality,
-       max(a.closed_at IS NULL AND e.ended_at IS NULL) AS associations_open,
-       max(CASE WHEN a.closed_at IS NULL THEN e.ended_at
-                WHEN a.aborted THEN a.closed_at END) AS last_aborted_at,
-       sum(a.aborted OR a.closed_at IS NULL AND e.ended_at IS NOT NULL) AS aborts
-  FROM series_transfer t
-  JOIN instance i USING (sequence)
-  JOIN association a USING (association)
-  JOIN epoch e USING (epoch)
- WHERE t.sealed_at IS NULL AND t.announced_at IS NULL
- GROUP BY t.sequence)
-SELECT progress.*, i.received_at AS last_received_at, a.calling_ae
-  FROM progress JOIN instance i ON i.instance = progress.last_instance JOIN association a USING (association)
-"""

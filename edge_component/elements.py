@@ -40,11 +40,11 @@ class _More(Exception):  # noqa: N818 - no error: it goes on in the next piece
     """The element is not complete."""
 
 
-_SHORT, _WANTED, _NOTED, _BEYOND, _TAG = 1, 2, 4, 8, 4
+_SHORT, _WANTED, _NOTED, _BEYOND = 1, 2, 4, 8
+"""Of an element: its length has two bytes, it is kept whole, its presence is, it lies behind the header."""
 _KEPT = _WANTED | _NOTED
-"""What is to be done with an element: its length has two bytes, it is kept, noted, behind the header.
-
-By so many bits to the left: its tag."""
+_TAG = 4
+"""So many bits to the left of these: its tag."""
 MOST_KINDS = 4096
 PIECE = 16 * 1024
 """So much is looked at in one go: most headers are not longer, and the rest of a piece need not be copied."""

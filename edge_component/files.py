@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 Bytes = bytes | bytearray | memoryview
+PositionalWrite = Callable[[int, Sequence[Bytes], int], int]
+IN_ONE: PositionalWrite | None = getattr(os, "pwritev", None)
+"""Writes several pieces at a place; Windows has no such call."""
 
 
 class WritableFile(Protocol):
@@ -65,9 +68,7 @@ class _OsFile:
         self._fd = os.open(path, flags, 0o600)
 
     def write(self, at: int, *pieces: Bytes) -> None:
-        written = _write(self._fd, at, pieces)
-        if written < sum(map(len, pieces)):  # a signal, a full disk, a system without such a call
-            _write_all(self._fd, at + written, b"".join(pieces)[written:])
+        write_whole(self._fd, at, pieces)
 
     def cut(self, size: int) -> None:
         os.ftruncate(self._fd, size)
@@ -81,15 +82,15 @@ class _OsFile:
             self._fd = -1
 
 
-def _write(fd: int, at: int, pieces: tuple[Bytes, ...]) -> int:
-    """How many bytes were written; none where the system has no such call (Windows)."""
-    return os.pwritev(fd, pieces, at) if hasattr(os, "pwritev") else 0
-
-
-def _write_all(fd: int, at: int, data: bytes) -> None:
-    os.lseek(fd, at, os.SEEK_SET)
-    while data:
-        data = data[os.write(fd, data) :]
+def write_whole(fd: int, at: int, pieces: Sequence[Bytes], in_one: PositionalWrite | None = IN_ONE) -> None:
+    """All pieces, one behind the other; what one call does not write (a signal, a full disk), others do."""
+    written = in_one(fd, pieces, at) if in_one else 0
+    if written == sum(map(len, pieces)):
+        return
+    left = b"".join(pieces)[written:]
+    os.lseek(fd, at + written, os.SEEK_SET)
+    while left:
+        left = left[os.write(fd, left) :]
 
 
 def sync_data(fd: int) -> None:

@@ -25,6 +25,7 @@ REASON = ".json"
 PART = ".part"
 READ_BYTES = 1024 * 1024
 SMALL_BYTES = 64 * 1024
+"""A first piece that is not longer waits for the second: it may be all."""
 
 
 class SpoolError(OSError):

@@ -39,7 +39,7 @@ class InstanceJournal(Protocol):
         """Raises JournalError if no more rows can be taken now."""
         ...
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes, /) -> None:
         """Take a row that is on the disk, in this receipt."""
         ...
 

@@ -23,6 +23,7 @@ PDU_HEAD = 6
 PDU_SLACK = 64
 """Some senders count the PDU's own head in, some do not."""
 MORE_BYTES = 16 * 1024
+"""Of the next PDU, read with the one before it."""
 PDV_HEAD = 6
 COMMAND, LAST = 1, 2
 """Bits of a presentation data value's control header (PS3.8 E.2)."""
@@ -79,8 +80,7 @@ class HandBack:
     """Between two messages: the stream is somebody else's turn.
 
     `pdu`: what was read and is not ours, from its first byte, and what had come behind it. `gone`: why there
-    will be no more.
-    `wrong`: how the peer broke the protocol.
+    will be no more. `wrong`: how the peer broke the protocol.
     """
 
     pdu: bytes = b""

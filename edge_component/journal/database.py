@@ -33,11 +33,21 @@ def open_journal(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -2000")
     found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found not in (0, VERSION):
-        raise JournalError(f"{path} is a journal of version {found}; this release reads version {VERSION}")
     if found == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    else:
+        check_version(found, path)
     return connection
+
+
+def check_version(found: int, path: Path) -> None:
+    """Of a journal that is there.
+
+    Raises:
+        JournalError: it is not the version of this release.
+    """
+    if found != VERSION:
+        raise JournalError(f"{path} is a journal of version {found}; this release reads version {VERSION}")
 
 
 def set_broken_aside(path: Path) -> Path | None:

@@ -89,9 +89,8 @@ class Intake:
         if not self.alive or self._queue.qsize() > LONGEST_QUEUE:
             raise JournalError(self.problem or "the journal's writer is gone")
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes = b"") -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, _receipt: bytes = b"", /) -> None:
         """Take the row of an instance that is on the disk with its receipt."""
-        del receipt
         self._queue.put((sender, row))
 
     def seal(self, segment: str, records: int) -> None:

@@ -6,8 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from edge_component.journal.database import JournalError
-from edge_component.journal.schema import VERSION
+from edge_component.journal.database import JournalError, check_version
 from edge_component.receipt import of_place
 
 
@@ -24,17 +23,11 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     journal = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)
     journal.row_factory = sqlite3.Row
     try:
-        _check_version(journal, path)
+        check_version(journal.execute("PRAGMA user_version").fetchone()[0], path)
     except (JournalError, sqlite3.Error):
         journal.close()
         raise
     return journal
-
-
-def _check_version(journal: sqlite3.Connection, path: Path) -> None:
-    found = journal.execute("PRAGMA user_version").fetchone()[0]
-    if found != VERSION:
-        raise JournalError(f"{path} is a journal of version {found}; this release reads version {VERSION}")
 
 
 def state_of(journal: sqlite3.Connection, file: str) -> str | None:

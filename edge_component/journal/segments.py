@@ -21,6 +21,12 @@ def seal(journal: sqlite3.Connection, segment: str, records: int) -> None:
     )
 
 
+def sealed(journal: sqlite3.Connection, segment: str) -> int | None:
+    """How many instances lie in it; None: it is not sealed."""
+    row = journal.execute("SELECT records FROM segment WHERE segment = ?", (segment,)).fetchone()
+    return row["records"] if row else None
+
+
 def let_go(journal: sqlite3.Connection, files: Iterable[str]) -> None:
     """The instances at these places are needed no more: announced and in S3, put aside, or sent before."""
     places = [of_place(file) for file in files]

@@ -54,7 +54,7 @@ class Rows(Protocol):
         """Raises JournalError if no more can be taken now."""
         ...
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, /) -> None:
         """Take one."""
         ...
 

@@ -48,14 +48,13 @@ class RemoteJournal:
         self._lock = threading.Lock()
         self._receipts: list[bytes] = []
         self._some = threading.Event()
-        threading.Thread(target=self._flush_again_and_again, name="rows", daemon=True).start()
+        threading.Thread(target=self._flush_often, name="rows", daemon=True).start()
 
     def ready(self) -> None:
         """While the edge takes no more, neither does the channel."""
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes) -> None:
+    def add_instance(self, _sender: AssociationRow, _row: InstanceRow, receipt: bytes, /) -> None:
         """It is on the disk; if the edge is gone, its next start finds it there."""
-        del sender, row
         with self._lock:
             self._receipts.append(receipt)
             if len(self._receipts) == 1:
@@ -74,7 +73,7 @@ class RemoteJournal:
         with suppress(OSError):
             self._channel.send(SEALED, encode_sealed(segment, records))
 
-    def _flush_again_and_again(self) -> None:
+    def _flush_often(self) -> None:
         while self._some.wait():
             self._some.clear()
             time.sleep(GATHER_SECONDS)

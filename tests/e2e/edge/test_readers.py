@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
 
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import association, encoded, instance, send, series_of
@@ -30,6 +31,25 @@ def test_stores_and_echoes_take_turns_on_one_association(
         assert edge.stop() == 0
 
 
+@pytest.mark.parametrize("receiver_processes", [0, 2])
+def test_messages_that_come_in_one_go_are_each_answered(
+    tmp_path: Path, cloud: EdgeCloud, receiver_processes: int
+) -> None:
+    echo = fragment(3, echo_command(), command=True, last=True)
+    with EdgeProcess(tmp_path, cloud.environment, receiver_processes=receiver_processes) as edge:
+        with wire(edge.dicom_port) as peer:
+            peer.associate([(1, CT, [EXPLICIT]), (3, VERIFICATION, [EXPLICIT])])
+            peer.send((stored(instance()) + echo + echo) * 2)
+            assert [peer.status()[0] for _ in range(6)] == [0x0000] * 6
+        wait_until(lambda: edge.status()["instances_received"] == 2, "both are in the journal")
+
+
+def stored(ds: Dataset) -> bytes:
+    """A C-STORE-RQ, whole."""
+    command = fragment(1, store_command(CT, str(ds.SOPInstanceUID)), command=True, last=True)
+    return command + fragment(1, encoded(ds), command=False, last=True)
+
+
 def test_an_idle_association_is_no_readers_business(tmp_path: Path, cloud: EdgeCloud) -> None:
     [first, second] = series_of(2)
     with EdgeProcess(tmp_path, cloud.environment) as edge, association(edge.dicom_port, [first]) as assoc:
@@ -45,8 +65,7 @@ def test_a_reader_that_is_killed_costs_its_associations_and_no_instance(
     with EdgeProcess(tmp_path, cloud.environment, receiver_processes=1) as edge:
         with wire(edge.dicom_port) as peer:
             peer.associate([(1, CT, [EXPLICIT]), (3, VERIFICATION, [EXPLICIT])])
-            command = fragment(1, store_command(CT, str(ds.SOPInstanceUID)), command=True, last=True)
-            peer.send(command + fragment(1, encoded(ds), command=False, last=True))
+            peer.send(stored(ds))
             assert peer.status()[0] == 0x0000
             half = fragment(1, store_command(CT, str(cut.SOPInstanceUID)), command=True, last=True)
             peer.send(half + fragment(1, encoded(cut)[:100], command=False, last=False))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import edge_component.locks
-from edge_component.files import OsFiles, sync_data
+from edge_component.files import Bytes, OsFiles, sync_data, write_whole
 from edge_component.locks import LockedError, ProcessLock
 
 
@@ -73,17 +73,13 @@ def test_files_are_for_the_edges_user_alone_and_never_overwritten(tmp_path: Path
 
 
 @pytest.mark.parametrize("takes", [None, 0, 1, 4, 7])
-def test_what_one_call_does_not_write_others_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: int | None
-) -> None:
-    """Windows has no pwritev; a signal or a full disk ends it before the end."""
-    if takes is None:
-        monkeypatch.delattr(os, "pwritev", raising=False)
-    else:
-        real = os.pwritev
-        monkeypatch.setattr(os, "pwritev", lambda fd, pieces, at: real(fd, [b"".join(pieces)[:takes]], at))
-    file = OsFiles().create(tmp_path / "x")
-    file.write(3, b"abc", b"defg")
-    file.write(1, b"hi")
-    file.close()
+def test_what_one_call_does_not_write_others_do(tmp_path: Path, takes: int | None) -> None:
+    """Windows has no call for several pieces; a signal or a full disk ends it before the end."""
+
+    def some(fd: int, pieces: Sequence[Bytes], at: int) -> int:
+        return os.pwrite(fd, b"".join(pieces)[:takes], at)
+
+    with (tmp_path / "x").open("wb", buffering=0) as file:
+        for at, pieces in ((3, (b"abc", b"defg")), (1, (b"hi",))):
+            write_whole(file.fileno(), at, pieces, None if takes is None else some)
     assert (tmp_path / "x").read_bytes() == b"\0hiabcdefg"

@@ -16,7 +16,10 @@ from edge_component.dimse.stream import HandBack
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.readers.channel import Channel, Message
 from edge_component.readers.messages import (
+    ARRIVED,
+    SEALED,
     Loan,
+    decode_arrived,
     decode_back,
     decode_room,
     decode_sealed,
@@ -25,7 +28,8 @@ from edge_component.readers.messages import (
     encode_sealed,
 )
 from edge_component.readers.pool import DIED, Readers
-from edge_component.readers.reader import RemoteRoom
+from edge_component.readers.reader import RemoteJournal, RemoteRoom
+from edge_component.receipt import decode_receipt, encode_receipt
 from tests.support.edge_process import wait_until
 from tests.support.edge_stand_ins import settings
 from tests.support.edge_wire import CT, EXPLICIT, echo_command, fragment
@@ -103,6 +107,22 @@ def test_what_is_said_is_understood() -> None:
     room = RemoteRoom()
     room.set(encode_room("full", 0.0))
     assert room.refusal() == "full"
+
+
+def test_rows_go_together_and_before_whatever_comes_after_them(channels: tuple[Channel, Channel]) -> None:
+    ours, theirs = channels
+    row = InstanceRow("a1", "a-1/0", 1.5, "1.2", "1.2.3", "1.2.3.4", CT, EXPLICIT, "CT", 9, 7, "[]", "{}")
+    receipts = [encode_receipt(SENDER, row._replace(file=f"a-1/{at}")) for at in (0, 4096, 8192)]
+    journal = RemoteJournal(ours)
+    for receipt in receipts[:2]:
+        journal.add_instance(SENDER, row, receipt)
+    journal.seal("a-1", 2)
+    heard = theirs.messages()
+    first = next(heard)
+    assert (first.kind, list(decode_arrived(first.body))) == (ARRIVED, receipts[:2])
+    assert next(heard) == Message(SEALED, encode_sealed("a-1", 2))
+    journal.add_instance(SENDER, row, receipts[2])
+    assert [decode_receipt(receipt)[1].file for receipt in decode_arrived(next(heard).body)] == ["a-1/8192"]
 
 
 def test_without_readers_nothing_is_lent(tmp_path: Path) -> None:

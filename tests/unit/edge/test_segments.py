@@ -17,7 +17,7 @@ from edge_component.adoption import adopt
 from edge_component.files import OsFiles
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.segments import emptied, forget, let_go, seal
-from edge_component.receipt import ALIGNMENT, HEAD, aligned, encode_head, of_place
+from edge_component.receipt import ALIGNMENT, HEAD, aligned, of_place
 from edge_component.segments import FULL_BYTES, IDLE_SECONDS, SEGMENT
 from edge_component.spool import Spool
 from edge_component.store import Reception, Store
@@ -185,14 +185,25 @@ def test_a_data_set_that_looks_like_a_record_is_none(tmp_path: Path) -> None:
     [record] = bench.spool.records(*bench.written())
     path = bench.segment_of("1")
     body = path.read_bytes()
-    forged = (
-        encode_head(f"other-{record.at}/{aligned(record.end)}", record.row.bytes, b"") + body[HEAD.size :]
-    )
-    path.write_bytes(body.ljust(aligned(len(body)), b"\0") + forged + body)
+    path.write_bytes(body.ljust(aligned(record.end), b"\0") + body)  # a record, but not of this place
     assert len(list(bench.spool.records(*bench.written()))) == 1
     bench.crash()
     assert bench.unsent() == 1
     assert len(list(bench.spool.quarantine.glob("*.dcm"))) == 1
+
+
+def test_what_was_cut_off_goes_to_quarantine_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.receive(bench.associate(), "1.2", "1.2.3", "1")
+    path = bench.segment_of("1")
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes().ljust(aligned(size) + HEAD.size, b"\0") + b"DICM" * 99)
+    bench.crash()
+    [cut_off] = bench.spool.quarantine.glob("*.dcm")
+    assert cut_off.read_bytes() == b"DICM" * 99
+    cut_off.unlink()
+    bench.crash()
+    assert (bench.unsent(), list(bench.spool.quarantine.glob("*.dcm"))) == (1, [])
 
 
 @pytest.mark.parametrize("journal_lost", [False, True])

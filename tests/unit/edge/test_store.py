@@ -11,7 +11,7 @@ from edge_component.commitment import Request
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.part10 import part10_head
-from edge_component.receipt import decode_receipt
+from edge_component.receipt import decode_receipt, of_place
 from edge_component.spool import Spool
 from edge_component.statuses import Status
 from edge_component.store import Reception, Store, StoreCommand
@@ -41,6 +41,7 @@ class Journal:
         self.rows.append(row)
 
     def seal(self, segment: str, records: int) -> None:
+        assert sum(of_place(row.file)[0] == segment for row in self.rows) == records  # its rows come before
         self.sealed.append((segment, records))
 
     def refused(self, code: int) -> None:
