@@ -41,7 +41,13 @@ def test_messages_that_come_in_one_go_are_each_answered(
             peer.associate([(1, CT, [EXPLICIT]), (3, VERIFICATION, [EXPLICIT])])
             peer.send((stored(instance()) + echo + echo) * 2)
             assert [peer.status()[0] for _ in range(6)] == [0x0000] * 6
-        wait_until(lambda: edge.status()["instances_received"] == 2, "both are in the journal")
+            ds = instance()
+            command = fragment(1, store_command(CT, str(ds.SOPInstanceUID)), command=True, last=True)
+            peer.send(echo + command)
+            assert peer.status()[0] == 0x0000
+            peer.send(fragment(1, encoded(ds), command=False, last=True))
+            assert peer.status()[0] == 0x0000
+        wait_until(lambda: edge.status()["instances_received"] == 3, "all are in the journal")
 
 
 def stored(ds: Dataset) -> bytes:

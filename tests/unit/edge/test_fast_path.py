@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -13,7 +14,8 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu import P_DATA_TF
 
 from edge_component.associations import Associations
-from edge_component.dimse.fast import PYNETDICOM
+from edge_component.dimse import stream
+from edge_component.dimse.fast import ESTABLISHED, PYNETDICOM, FastDimse, FastUpperLayer
 from edge_component.dimse.stream import StoreRequest, store_request, store_response
 from edge_component.journal.rows import AssociationRow
 from edge_component.receiver import Receiver
@@ -111,6 +113,18 @@ def test_mutated_streams_are_never_taken_otherwise_than_by_pynetdicom() -> None:
     random_, corpus = random.Random(20261122), seeds()
     found = [disagreement(mutated(random_.choice(corpus), random_)) for _ in range(STREAMS)]
     assert [words for words in found if words] == []
+
+
+@pytest.mark.parametrize("pushed", [True, False])
+def test_no_stream_begins_while_something_that_was_handed_back_waits(pushed: bool) -> None:
+    """It would read what comes behind that first."""
+    layer = SimpleNamespace(
+        state_machine=SimpleNamespace(current_state=ESTABLISHED),
+        socket=SimpleNamespace(pushed=pushed, next_type=lambda: stream.P_DATA_TF),
+        assoc=SimpleNamespace(requestor=SimpleNamespace(implementation_class_uid="1.2")),
+    )
+    dimse = SimpleNamespace(between_messages=True)
+    assert FastUpperLayer._may_stream(cast("FastUpperLayer", layer), cast("FastDimse", dimse)) is not pushed
 
 
 @pytest.mark.parametrize("path", ["fast", "pynetdicom"])

@@ -206,6 +206,24 @@ def test_what_was_cut_off_goes_to_quarantine_once(tmp_path: Path) -> None:
     assert (bench.unsent(), list(bench.spool.quarantine.glob("*.dcm"))) == (1, [])
 
 
+def test_a_record_whose_bytes_a_power_cut_kept_back_was_not_acknowledged(tmp_path: Path) -> None:
+    """A disk may write head and receipt before what lies between them; the sync waits for all."""
+    bench = Bench(tmp_path)
+    sender = bench.associate()
+    for sop in ("1", "2"):
+        bench.receive(sender, "1.2", "1.2.3", sop, pixels=9216)
+    path, at = bench.segment_of("2"), of_place(bench.place_of("2"))[1]
+    content = bytearray(path.read_bytes())
+    content[at + ALIGNMENT : at + 2 * ALIGNMENT] = bytes(ALIGNMENT)
+    path.write_bytes(content)
+    bench.journal.execute("DELETE FROM instance")  # neither row was written yet
+    bench.crash()
+    bench.settle()
+    assert [[i.sop_instance_uid for i in manifest.instances] for manifest in bench.manifests()] == [["1"]]
+    assert bench.manifests()[0].missing == []
+    assert len(list(bench.spool.quarantine.glob("*.dcm"))) == 1
+
+
 @pytest.mark.parametrize("journal_lost", [False, True])
 def test_a_broken_head_hides_nothing_that_lies_behind_it(tmp_path: Path, journal_lost: bool) -> None:
     bench = Bench(tmp_path, series_patience_seconds=100)

@@ -253,6 +253,12 @@ def test_a_segment_that_goes_meanwhile_is_passed_over(
     assert spool(bench, "export", folder, "1") == 1
 
 
+def test_what_the_journal_forgot_with_its_segment_is_no_instance_without_a_row(bench: Bench) -> None:
+    send(bench, "1", "2")
+    with closing(Contents(Vanishing(bench, "a record"))) as contents:
+        assert list(contents.instances()) == []
+
+
 def test_a_running_edge_does_not_notice(bench: Bench, folder: Path) -> None:
     send(bench, "1", "2")
     before = fingerprint(bench.spool.root)
