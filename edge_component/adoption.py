@@ -102,9 +102,8 @@ def _look_through(spool: Spool, segment: str, known: set[str]) -> tuple[dict[str
 
 
 def _whole(spool: Spool, row: InstanceRow) -> bool:
-    stored = Stored(**{name: getattr(row, name) for name in Stored.__dataclass_fields__})
     try:
-        hashes_of(spool, stored)
+        hashes_of(spool, Stored.of(row))
     except AlteredError:
         return False
     return True

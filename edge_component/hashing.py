@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from edge_component.journal.rows import InstanceRow
 from edge_component.part10 import read_head
 from edge_component.spool import READ_BYTES, Spool
 
@@ -23,6 +24,11 @@ class Stored:
     bytes: int
     crc32: int
     transfer_syntax_uid: str
+
+    @classmethod
+    def of(cls, row: InstanceRow) -> Stored:
+        """As its receipt says."""
+        return cls(row.file, row.bytes, row.crc32, row.transfer_syntax_uid)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,16 @@ def hashes_of(spool: Spool, stored: Stored) -> Hashes:
         OSError: gone, or the disk.
     """
     with spool.read(stored.file, stored.bytes) as stream:
-        found = digest(stream, stored.transfer_syntax_uid)
+        return verified(stream, stored)
+
+
+def verified(stream: BinaryIO, stored: Stored) -> Hashes:
+    """Of an instance that is open, at its beginning.
+
+    Raises:
+        AlteredError, OSError: as `hashes_of`.
+    """
+    found = digest(stream, stored.transfer_syntax_uid)
     if (found.bytes, found.crc32) != (stored.bytes, stored.crc32):
         raise AlteredError(
             f"{found.bytes} bytes with CRC {found.crc32:08x}, not {stored.bytes} with {stored.crc32:08x}"

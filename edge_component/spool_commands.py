@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import zlib
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import BinaryIO
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 from edge_component.clock import moment
 from edge_component.files import WritableFile
+from edge_component.hashing import AlteredError, Stored, verified
 from edge_component.journal.rows import InstanceRow
-from edge_component.part10 import read_head
 from edge_component.settings import load_settings
 from edge_component.spool import INSTANCE, READ_BYTES, Spool, file_name
 from edge_component.spool_contents import Contents, Found
@@ -95,16 +94,16 @@ def _create(spool: Spool, folder: Path, found: Found) -> tuple[Path, WritableFil
 
 def _copy(stream: BinaryIO, file: WritableFile, row: InstanceRow) -> str:
     """What is wrong with the bytes, which are written all the same; empty: nothing."""
-    piece = read_head(stream)
-    file.write(0, piece)
-    size, crc = len(piece), 0
+    at = 0
     while piece := stream.read(READ_BYTES):
-        file.write(size, piece)
-        size += len(piece)
-        crc = zlib.crc32(piece, crc)
-    if (size, crc) == (row.bytes, row.crc32):
-        return ""
-    return f"ALTERED: {size} bytes with CRC {crc:08x}, not {row.bytes} with {row.crc32:08x}"
+        file.write(at, piece)
+        at += len(piece)
+    stream.seek(0)
+    try:
+        verified(stream, Stored.of(row))
+    except AlteredError as error:
+        return f"ALTERED: {error}"
+    return ""
 
 
 def _uid(found: Found) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import sys
@@ -17,6 +16,7 @@ from uuid import uuid4
 import boto3
 
 from edge_component.aws import make_clients
+from edge_component.hashing import digest
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.intake import insert_instances
 from edge_component.journal.rows import AssociationRow, InstanceRow
@@ -95,7 +95,7 @@ def _edge(order: Order) -> Callable[[], int]:
 
 def _sha256(spool: Spool, row: InstanceRow) -> str:
     with spool.read(row.file, row.bytes) as stream:
-        return hashlib.sha256(stream.read()).hexdigest()
+        return digest(stream, EXPLICIT).file
 
 
 def _assign(journal: sqlite3.Connection, rows: list[InstanceRow], digests: list[str]) -> None:
