@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from edge_component import logs
-from edge_component.lean import without_decoders
+from edge_component.lean import be_lean
 from edge_component.locks import LockedError
 from edge_component.settings import Settings, SettingsError, load_settings
 
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT, or do what an operator asks; 2: the settings cannot be used."""
     options = build_parser().parse_args(arguments)
-    without_decoders()
+    be_lean()
     try:
         if options.verb == "aside":
             from edge_component import aside_commands  # loads pydicom, which must not find them

@@ -106,7 +106,7 @@ class OsFiles:
         return _OsFile(path)
 
     def read(self, path: Path) -> BinaryIO:
-        """An existing file, unbuffered reads of any size."""
+        """An existing file."""
         return path.open("rb")
 
     def rename(self, source: Path, target: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
+
+from zlib_ng.zlib_ng import crc32
 
 from edge_component.journal.rows import InstanceRow
 from edge_component.part10 import read_head
@@ -59,7 +60,7 @@ def digest(stream: BinaryIO, transfer_syntax_uid: str) -> Digest:
     while piece := stream.read(READ_BYTES):
         whole.update(piece)
         dataset.update(piece)
-        crc = zlib.crc32(piece, crc)
+        crc = crc32(piece, crc)
         size += len(piece)
     return Digest(whole.hexdigest(), dataset.hexdigest(), size, crc)
 

@@ -12,11 +12,12 @@ import io
 import json
 import os
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
+
+from zlib_ng.zlib_ng import crc32
 
 from edge_component.files import Bytes
 from edge_component.journal.rows import AssociationRow, InstanceRow
@@ -122,7 +123,7 @@ def read_record(stream: BinaryIO, file: str) -> Record | None:
 
 
 def _checksum(file: str, receipt: Bytes) -> int:
-    return zlib.crc32(receipt, zlib.crc32(file.encode("ascii")))
+    return crc32(receipt, crc32(file.encode("ascii")))
 
 
 class StoredInstance(io.RawIOBase):
@@ -133,6 +134,7 @@ class StoredInstance(io.RawIOBase):
         self._file = file
         self._start = start
         self._size = size
+        self._at = 0
         file.seek(start)
 
     def readable(self) -> bool:
@@ -145,17 +147,22 @@ class StoredInstance(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         """As a file; ends where the receipt begins."""
-        left = max(0, self._size - self.tell())
-        return int(self._file.readinto(memoryview(buffer)[:left]))  # type: ignore[attr-defined]
+        left = self._size - self._at
+        if left <= 0:
+            return 0
+        read = int(self._file.readinto(memoryview(buffer)[:left]))  # type: ignore[attr-defined]
+        self._at += read
+        return read
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """As a file; beyond its end nothing is read."""
-        beginning = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._length()}[whence]
-        return self._file.seek(self._start + beginning + offset) - self._start
+        beginning = self._length() if whence == io.SEEK_END else self._at if whence == io.SEEK_CUR else 0
+        self._at = self._file.seek(self._start + beginning + offset) - self._start
+        return self._at
 
     def tell(self) -> int:
         """As a file."""
-        return self._file.tell() - self._start
+        return self._at
 
     def close(self) -> None:
         """As a file."""
@@ -164,7 +171,5 @@ class StoredInstance(io.RawIOBase):
 
     def _length(self) -> int:
         """Less than it should be where the segment was cut off."""
-        at = self._file.tell()
         end = self._file.seek(0, os.SEEK_END)
-        self._file.seek(at)
         return min(self._size, max(0, end - self._start))

@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import json
 import secrets
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from zlib_ng.zlib_ng import crc32
 
 from edge_component import logs
 from edge_component.files import Bytes, Files, OsFiles
@@ -70,7 +71,7 @@ class IncomingFile:
         self.dataset_bytes += len(data)
         if self.error is not None:
             return
-        self.crc32 = zlib.crc32(data, self.crc32)
+        self.crc32 = crc32(data, self.crc32)
         if len(self._unwritten) == 1 and len(data) <= SMALL_BYTES:
             self._unwritten.append(bytes(data))
             return
@@ -219,7 +220,7 @@ class Spool:
         """
         segment, at = of_place(file)
         stream = self.files.read(self.segment(segment))
-        return io.BufferedReader(StoredInstance(stream, at + HEAD.size, size))
+        return io.BufferedReader(StoredInstance(stream, at + HEAD.size, size), SMALL_BYTES)
 
     def put_aside(self, file: str, size: int) -> None:
         """A Part 10 file of what was announced as missing, where a person finds it and no start adopts it.

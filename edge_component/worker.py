@@ -18,7 +18,7 @@ from edge_component.aws import Clients, make_clients
 from edge_component.clock import ClockWatch
 from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import open_journal
-from edge_component.lean import without_decoders
+from edge_component.lean import be_lean
 from edge_component.locks import WORKER_LOCK, ProcessLock
 from edge_component.loops import Loop
 from edge_component.retention import Retention
@@ -93,7 +93,7 @@ def main() -> int:
     settings = Settings.model_validate(json.loads(sys.stdin.readline()))
     logs.configure(settings.log_format, settings.log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    without_decoders()
+    be_lean()
     spool = Spool(settings.spool)
     if hasattr(os, "nice"):
         os.nice(NICENESS)

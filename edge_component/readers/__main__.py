@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from edge_component import logs
-from edge_component.lean import without_decoders
+from edge_component.lean import be_lean
 from edge_component.locks import ProcessLock, reader_lock
 
 SELDOM = 50_000
@@ -19,7 +19,7 @@ SELDOM = 50_000
 
 def main() -> int:
     """Until the channel is closed."""
-    without_decoders()
+    be_lean()
     from edge_component.readers.channel import Channel
     from edge_component.readers.messages import ReaderSettings
     from edge_component.readers.reader import Reader  # loads pydicom, which must not find them

@@ -173,9 +173,26 @@ def test_what_a_dead_reader_had_is_over_and_another_reader_comes(tmp_path: Path)
 def test_a_reader_loads_nothing_that_takes_memory_and_does_not_receive() -> None:
     """There are several of them; together the receiving processes stay below 100 MB."""
     program = (
-        "from edge_component.lean import without_decoders; without_decoders()\n"
+        "from edge_component.lean import be_lean; be_lean()\n"
         "import sys; import edge_component.readers.reader\n"
         "print([name for name in ('pydantic', 'yaml', 'botocore', 'pynetdicom') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_the_names_of_private_elements_are_left_out_and_what_is_read_stays_the_same() -> None:
+    program = (
+        "from edge_component.lean import be_lean; be_lean()\n"
+        "import io; from pydicom import Dataset, dcmwrite\n"
+        "from pydicom.datadict import private_dictionaries\n"
+        "from edge_component.header import read_header\n"
+        "ds = Dataset(); ds.StudyInstanceUID = ds.SeriesInstanceUID = ds.SOPInstanceUID = '2.25.7'\n"
+        "ds.SOPClassUID = '1.2.840.10008.5.1.4.1.1.2'; ds.Modality = 'CT'\n"
+        "ds.add_new(0x00190010, 'LO', 'GEMS_ACQU_01'); ds.add_new(0x00191002, 'SL', 7)\n"
+        "stream = io.BytesIO(); dcmwrite(stream, ds, implicit_vr=True, little_endian=True)\n"
+        "stream.seek(0); header = read_header(stream, '1.2.840.10008.1.2')\n"
+        "print(len(private_dictionaries), header.modality, header.sop_instance_uid)"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["0", "CT", "2.25.7"]
