@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -11,6 +13,8 @@ Bytes = bytes | bytearray | memoryview
 PositionalWrite = Callable[[int, Sequence[Bytes], int], int]
 IN_ONE: PositionalWrite | None = getattr(os, "pwritev", None)
 """Writes several pieces at a place; Windows has no such call."""
+EARLY_BYTES = 2 * 1024 * 1024
+"""So much at a time begins its way to the disk while more comes: `sync` then has less to wait for."""
 
 
 class WritableFile(Protocol):
@@ -66,15 +70,22 @@ class _OsFile:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         self._fd = os.open(path, flags, 0o600)
+        self._waiting = 0
+        """Bytes before the last one written that nothing brings to the disk yet."""
 
     def write(self, at: int, *pieces: Bytes) -> None:
-        write_whole(self._fd, at, pieces)
+        size = write_whole(self._fd, at, pieces)
+        self._waiting += size
+        if self._waiting >= EARLY_BYTES:
+            write_early(self._fd, at + size - self._waiting, self._waiting)
+            self._waiting = 0
 
     def cut(self, size: int) -> None:
         os.ftruncate(self._fd, size)
 
     def sync(self) -> None:
         sync_data(self._fd)
+        self._waiting = 0
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -82,15 +93,28 @@ class _OsFile:
             self._fd = -1
 
 
-def write_whole(fd: int, at: int, pieces: Sequence[Bytes], in_one: PositionalWrite | None = IN_ONE) -> None:
-    """All pieces, one behind the other; what one call does not write (a signal, a full disk), others do."""
-    written = in_one(fd, pieces, at) if in_one else 0
-    if written == sum(map(len, pieces)):
-        return
-    left = b"".join(pieces)[written:]
-    os.lseek(fd, at + written, os.SEEK_SET)
-    while left:
-        left = left[os.write(fd, left) :]
+def write_whole(fd: int, at: int, pieces: Sequence[Bytes], in_one: PositionalWrite | None = IN_ONE) -> int:
+    """All pieces, one behind the other; what one call does not write (a signal, a full disk), others do.
+
+    Returns: how many bytes they are.
+    """
+    size, written = sum(map(len, pieces)), in_one(fd, pieces, at) if in_one else 0
+    if written < size:
+        left = b"".join(pieces)[written:]
+        os.lseek(fd, at + written, os.SEEK_SET)
+        while left:
+            left = left[os.write(fd, left) :]
+    return size
+
+
+def write_early(fd: int, at: int, size: int) -> None:
+    """Begin to bring these bytes to the disk, and do not wait: what was written and is dirty stays readable.
+
+    Linux does so when it hears that dirty pages are not needed (mm/fadvise.c); other systems are left alone.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # advice: `sync` does it, and hears of the disk's errors
+            os.posix_fadvise(fd, max(0, at), size, os.POSIX_FADV_DONTNEED)
 
 
 def sync_data(fd: int) -> None:

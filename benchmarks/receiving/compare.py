@@ -52,7 +52,6 @@ FULL = (
 ROUNDS, ROUNDS_FULL = 3, 5
 SLOW_SHARE = 8
 """pynetdicom's ways, far slower than storescp, get a share of the instances: their rate needs no more."""
-IN_USE = tuple(Cell(corpus, count) for corpus in ("ct", "sr") for count in (1, 4, 16))
 IN_USE_RECEIVERS = (EDGE, STORESCP, LIMIT, LIMIT_SYNCED)
 
 
@@ -74,7 +73,7 @@ def run(*, full: bool = False) -> dict[str, Any]:
         measure = partial(_cell, templates=templates, rounds=rounds, folder=folder, console=console)
         cells = [measure(cell, receivers, keep=True) for cell in (FULL if full else SHORT)]
         some = [receiver for receiver in receivers if receiver in IN_USE_RECEIVERS]
-        in_use = [measure(cell, some, keep=False) for cell in IN_USE]
+        in_use = [measure(cell, some, keep=False) for cell in SHORT]
     return {
         "rounds": rounds,
         "missing": {receiver.name: receiver.missing for receiver in RECEIVERS if receiver.missing},

@@ -111,10 +111,10 @@ def _report() -> Dataset:
 CORPORA = {
     corpus.name: corpus
     for corpus in (
-        Corpus("ct", 400, _ct),
+        Corpus("ct", 800, _ct),
         Corpus("mr", 1200, lambda: _image(MRImageStorage, "MR", 256, 256)),
-        Corpus("dx", 16, lambda: _image(DigitalXRayImageStorageForPresentation, "DX", 2800, 2750)),
-        Corpus("mf", 2, lambda: _image(UltrasoundMultiFrameImageStorage, "US", 512, 512, frames=300)),
+        Corpus("dx", 32, lambda: _image(DigitalXRayImageStorageForPresentation, "DX", 2800, 2750)),
+        Corpus("mf", 6, lambda: _image(UltrasoundMultiFrameImageStorage, "US", 512, 512, frames=300)),
         Corpus("sr", 4000, _report),
         Corpus("j2k", 640, _j2k),
     )

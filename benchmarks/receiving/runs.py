@@ -22,6 +22,8 @@ from benchmarks.receiving.wire import associate, receive
 
 MEBIBYTE = 2**20
 ASSOCIATIONS_TIMED = 9
+REMOVED_LATELY = 2000
+"""Files that a folder in use has lost in the last minutes: seven instances a second were sent on."""
 LARGEST_FAMILY = 2
 """Sender processes: more than the machine has cores would only measure its scheduler."""
 
@@ -51,13 +53,18 @@ def run_once(
     *,
     keep: bool = False,
 ) -> Run:
-    """Start the receiver, send, stop it; `keep`: leave the files that it has made, without their bytes.
+    """Start the receiver, send, stop it.
+
+    `keep`: leave the files that it has made, without their bytes; otherwise the folder is one in use, where
+    files come and go.
 
     Raises:
         RuntimeError: an instance was not answered 0x0000.
     """
     scratch = Path(mkdtemp(dir=folder))
     try:
+        if not keep:
+            _use(scratch)
         with running(receiver, scratch) as started:
             _send(receiver, started.port, template, 1, 1, first=9_000_000)
             accept = 0.0 if receiver.raw else accept_seconds(started.port, template)
@@ -78,6 +85,15 @@ def run_once(
         else:
             shutil.rmtree(scratch)
         os.sync()  # what this run left to be written is not the next one's burden
+
+
+def _use(folder: Path) -> None:
+    """As many came and went as at a router in some minutes."""
+    gone = [folder / str(number) for number in range(REMOVED_LATELY)]
+    for path in gone:
+        path.touch()
+    for path in gone:
+        path.unlink()
 
 
 def _empty(folder: Path) -> None:

@@ -45,50 +45,68 @@ def main() -> int:
     order = Order(**json.loads(sys.stdin.readline()))
     dataset = Path(order.dataset).read_bytes()
     firsts = [order.first_number + sum(order.instances[:n]) for n in range(len(order.instances))]
+    made = Raw if order.raw else Association
+    associations = [made(order, dataset) for _ in order.instances]
     with ThreadPoolExecutor(len(order.instances)) as pool:
         _say("ready")
         sys.stdin.readline()
-        send = _send_raw if order.raw else _send
-        results = list(pool.map(lambda n, first: send(order, dataset, n, first), order.instances, firsts))
-    _say(json.dumps(sum(results, Counter())))
+        answers = list(
+            pool.map(lambda one, n, first: one.send(n, first), associations, order.instances, firsts)
+        )
+    _say(json.dumps(sum(answers, Counter())))
     return 0
 
 
-def _send(order: Order, dataset: bytes, instances: int, first: int) -> Counter[int]:
-    answers: Counter[int] = Counter()
-    with _connection(order.port) as connection:
-        connection.sendall(wire.associate(order.sop_class_uid, order.transfer_syntax_uid))
-        kind, body = wire.receive(connection)
+class Association:
+    """Open, with its PDUs made: what is left to do is to write numbers into them, and to send."""
+
+    def __init__(self, order: Order, dataset: bytes) -> None:
+        self._connection = _connection(order.port)
+        self._connection.sendall(wire.associate(order.sop_class_uid, order.transfer_syntax_uid))
+        kind, body = wire.receive(self._connection)
         if kind != wire.ASSOCIATE_AC:
             raise ConnectionError(f"the association was answered with a PDU of type {kind}")
-        stream = bytearray(wire.store(order.sop_class_uid, MARK, dataset, wire.accepted_length(body)))
-        named, numbers = (places(stream, mark) for mark in (MARK, COUNT))
-        for number in range(first, first + instances):
-            for place in named:
-                stream[place : place + len(MARK)] = numbered(number)
-            for place in numbers:
-                stream[place : place + len(COUNT)] = counted(number)
-            connection.sendall(stream)
-            answers[wire.status(wire.receive(connection)[1])] += 1
-        connection.sendall(wire.pdu(wire.RELEASE_RQ, bytes(4)))
-        wire.receive(connection)
-    return answers
+        longest = wire.accepted_length(body)
+        self._stream = bytearray(wire.store(order.sop_class_uid, MARK, dataset, longest))
+        self._named, self._numbers = (places(self._stream, mark) for mark in (MARK, COUNT))
+
+    def send(self, instances: int, first: int) -> Counter[int]:
+        """How often each status was the answer."""
+        answers: Counter[int] = Counter()
+        with self._connection as connection:
+            for number in range(first, first + instances):
+                for place in self._named:
+                    self._stream[place : place + len(MARK)] = numbered(number)
+                for place in self._numbers:
+                    self._stream[place : place + len(COUNT)] = counted(number)
+                connection.sendall(self._stream)
+                answers[wire.status(wire.receive(connection)[1])] += 1
+            connection.sendall(wire.pdu(wire.RELEASE_RQ, bytes(4)))
+            wire.receive(connection)
+        return answers
+
+
+class Raw:
+    """A connection to the benchmark's own protocol."""
+
+    def __init__(self, order: Order, dataset: bytes) -> None:
+        self._connection = _connection(order.port)
+        self._stream = struct.pack(">Q", len(dataset)) + dataset
+
+    def send(self, instances: int, first: int) -> Counter[int]:
+        """How often each status was the answer; `first` is no matter here."""
+        del first
+        answers: Counter[int] = Counter()
+        with self._connection as connection:
+            for _ in range(instances):
+                connection.sendall(self._stream)
+                answers[wire.exactly(connection, 1)[0]] += 1
+        return answers
 
 
 def places(stream: bytearray, mark: str) -> list[int]:
     """Where it stands in what is sent."""
     return [found.start() for found in re.finditer(mark.encode(), stream)]
-
-
-def _send_raw(order: Order, dataset: bytes, instances: int, first: int) -> Counter[int]:
-    del first
-    answers: Counter[int] = Counter()
-    stream = struct.pack(">Q", len(dataset)) + dataset
-    with _connection(order.port) as connection:
-        for _ in range(instances):
-            connection.sendall(stream)
-            answers[wire.exactly(connection, 1)[0]] += 1
-    return answers
 
 
 def _connection(port: int) -> socket.socket:

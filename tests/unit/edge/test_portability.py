@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import edge_component.locks
-from edge_component.files import Bytes, OsFiles, sync_data, write_whole
+from edge_component.files import EARLY_BYTES, Bytes, OsFiles, sync_data, write_whole
 from edge_component.locks import LockedError, ProcessLock
 
 
@@ -83,3 +83,39 @@ def test_what_one_call_does_not_write_others_do(tmp_path: Path, takes: int | Non
         for at, pieces in ((3, (b"abc", b"defg")), (1, (b"hi",))):
             write_whole(file.fileno(), at, pieces, None if takes is None else some)
     assert (tmp_path / "x").read_bytes() == b"\0hiabcdefg"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems are not advised")
+def test_a_large_instance_is_on_its_way_to_the_disk_while_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advised: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _fd, at, size, _advice: advised.append((at, size)))
+    file, piece = OsFiles().create(tmp_path / "x"), bytes(EARLY_BYTES // 4)
+    for number in range(9):
+        file.write(32 + number * len(piece), piece)
+    assert advised == [(32, EARLY_BYTES), (32 + EARLY_BYTES, EARLY_BYTES)]
+    file.sync()
+    for number in range(3):  # what has been synced waits for nothing
+        file.write(number * len(piece), piece)
+    assert len(advised) == 2
+    file.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems are not advised")
+@pytest.mark.parametrize("refused", [False, True])
+def test_advice_changes_no_byte_and_may_be_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(22, "not on this file system")
+
+    if refused:
+        monkeypatch.setattr(os, "posix_fadvise", refuse)
+    content = os.urandom(3 * EARLY_BYTES + 7)
+    file = OsFiles().create(tmp_path / "x")
+    file.write(5, content[:EARLY_BYTES], content[EARLY_BYTES:])
+    file.write(0, b"head!")
+    file.sync()
+    file.close()
+    assert (tmp_path / "x").read_bytes() == b"head!" + content
