@@ -12,6 +12,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
+from pynetdicom.pdu import P_DATA_TF
 
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_dicom import instance, send, uid
@@ -43,18 +44,26 @@ class Modality:
         self.ae.add_supported_context(PUSH_MODEL, scu_role=True, scp_role=True)
         self.answer = 0x0000
         self.heard: list[str] = []
+        self._unanswered: list[Report] = []
+        self._handlers = [(evt.EVT_N_EVENT_REPORT, self.on_report), (evt.EVT_PDU_SENT, self.on_sent)]
 
     def on_report(self, event: Any) -> tuple[int, None]:
         self.heard.append(event.assoc.requestor.ae_title)
-        self.reports.put((event.event_type, event.event_information))
+        self._unanswered.append((event.event_type, event.event_information))
         return self.answer, None
+
+    def on_sent(self, event: Any) -> None:
+        """A report is there when its answer is out: pynetdicom breaks where somebody releases before that."""
+        if isinstance(event.pdu, P_DATA_TF):
+            while self._unanswered:
+                self.reports.put(self._unanswered.pop(0))
 
     @contextmanager
     def listening(self, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         server = self.ae.start_server(
             ("127.0.0.1", 0),
             block=False,
-            evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.on_report)],
+            evt_handlers=self._handlers,
             ssl_context=tls,
         )
         try:
@@ -64,7 +73,7 @@ class Modality:
 
     @contextmanager
     def association(self, port: int) -> Iterator[Any]:
-        assoc = self.ae.associate("127.0.0.1", port, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.on_report)])
+        assoc = self.ae.associate("127.0.0.1", port, evt_handlers=self._handlers)
         assert assoc.is_established
         try:
             yield assoc
