@@ -127,6 +127,8 @@ class Edge:
             reasons.append(self._intake.problem)
         if self._failed.is_set():
             reasons.append("a thread of the receiver is dead, see the log")
+        if self._readers.mending:
+            reasons.append("what a dead reader has stored is not in the journal yet")
         if self._worker.pid is None:
             reasons.append("the worker is not running: nothing is uploaded")
         if self._watermark.level == "refuse":

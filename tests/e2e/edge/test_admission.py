@@ -79,7 +79,7 @@ def test_one_association_too_many_is_rejected_for_now_and_room_comes_back(
 
 
 def test_a_flood_of_connections_is_forgotten_when_it_is_over(tmp_path: Path, cloud: EdgeCloud) -> None:
-    with EdgeProcess(tmp_path, cloud.environment, max_associations=1, association_timeout=1) as edge:
+    with EdgeProcess(tmp_path, cloud.environment, max_associations=1, association_timeout=3) as edge:
         peers = [Wire(edge.dicom_port) for _ in range(12)]
         try:
             assert all(peer.ended() for peer in peers)

@@ -27,7 +27,8 @@ from edge_component.readers.messages import (
     encode_room,
     encode_sealed,
 )
-from edge_component.readers.pool import DIED, Readers
+from edge_component.readers.pool import Readers
+from edge_component.readers.process import DIED
 from edge_component.readers.reader import RemoteJournal, RemoteRoom
 from edge_component.receipt import decode_receipt, encode_receipt
 from tests.support.edge_process import wait_until
