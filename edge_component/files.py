@@ -82,6 +82,7 @@ class _OsFile:
 
     def cut(self, size: int) -> None:
         os.ftruncate(self._fd, size)
+        self._waiting = 0
 
     def sync(self) -> None:
         sync_data(self._fd)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from edge_component import logs
+from edge_component.backoff import Backoff
 from edge_component.dimse.stream import HandBack
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
@@ -38,6 +39,7 @@ from edge_component.receipt import decode_receipt
 ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """One thread at a time runs Python: memory of its own for each would only be more memory (glibc)."""
 AGAIN_SECONDS = 0.5
+MEND_AGAIN = Backoff(0.5, 30.0, uniform=lambda _low, high: high)
 DIED = "the process that read the association died"
 
 
@@ -92,6 +94,8 @@ class ReaderProcess:
     def __init__(self, settings: ReaderSettings, number: int, rows: Rows, heal: Heal) -> None:
         self.ready = threading.Event()
         self.started_at = time.monotonic()
+        self.over = False
+        """It is dead, and everything that it has stored is in the journal."""
         self._rows = rows
         self._heal = heal
         self._run = ""
@@ -125,11 +129,6 @@ class ReaderProcess:
     def alive(self) -> bool:
         """Whether it can be lent to."""
         return self.ready.is_set() and self._thread.is_alive() and self.exit_code is None
-
-    @property
-    def over(self) -> bool:
-        """It is dead, and everything that it has stored is in the journal."""
-        return not self._thread.is_alive()
 
     @property
     def lent(self) -> int:
@@ -181,8 +180,10 @@ class ReaderProcess:
                 left, self._lent = list((self._lent or {}).values()), None
             for lent in left:
                 lent.give_back(HandBack(gone=DIED))
-        while not mended and not self._closing.wait(AGAIN_SECONDS):
-            mended = self._mend()
+        failures = 0
+        while not mended and not self._closing.wait(MEND_AGAIN.delay(failures)):
+            mended, failures = self._mend(), failures + 1
+        self.over = mended
 
     def _hear(self) -> None:
         try:

@@ -98,6 +98,8 @@ def test_a_large_instance_is_on_its_way_to_the_disk_while_it_comes(
     file.sync()
     for number in range(3):  # what has been synced waits for nothing
         file.write(number * len(piece), piece)
+    file.cut(0)
+    file.write(0, piece)  # nor does what was cut off
     assert len(advised) == 2
     file.close()
 

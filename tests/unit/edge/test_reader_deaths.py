@@ -123,6 +123,27 @@ def test_a_full_disk_only_puts_off_what_a_dead_reader_has_stored(tmp_path: Path)
         assert len(set(healed)) == 1
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # that is what is tried
+def test_a_fault_of_ours_in_looking_for_it_stays_visible(tmp_path: Path) -> None:
+    called = threading.Event()
+
+    def heal(_run: str) -> None:
+        called.set()
+        raise KeyError("a fault")
+
+    with one_reader(tmp_path, Journal(), heal) as readers, modality_of(readers) as modality:
+        kill(readers)
+        assert called.wait(20)
+        assert modality.lent.wait(20) == HandBack(gone=DIED)
+        wait_until(lambda: not reader_threads(), "its thread has ended")
+        assert readers.mending
+        assert readers.restarts == 0
+
+
+def reader_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("reader ")]
+
+
 def test_rows_that_wait_for_the_journal_are_looked_for_although_their_reader_is_dead(tmp_path: Path) -> None:
     journal, healed = Journal(), list[str]()
     with one_reader(tmp_path, journal, healed.append) as readers, modality_of(readers) as modality:
