@@ -9,7 +9,7 @@ WORKERS ?= 3
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON := $(PYTHON)
 export UV_COMPILE_BYTECODE := 1
-ROOMS := dicom_ingest functions statemachines edge_component local ops dcmdata benchmarks docs
+ROOMS := dicom_ingest functions statemachines edge_component healthimaging-emulator/src local console ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz clean

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dicom_ingest.polling import most_polls
+from dicom_ingest.healthimaging.polling import most_polls
 from statemachines.history import ordinary
 
 IMPORT_SECONDS = (600, 3600, 86400)

@@ -16,12 +16,12 @@ from rich.table import Table
 from benchmarks.histories import Histories
 from benchmarks.processes import cpu_seconds
 from dcmdata.generate.load import write_small_series
-from dicom_ingest.db.connection import Database
-from local.dicom_folder import read_folder
-from local.exports import export
-from local.options import Options
+from dicom_ingest.db.server.connection import Database
+from local.demo.exports import export
+from local.run.options import Options
 from local.runtime import Runtime
-from local.sender import send
+from local.sending.dicom_folder import read_folder
+from local.sending.sender import send
 
 SERIES, SERIES_FULL, INSTANCES, ASSOCIATIONS = 40, 200, 4, 4
 DEADLINE_SECONDS = 1800

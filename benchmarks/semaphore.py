@@ -19,12 +19,13 @@ from rich.console import Console
 from benchmarks.functions.series import BenchSeries
 from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
-from dicom_ingest.db import import_slots, series_transfers
-from dicom_ingest.db.connection import Connection, Database
-from dicom_ingest.db.import_slots import Ticket
-from dicom_ingest.db.migrate import migrate
-from local.databases import create_database
-from local.postgres import Postgres
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Connection, Database
+from dicom_ingest.db.server.migrate import migrate
+from local.postgres.databases import create_database
+from local.postgres.server import Postgres
 
 WAITING, CAPACITY, RATE = 20_000, 100, 1.0
 RELEASES, RELEASES_FULL = 1_500, 20_000

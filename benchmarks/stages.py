@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from dcmdata.generate import write_ct_series
-from dicom_ingest.db.connection import Database
-from local.dicom_folder import read_folder
-from local.options import Options
+from dicom_ingest.db.server.connection import Database
+from local.run.options import Options
 from local.runtime import Runtime
-from local.sender import send
+from local.sending.dicom_folder import read_folder
+from local.sending.sender import send
 
 SLICES = 400
 QUIET_SECONDS = 2.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
-from cdk.vended import SDK_CALL
+from cdk.resources.vended import SDK_CALL
 from dicom_ingest.contracts.config import Config
 
 _PROVIDER = "pipeline/migration/provider"

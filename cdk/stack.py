@@ -10,7 +10,7 @@ from cdk.findings import acknowledge
 from cdk.observability import Observability
 from cdk.packaging.build import Builder
 from cdk.pipeline import Pipeline
-from cdk.vended import own_logs
+from cdk.resources.vended import own_logs
 from dicom_ingest.contracts.config import Config
 
 

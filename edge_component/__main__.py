@@ -9,9 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-from edge_component import logs
-from edge_component.lean import be_lean
-from edge_component.locks import LockedError
+from edge_component.running import logs
+from edge_component.running.lean import be_lean
+from edge_component.running.locks import LockedError
 from edge_component.settings import Settings, SettingsError, load_settings
 
 
@@ -43,11 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
     be_lean()
     try:
         if options.verb == "aside":
-            from edge_component import aside_commands  # loads pydicom, which must not find them
+            from edge_component.commands import (
+                aside as aside_commands,  # loads pydicom, which must not find them
+            )
 
             return aside_commands.run(options, os.environ)
         if options.verb == "spool":
-            from edge_component import spool_commands
+            from edge_component.commands import spool as spool_commands
 
             return spool_commands.run(options, os.environ)
         settings = load_settings(os.environ, options.config)

@@ -10,26 +10,27 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge_component import VERSION, logs
-from edge_component.admission import CONGESTED
-from edge_component.adoption import adopt, end_epochs
-from edge_component.associations import Associations
-from edge_component.clock import moment
-from edge_component.commitment_reports import CommitmentReports
-from edge_component.health import HealthServer, prometheus
+from edge_component import VERSION
+from edge_component.commitment.reports import CommitmentReports
+from edge_component.dimse.admission import CONGESTED
+from edge_component.dimse.tls import server_context
 from edge_component.journal.database import open_journal, set_broken_aside
 from edge_component.journal.intake import Intake
-from edge_component.locks import EDGE_LOCK, READER_LOCKS, WORKER_LOCK, ProcessLock
-from edge_component.loops import Loop
-from edge_component.readers.pool import Readers
-from edge_component.receiver import Receiver
+from edge_component.receiving.associations import Associations
+from edge_component.receiving.readers.pool import Readers
+from edge_component.receiving.receiver import Receiver
+from edge_component.receiving.store import Store
+from edge_component.receiving.watermark import Watermark
+from edge_component.running import logs
+from edge_component.running.clock import moment
+from edge_component.running.locks import EDGE_LOCK, READER_LOCKS, WORKER_LOCK, ProcessLock
+from edge_component.running.supervisor import WorkerProcess
+from edge_component.running.task import Loop
 from edge_component.settings import Settings
-from edge_component.spool import Spool
-from edge_component.status import JournalNumbers
-from edge_component.store import Store
-from edge_component.supervisor import WorkerProcess
-from edge_component.tls import server_context
-from edge_component.watermark import Watermark
+from edge_component.spool.adoption import adopt, end_epochs
+from edge_component.spool.folder import Spool
+from edge_component.watching.health import HealthServer, prometheus
+from edge_component.watching.status import JournalNumbers
 
 MEASURE_SECONDS = 1.0
 REPORT_SECONDS = 0.5

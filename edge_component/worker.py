@@ -10,21 +10,21 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from edge_component import logs
-from edge_component.announcer import Announcer
-from edge_component.aside import take_again
-from edge_component.assembly import Assembly
-from edge_component.aws import Clients, make_clients
-from edge_component.clock import ClockWatch
-from edge_component.heartbeat import Heartbeat
+from edge_component.announcing.announcer import Announcer
+from edge_component.announcing.aside import take_again
+from edge_component.assembling.assembly import Assembly
 from edge_component.journal.database import open_journal
-from edge_component.lean import be_lean
-from edge_component.locks import WORKER_LOCK, ProcessLock
-from edge_component.loops import Loop
-from edge_component.retention import Retention
+from edge_component.journal.retention import Retention
+from edge_component.running import logs
+from edge_component.running.clock import ClockWatch
+from edge_component.running.lean import be_lean
+from edge_component.running.locks import WORKER_LOCK, ProcessLock
+from edge_component.running.task import Loop
+from edge_component.sending.clients import Clients, make_clients
+from edge_component.sending.uploader import Uploader
 from edge_component.settings import Settings
-from edge_component.spool import Spool
-from edge_component.uploader import Uploader
+from edge_component.spool.folder import Spool
+from edge_component.watching.heartbeat import Heartbeat
 
 NICENESS = 15
 """Where processor time is short, whoever waits for an answer comes first; the spool can wait."""

@@ -12,13 +12,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dicom_ingest.contracts.config import ConfigError
 from dicom_ingest.errors import DatabaseAwayError
 from local.cli import demo, send, up
-from local.dicom_folder import EmptyFolderError
-from local.edge_status import EdgeSilentError
-from local.options import OptionsError
-from local.part import PartFailedError
-from local.postgres import PostgresError
-from local.sender import SendError
-from local.state import AlreadyRunningError, ForeignFolderError, NotRunningError
+from local.clients.edge import EdgeSilentError
+from local.parts.part import PartFailedError
+from local.postgres.server import PostgresError
+from local.run.options import OptionsError
+from local.run.state import AlreadyRunningError, ForeignFolderError, NotRunningError
+from local.sending.dicom_folder import EmptyFolderError
+from local.sending.sender import SendError
 
 COMMANDS = {
     "up": up,

@@ -19,18 +19,20 @@ from uuid import uuid4
 from typing_extensions import Self
 
 from dicom_ingest.contracts.steps import MigrateDatabaseRequest, MigrationProperties
-from local import parts, resources, wiring
-from local.background import Background
-from local.clients import Clients
-from local.databases import create_database, drop_database
-from local.guard import GUARD
-from local.invoke import invoke
-from local.options import Options
-from local.part import Part, PartFailedError
-from local.postgres import Postgres
-from local.pump import Batches, Pump
-from local.state import RunState, own_folder
-from local.status_changes import StatusChanges
+from local.clients.aws import Clients
+from local.clients.invoke import invoke
+from local.parts import processes as parts
+from local.parts import resources
+from local.parts.background import Background
+from local.parts.part import Part, PartFailedError
+from local.parts.pump import Batches, Pump
+from local.parts.status_changes import StatusChanges
+from local.postgres.databases import create_database, drop_database
+from local.postgres.server import Postgres
+from local.processes.guard import GUARD
+from local.run import wiring
+from local.run.options import Options
+from local.run.state import RunState, own_folder
 
 STATUS_SECONDS = 1.0
 
@@ -185,7 +187,7 @@ class Runtime:
             thread.stop()
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Invoke one of our functions; see `local.invoke`."""
+        """Invoke one of our functions; see `local.clients.invoke`."""
         return invoke(self.clients, self.names.function(function), event)
 
     def check(self) -> None:

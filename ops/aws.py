@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from dicom_ingest.db.read_index import Row
+from dicom_ingest.db.read.index import Row
 from ops.data_api import DataApi
 from ops.errors import OperatorError
 from ops.target import Target

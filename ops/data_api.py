@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from dicom_ingest.db.connection import Connection
+from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import DatabaseAwayError, IndexRefusedError
 
 RESUME_TRIES = 15

@@ -14,8 +14,8 @@ from urllib.request import ProxyHandler, build_opener
 import boto3
 from botocore.config import Config
 
-from dicom_ingest.db.connection import connect
-from dicom_ingest.db.read_index import Row
+from dicom_ingest.db.read.index import Row
+from dicom_ingest.db.server.connection import connect
 from ops.errors import OperatorError
 from ops.target import Target
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_ingest.db.connection import database
+from dicom_ingest.db.server.connection import database
 from functions.index_series.handler import handler
 
 

@@ -15,10 +15,10 @@ from rich.table import Table
 from benchmarks.functions.series import BUCKET, STACK, BenchSeries
 from benchmarks.processes import cpu_seconds
 from benchmarks.s3_objects import serve
-from dicom_ingest.db.connection import Database
-from dicom_ingest.db.migrate import migrate
-from local.databases import create_database
-from local.postgres import Postgres
+from dicom_ingest.db.server.connection import Database
+from dicom_ingest.db.server.migrate import migrate
+from local.postgres.databases import create_database
+from local.postgres.server import Postgres
 
 SIZES = (1, 100, 2000, 4500)
 ROUNDS = 3

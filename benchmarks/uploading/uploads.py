@@ -15,15 +15,15 @@ from uuid import uuid4
 
 import boto3
 
-from edge_component.aws import make_clients
-from edge_component.hashing import digest
+from edge_component.assembling.hashing import digest
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.intake import insert_instances
 from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.sending.clients import make_clients
+from edge_component.sending.uploader import Uploader
+from edge_component.sending.verified import VerifiedFile
 from edge_component.settings import load_settings
-from edge_component.spool import Spool
-from edge_component.uploader import Uploader
-from edge_component.verified import VerifiedFile
+from edge_component.spool.folder import Spool
 
 STUDY, SERIES, TRANSFER = "2.25.1", "2.25.2", str(uuid4())
 CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"

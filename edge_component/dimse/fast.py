@@ -13,10 +13,10 @@ import threading
 from contextlib import suppress
 from typing import Any, Protocol
 
-from edge_component import logs
 from edge_component.dimse.messages import BeginStore, EdgeDimse
 from edge_component.dimse.stream import P_DATA_TF, HandBack, StoreStream
 from edge_component.dimse.upper_layer import EdgeUpperLayer
+from edge_component.running import logs
 
 ESTABLISHED = "Sta6"
 LINGER_SECONDS = 0.02

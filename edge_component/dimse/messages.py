@@ -12,10 +12,10 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import decode
 from pynetdicom.pdu_primitives import P_DATA
 
-from edge_component import logs
 from edge_component.dimse.stream import C_STORE_RQ, NO_DATASET
-from edge_component.header import UNREADABLE
-from edge_component.store import Reception, StoreCommand
+from edge_component.receiving.header import UNREADABLE
+from edge_component.receiving.store import Reception, StoreCommand
+from edge_component.running import logs
 
 MAX_COMMAND_BYTES = 64 * 1024
 """A C-STORE-RQ has about 300 bytes."""

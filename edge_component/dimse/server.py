@@ -14,10 +14,10 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import MODE_ACCEPTOR, Association
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
-from edge_component import logs
 from edge_component.dimse.fast import FastDimse, FastUpperLayer, Lend
 from edge_component.dimse.messages import BeginStore, EdgeDimse
 from edge_component.dimse.upper_layer import EdgeSocket, EdgeUpperLayer
+from edge_component.running import logs
 
 Path = Literal["fast", "pynetdicom"]
 """Who reads the data of an established association."""

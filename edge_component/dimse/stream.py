@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from edge_component.files import Bytes
-from edge_component.statuses import Status
-from edge_component.store import StoreCommand
+from edge_component.dimse.statuses import Status
+from edge_component.receiving.store import StoreCommand
+from edge_component.spool.files import Bytes
 
 P_DATA_TF = 0x04
 PDU_HEAD = 6

@@ -10,9 +10,9 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.timer import Timer
 from pynetdicom.transport import AssociationSocket
 
-from edge_component import logs
-from edge_component.clock import MONOTONIC, Clock
 from edge_component.dimse.stream import P_DATA_TF, PDU_HEAD, PDU_SLACK
+from edge_component.running import logs
+from edge_component.running.clock import MONOTONIC, Clock
 
 A_ASSOCIATE_RQ = 0x01
 MAX_ASSOCIATE_BYTES = 1024 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from edge_component.commitment import Reference, Request
+from edge_component.commitment.request import Reference, Request
 from edge_component.journal.database import transaction
 
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_component import logs
-from edge_component.clock import SYSTEM_CLOCK, Clock
-from edge_component.commitment import Request
+from edge_component.commitment.request import Request
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
+from edge_component.journal.releases import seal
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.journal.segments import seal
+from edge_component.running import logs
+from edge_component.running.clock import SYSTEM_CLOCK, Clock
 
 Change = Callable[[sqlite3.Connection], object]
 Arrival = tuple[AssociationRow, InstanceRow]

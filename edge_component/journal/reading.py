@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from edge_component.journal.database import JournalError, check_version
-from edge_component.receipt import of_place
+from edge_component.spool.receipt import of_place
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dicom_ingest import clients
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import AcquireImportSlotReply, AcquireImportSlotRequest
-from dicom_ingest.db import import_slots
-from dicom_ingest.db.connection import Connection, database
-from dicom_ingest.db.import_slots import Ticket
-from dicom_ingest.delivery import answer_at_once, deliver
-from dicom_ingest.settings import settings
-from dicom_ingest.step import step
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.server.connection import Connection, database
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.settings import settings
+from dicom_ingest.runtime.step import step
+from dicom_ingest.workflow.delivery import answer_at_once, deliver
 
 
 def acquire_import_slot(request: AcquireImportSlotRequest) -> AcquireImportSlotReply:

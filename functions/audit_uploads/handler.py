@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dicom_ingest import audit, clients
 from dicom_ingest.contracts.steps import AuditUploadsReply, AuditUploadsRequest
 from dicom_ingest.contracts.wiring import AUDIT_FINDINGS
-from dicom_ingest.db.connection import database
-from dicom_ingest.metrics import count
-from dicom_ingest.settings import settings
-from dicom_ingest.step import step
+from dicom_ingest.db.server.connection import database
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.settings import settings
+from dicom_ingest.runtime.step import step
+from dicom_ingest.upkeep import audit
+from dicom_ingest.workflow.metrics import count
 
 
 def audit_uploads(request: AuditUploadsRequest) -> AuditUploadsReply:

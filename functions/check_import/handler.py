@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dicom_ingest import clients
 from dicom_ingest.contracts.steps import CheckImportRequest, ImportState
-from dicom_ingest.healthimaging import examine
-from dicom_ingest.settings import datastore_of
-from dicom_ingest.step import step
+from dicom_ingest.healthimaging.imports import examine
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.settings import datastore_of
+from dicom_ingest.runtime.step import step
 
 
 def check_import(request: CheckImportRequest) -> ImportState:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dicom_ingest import clients, executions
 from dicom_ingest.contracts.events import SeriesComplete, SeriesCompleteEvent
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import IndexSeriesReply, IndexSeriesRequest, OutcomeState, SeriesTransferRef
 from dicom_ingest.contracts.times import rfc3339
 from dicom_ingest.contracts.wiring import SERIES_OVER
-from dicom_ingest.db import import_slots, index, ingest, series_transfers
-from dicom_ingest.db.connection import Connection, database
-from dicom_ingest.db.index import Indexed
-from dicom_ingest.db.index_rows import SeriesRows, series_rows
-from dicom_ingest.db.ingest import Need
-from dicom_ingest.db.series_transfers import Claim
-from dicom_ingest.delivery import deliver
-from dicom_ingest.metrics import count
-from dicom_ingest.settings import settings
-from dicom_ingest.step import step
-from dicom_ingest.uploads import check_event, list_objects, read_manifest
+from dicom_ingest.db.index import write as index
+from dicom_ingest.db.index.rows import SeriesRows, series_rows
+from dicom_ingest.db.index.write import Indexed
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.series import decisions as ingest
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series.decisions import Need
+from dicom_ingest.db.series.transfers import Claim
+from dicom_ingest.db.server.connection import Connection, database
+from dicom_ingest.objects.uploads import check_event, list_objects, read_manifest
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.settings import settings
+from dicom_ingest.runtime.step import step
+from dicom_ingest.workflow import executions
+from dicom_ingest.workflow.delivery import deliver
+from dicom_ingest.workflow.metrics import count
 
 REINDEX = "reindex-"
 FORCE = "force-"

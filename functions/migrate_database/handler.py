@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dicom_ingest import clients
 from dicom_ingest.contracts.steps import DatabaseUser, MigrateDatabaseReply, MigrateDatabaseRequest
-from dicom_ingest.db import import_slots, migrate, users
-from dicom_ingest.db.connection import database
-from dicom_ingest.step import step
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.server import migrate, users
+from dicom_ingest.db.server.connection import database
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.step import step
 
 
 def migrate_database(request: MigrateDatabaseRequest) -> MigrateDatabaseReply:

@@ -6,18 +6,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from dicom_ingest import clients, executions, healthimaging
 from dicom_ingest.contracts.steps import ReclaimImportSlotsReply, ReclaimImportSlotsRequest
 from dicom_ingest.contracts.wiring import SERIES_OVER, SLOTS_RECLAIMED
-from dicom_ingest.db import gate, import_slots, leftovers, queue
-from dicom_ingest.db.connection import database
-from dicom_ingest.db.leftovers import Leftover
-from dicom_ingest.delivery import deliver, tell_cancelled
+from dicom_ingest.db.semaphore import gate, leftovers
+from dicom_ingest.db.semaphore import operator as queue
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.leftovers import Leftover
+from dicom_ingest.db.server.connection import database
 from dicom_ingest.errors import HealthImagingBusyError, IngestError
-from dicom_ingest.metrics import count, gauge_queue
-from dicom_ingest.reclaim import LEFT, Reclaimer, Settled
-from dicom_ingest.settings import settings
-from dicom_ingest.step import logger, step
+from dicom_ingest.healthimaging import imports as healthimaging
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.settings import settings
+from dicom_ingest.runtime.step import logger, step
+from dicom_ingest.upkeep.reclaim import LEFT, Reclaimer, Settled
+from dicom_ingest.workflow import executions
+from dicom_ingest.workflow.delivery import deliver, tell_cancelled
+from dicom_ingest.workflow.metrics import count, gauge_queue
 
 QUIET_SECONDS = 60
 FULL_PASS_SECONDS = 6 * 3600

@@ -12,12 +12,12 @@ from dicom_ingest.contracts.steps import (
     StepError,
 )
 from dicom_ingest.contracts.wiring import SERIES_OVER
-from dicom_ingest.db import series_transfers
-from dicom_ingest.db.connection import database
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import database
 from dicom_ingest.errors import ClaimLostError
-from dicom_ingest.metrics import count
-from dicom_ingest.settings import settings
-from dicom_ingest.step import step
+from dicom_ingest.runtime.settings import settings
+from dicom_ingest.runtime.step import step
+from dicom_ingest.workflow.metrics import count
 
 CAUSE_CHARACTERS = 2000
 

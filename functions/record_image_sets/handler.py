@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dicom_ingest import clients
 from dicom_ingest.contracts.steps import ImportState, OutcomeState, RecordImageSetsRequest
 from dicom_ingest.contracts.wiring import SERIES_OVER
-from dicom_ingest.db import imports, ingest
-from dicom_ingest.db.connection import Connection, database
-from dicom_ingest.healthimaging import results_of
-from dicom_ingest.metrics import count
-from dicom_ingest.settings import datastore_of
-from dicom_ingest.step import step
+from dicom_ingest.db.series import decisions as ingest
+from dicom_ingest.db.series import imports
+from dicom_ingest.db.server.connection import Connection, database
+from dicom_ingest.healthimaging.imports import results_of
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.settings import datastore_of
+from dicom_ingest.runtime.step import step
+from dicom_ingest.workflow.metrics import count
 
 
 def record_image_sets(request: RecordImageSetsRequest) -> OutcomeState:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dicom_ingest import clients
 from dicom_ingest.contracts.steps import ReleaseImportSlotReply, ReleaseImportSlotRequest
-from dicom_ingest.db import import_slots, series_transfers
-from dicom_ingest.db.connection import Connection, database
-from dicom_ingest.db.import_slots import Released, Ticket
-from dicom_ingest.delivery import deliver, tell_cancelled
-from dicom_ingest.settings import settings
-from dicom_ingest.step import step
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.tickets import Released, Ticket
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Connection, database
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.settings import settings
+from dicom_ingest.runtime.step import step
+from dicom_ingest.workflow.delivery import deliver, tell_cancelled
 
 
 def release_import_slot(request: ReleaseImportSlotRequest) -> ReleaseImportSlotReply:

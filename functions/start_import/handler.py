@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dicom_ingest import clients
 from dicom_ingest.contracts.keys import parse_series_prefix
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import ImportState, StartImportRequest
-from dicom_ingest.db import gate, import_slots, imports
-from dicom_ingest.db.connection import database
-from dicom_ingest.delivery import deliver
+from dicom_ingest.db.semaphore import gate
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.series import imports
+from dicom_ingest.db.server.connection import database
 from dicom_ingest.errors import DataStoreGateClosedError
-from dicom_ingest.healthimaging import ImportOrder, client_token, examine, find_started, start
-from dicom_ingest.polling import FIRST_POLL_SECONDS
-from dicom_ingest.settings import settings
-from dicom_ingest.step import step
+from dicom_ingest.healthimaging.imports import ImportOrder, client_token, examine, find_started, start
+from dicom_ingest.healthimaging.polling import FIRST_POLL_SECONDS
+from dicom_ingest.runtime import clients
+from dicom_ingest.runtime.settings import settings
+from dicom_ingest.runtime.step import step
+from dicom_ingest.workflow.delivery import deliver
 
 
 def start_import(request: StartImportRequest) -> ImportState:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from dicom_ingest.contracts.config import Config, load_config
-from local.options import RUNS, Options
-from local.state import RunState, find_run
-from local.wiring import REPOSITORY
+from local.run.options import RUNS, Options
+from local.run.state import RunState, find_run
+from local.run.wiring import REPOSITORY
 
 CONFIG = REPOSITORY / "config.yaml"
 

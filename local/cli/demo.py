@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from local.cli.common import add_runtime_options, quick, runtime_options
-from local.demo import demo
-from local.report import Report
-from local.tables import console
-from local.wiring import REPOSITORY
+from local.demo.main_job import demo
+from local.demo.report import Report
+from local.demo.tables import console
+from local.run.wiring import REPOSITORY
 
 HELP = "start everything, send a folder over DIMSE, show what arrives, stop"
 DCMDATA = REPOSITORY / "dcmdata"

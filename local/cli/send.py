@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from local.cli.common import add_run_name, the_run
-from local.dicom_folder import read_folder
-from local.sender import send
-from local.tables import console
+from local.demo.tables import console
+from local.sending.dicom_folder import read_folder
+from local.sending.sender import send
 
 HELP = "send a folder of DICOM files to the edge"
 

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from local.cli.common import add_runtime_options, runtime_options
-from local.databases import without_password
+from local.demo.tables import console
+from local.postgres.databases import without_password
+from local.run.state import RunState
 from local.runtime import Runtime
-from local.state import RunState
-from local.tables import console
 
 HELP = "start everything and keep it running until Ctrl-C or SIGTERM"
 PORTS = {"edge": 11112, "health": 8042, "console": 11180}
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 after Ctrl-C or SIGTERM; PartFailedError when a part ends by itself."""
-    from local.console.server import listen, serve  # numpy: the other commands do without
+    from console.server import listen, serve  # numpy: the other commands do without
 
     output = console()
     options = runtime_options(arguments)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.db import queue
-from dicom_ingest.db.connection import Connection
-from dicom_ingest.db.read_slots import semaphores, tickets
+from dicom_ingest.db.read.slots import semaphores, tickets
+from dicom_ingest.db.semaphore import operator as queue
+from dicom_ingest.db.server.connection import Connection
 from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target

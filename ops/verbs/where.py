@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from dicom_ingest.db.read_places import MOST, kinds, where
-from dicom_ingest.db.read_timeline import Timeline, timeline
+from dicom_ingest.db.read.places import MOST, kinds, where
+from dicom_ingest.db.read.timeline import Timeline, timeline
 from ops.output import Output, text
 from ops.target import Target
 

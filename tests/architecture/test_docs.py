@@ -27,7 +27,10 @@ WRONG = {
     "configuration key": ("set `db_config.max_capacity: 8`", "db_config.max_capacity: 8"),
     "default": ("kept for `receipt_days` (366)", "receipt_days 366"),
     "event or its field": ("the event *Study Complete*", "Study Complete"),
-    "symbol": ("[`Store.finish`](edge_component/store.py)", "Store.finish in edge_component/store.py"),
+    "symbol": (
+        "[`Store.finish`](edge_component/receiving/store.py)",
+        "Store.finish in edge_component/receiving/store.py",
+    ),
     "status": ("is answered 0xA701", "0xA701"),
     "path": ("see `edge_component/shop.py`", "edge_component/shop.py"),
     "option": ("with `--needs-nobody`", "--needs-nobody"),

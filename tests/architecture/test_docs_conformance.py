@@ -17,9 +17,9 @@ from dicom_ingest.contracts.config import CommitmentPeer
 from docs.generate.conformance import sop_classes, statuses
 from docs.generate.conformance.facts import default, facts
 from docs.generate.conformance.settings import WORDS
-from edge_component.commitment import SOP_CLASS as STORAGE_COMMITMENT
-from edge_component.commitment import Verdicts, event_information
-from edge_component.commitment_reports import report_to
+from edge_component.commitment.reports import report_to
+from edge_component.commitment.request import SOP_CLASS as STORAGE_COMMITMENT
+from edge_component.commitment.request import Verdicts, event_information
 from edge_component.dimse.negotiation import OTHER_SERVICES
 from edge_component.settings import Settings
 from tests.support.edge_process import EdgeProcess

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.lambda_functions import function_arn
+from local.aws.lambda_functions import function_arn
 from tests.support.runtime import LocalAws, function, local_aws
 
 

@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 from werkzeug.exceptions import NotFound
 from werkzeug.serving import make_server
 
-from local.lambda_functions import LambdaFunction, function_arn, function_name
-from local.lambda_service import LambdaMiddleware, LambdaService
+from local.aws.lambda_functions import LambdaFunction, function_arn, function_name
+from local.aws.lambda_service import LambdaMiddleware, LambdaService
 
 HANDLERS = "tests.support.runtime_functions"
 FUNCTIONS = [

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE
-from local import resources
-from local.invoke import FunctionFailedError, invoke
-from local.pump import Batches, Pump
-from local.resources import Queues
-from local.status_changes import StatusChanges
+from local.clients.invoke import FunctionFailedError, invoke
+from local.parts import resources
+from local.parts.pump import Batches, Pump
+from local.parts.resources import Queues
+from local.parts.status_changes import StatusChanges
 from tests.support.runtime import LocalAws, eventually, function, local_aws
 
 DATASTORE = "0" * 32

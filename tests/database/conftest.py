@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db import import_slots
-from dicom_ingest.db.connection import Database
-from dicom_ingest.db.migrate import migrate
-from local.databases import create_database, drop_database
-from local.postgres import Postgres
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.server.connection import Database
+from dicom_ingest.db.server.migrate import migrate
+from local.postgres.databases import create_database, drop_database
+from local.postgres.server import Postgres
 from tests.support.postgres import unique_database_name
 
 DATASTORE = "d" * 32

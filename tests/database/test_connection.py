@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from dicom_ingest.db.connection import Connection, Database, connect
+from dicom_ingest.db.server.connection import Connection, Database, connect
 from dicom_ingest.errors import DatabaseAwayError, DatabaseConflictError, IndexRefusedError
-from local.postgres import Postgres
+from local.postgres.server import Postgres
 from tests.support.edge_certificates import Certificates, make_certificates
 
 READY = b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5) + b"I"

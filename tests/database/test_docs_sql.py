@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from dicom_ingest.contracts.steps import DatabaseUser
-from dicom_ingest.db import users
-from dicom_ingest.db.connection import Database
+from dicom_ingest.db.server import users
+from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import IndexRefusedError
 from tests.support.documentation import pages
 from tests.support.postgres import unique_database_name

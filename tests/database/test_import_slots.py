@@ -10,8 +10,10 @@ import pytest
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db import gate, import_slots, queue
-from dicom_ingest.db.connection import Database
+from dicom_ingest.db.semaphore import gate
+from dicom_ingest.db.semaphore import operator as queue
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError
 from tests.database.conftest import DATASTORE
 from tests.support.series import Announced, new_uid

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
-from dicom_ingest.db import index, series_transfers
-from dicom_ingest.db.connection import Database
-from dicom_ingest.db.index_rows import Objects, series_rows
-from dicom_ingest.db.migrate import migrate, migration_names
+from dicom_ingest.db.index import write as index
+from dicom_ingest.db.index.rows import Objects, series_rows
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Database
+from dicom_ingest.db.server.migrate import migrate, migration_names
 from dicom_ingest.errors import ClaimLostError
 from tests.support.series import MORNING, Announced, element, new_uid
 from tests.support.workers import claim, index_series, new_execution

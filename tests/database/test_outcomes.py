@@ -10,9 +10,10 @@ import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome, Verdict
 from dicom_ingest.contracts.steps import OutcomeState
-from dicom_ingest.db import import_slots, series_transfers
-from dicom_ingest.db.connection import Database
-from dicom_ingest.results import ImageSet, ImportResults, InstanceResult
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Database
+from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
 from tests.database.conftest import DATASTORE
 from tests.support.leftovers import World
 from tests.support.series import Announced, element, new_uid

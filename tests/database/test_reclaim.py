@@ -8,11 +8,15 @@ from typing import Any, cast
 import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.db import import_slots, imports, ingest, leftovers, series_transfers
-from dicom_ingest.db.connection import Database
-from dicom_ingest.delivery import deliver
+from dicom_ingest.db.semaphore import leftovers
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.series import decisions as ingest
+from dicom_ingest.db.series import imports
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import DataStoreGateClosedError, ResultsNotYetWrittenError
-from dicom_ingest.reclaim import LEFT, Settled
+from dicom_ingest.upkeep.reclaim import LEFT, Settled
+from dicom_ingest.workflow.delivery import deliver
 from tests.database.conftest import DATASTORE
 from tests.support.leftovers import World
 from tests.support.workers import claim, new_execution

@@ -22,13 +22,18 @@ from hypothesis.stateful import (
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings, SeriesTransferRef
-from dicom_ingest.db import gate, import_slots, imports, ingest, leftovers, queue, series_transfers
-from dicom_ingest.db.connection import Connection, Database
-from dicom_ingest.db.import_slots import Ticket
-from dicom_ingest.delivery import answer_at_once, deliver
-from dicom_ingest.healthimaging import client_token
-from dicom_ingest.reclaim import Reclaimer
-from dicom_ingest.results import ImportResults
+from dicom_ingest.db.semaphore import gate, leftovers
+from dicom_ingest.db.semaphore import operator as queue
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.series import decisions as ingest
+from dicom_ingest.db.series import imports
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Connection, Database
+from dicom_ingest.healthimaging.imports import client_token
+from dicom_ingest.healthimaging.results import ImportResults
+from dicom_ingest.upkeep.reclaim import Reclaimer
+from dicom_ingest.workflow.delivery import answer_at_once, deliver
 from tests.support.series import BUCKET, Announced, new_uid
 from tests.support.stand_ins import S3, HealthImaging, StepFunctions
 from tests.support.workers import claim, new_execution

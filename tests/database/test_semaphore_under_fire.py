@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from dicom_ingest.db import import_slots
-from dicom_ingest.db.connection import Database
-from dicom_ingest.delivery import deliver
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import DatabaseAwayError
+from dicom_ingest.workflow.delivery import deliver
 from tests.database.conftest import DATASTORE
 from tests.support.stand_ins import StepFunctions
 from tests.support.workers import Execution

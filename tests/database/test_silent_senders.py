@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from dicom_ingest.db.connection import Database
-from dicom_ingest.db.read_flow import flow
-from dicom_ingest.db.read_index import Row
-from local.console.flow import picture
-from local.console.operations import the_edges
+from console.pages.flow import picture
+from console.pages.operations import the_edges
+from dicom_ingest.db.read.flow import flow
+from dicom_ingest.db.read.index import Row
+from dicom_ingest.db.server.connection import Database
 from ops.output import Output
 from ops.target import Target
 from ops.verbs import edges

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.options import Options
+from local.run.options import Options
 from local.runtime import Runtime
 from tests.support.pipeline import Pipeline
 

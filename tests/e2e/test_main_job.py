@@ -17,8 +17,8 @@ import pydicom
 import pytest
 
 from dcmdata.generate import write_small_series
-from local.dicom_folder import InstanceFile, read_folder
-from local.sender import send
+from local.sending.dicom_folder import InstanceFile, read_folder
+from local.sending.sender import send
 from tests.e2e.conftest import SLOTS
 from tests.support.pipeline import Pipeline
 

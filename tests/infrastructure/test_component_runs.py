@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
+from cdk.edge.recipe import render_recipe
 from cdk.packaging.build import Builder
 from cdk.packaging.edge_wheels import wheels
-from cdk.recipe import render_recipe
 from tests.infrastructure.conftest import ROOT
 
 THING = "dicom-ingest-edge1"

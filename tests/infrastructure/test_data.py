@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-from cdk.database import cluster_name
+from cdk.data.database import cluster_name
 from tests.infrastructure.template import Template
 
 RETAINED = ("AWS::S3::Bucket", "AWS::HealthImaging::Datastore", "AWS::KMS::Key")

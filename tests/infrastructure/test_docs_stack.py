@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cdk.edge_instance import DICOM_PORTS, OUTBOUND_PORTS
-from cdk.network import INTERFACE_ENDPOINTS
+from cdk.data.network import INTERFACE_ENDPOINTS
+from cdk.edge.instance import DICOM_PORTS, OUTBOUND_PORTS
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cdk.device import NUCLEUS_VERSION, settings
-from cdk.recipe import PLACEHOLDER
+from cdk.edge.recipe import PLACEHOLDER
 from edge_component.settings import load_settings
 from tests.infrastructure.template import Template
 

@@ -6,8 +6,8 @@ import inspect
 
 from dicom_ingest.contracts import wiring
 from dicom_ingest.contracts.functions import FUNCTIONS
-from local import resources
-from local.wiring import Names, endpoints, function_table, substitutions
+from local.parts import resources
+from local.run.wiring import Names, endpoints, function_table, substitutions
 from tests.infrastructure.template import Template
 
 NAMES = Names("dicom-ingest")

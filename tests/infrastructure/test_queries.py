@@ -14,13 +14,13 @@ from typing import Any, cast
 import pytest
 from pydantic import BaseModel
 
-from cdk.queries import QUERIES, Query
+from cdk.observability.queries import QUERIES, Query
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import OutcomeState
-from dicom_ingest.db.leftovers import Leftover
+from dicom_ingest.db.semaphore.leftovers import Leftover
 from dicom_ingest.errors import HealthImagingBusyError, ManifestRejectedError
-from dicom_ingest.reclaim import Reclaimer, Settled
-from dicom_ingest.step import logger, step
+from dicom_ingest.runtime.step import logger, step
+from dicom_ingest.upkeep.reclaim import Reclaimer, Settled
 from functions.reclaim_import_slots.handler import _settle
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cdk.recipe import RecipeError, component_version, recipe_settings, render_recipe
+from cdk.edge.recipe import RecipeError, component_version, recipe_settings, render_recipe
 from dicom_ingest.contracts.config import parse_config
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template

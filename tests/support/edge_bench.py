@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from dicom_ingest.contracts.manifest import Manifest, decode_manifest
-from edge_component.adoption import adopt, end_epochs
-from edge_component.announcer import Announcer
-from edge_component.assembly import Assembly
-from edge_component.files import Files
+from edge_component.announcing.announcer import Announcer
+from edge_component.assembling.assembly import Assembly
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.intake import insert_instances
+from edge_component.journal.releases import seal
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.journal.segments import seal
-from edge_component.receipt import encode_receipt, of_place
-from edge_component.spool import Spool
-from edge_component.uploader import Uploader
+from edge_component.sending.uploader import Uploader
+from edge_component.spool.adoption import adopt, end_epochs
+from edge_component.spool.files import Files
+from edge_component.spool.folder import Spool
+from edge_component.spool.receipt import encode_receipt, of_place
 from tests.support.edge_dicom import encoded, instance
 from tests.support.edge_stand_ins import Clock, ImmediatePool, StandInBus, StandInS3, settings
 

@@ -13,7 +13,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dsutils import encode
 
-from local.sender import keep_answers
+from local.sending.sender import keep_answers
 
 _numbers = itertools.count(1)
 SENDER = "1.2.826.0.1.3680043.10.1"

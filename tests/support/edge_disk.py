@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_component.files import Bytes, WritableFile
+from edge_component.spool.files import Bytes, WritableFile
 
 
 class PowerCut(BaseException):

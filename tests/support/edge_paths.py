@@ -15,10 +15,10 @@ from pynetdicom.pdu import P_DATA_TF
 
 from edge_component.dimse.fast import FastDimse
 from edge_component.dimse.messages import StoreRequest
+from edge_component.dimse.statuses import SUCCESS, Status
 from edge_component.dimse.stream import StoreStream
-from edge_component.files import Bytes
-from edge_component.statuses import SUCCESS, Status
-from edge_component.store import Reception, StoreCommand
+from edge_component.receiving.store import Reception, StoreCommand
+from edge_component.spool.files import Bytes
 from tests.support.edge_wire import CT, EXPLICIT, VERIFICATION, echo_command, fragment, store_command
 
 HEAD = 6

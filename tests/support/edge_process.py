@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from edge_component.journal.rows import InstanceRow
 from edge_component.settings import Settings
-from edge_component.spool import Spool
+from edge_component.spool.folder import Spool
 
 DEADLINE = 60.0
 RECEIVERS: tuple[str, ...] = get_args(Settings.model_fields["receiver"].annotation)

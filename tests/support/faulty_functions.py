@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dicom_ingest.contracts.functions import WORKFLOW_FUNCTIONS
-from local import resources, wiring
-from local.lambda_functions import LambdaFunction
+from local.aws.lambda_functions import LambdaFunction
+from local.parts import resources
+from local.run import wiring
 from tests.support.pipeline import Pipeline
 from tests.support.series import Announced
 

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from dicom_ingest.contracts.steps import ImportState, OutcomeState
-from dicom_ingest.db import imports, index, ingest, leftovers, series_transfers
-from dicom_ingest.db.connection import Database
-from dicom_ingest.healthimaging import client_token
-from dicom_ingest.reclaim import Reclaimer, Settled
-from dicom_ingest.results import ImportResults
+from dicom_ingest.db.index import write as index
+from dicom_ingest.db.semaphore import leftovers
+from dicom_ingest.db.series import decisions as ingest
+from dicom_ingest.db.series import imports
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Database
+from dicom_ingest.healthimaging.imports import client_token
+from dicom_ingest.healthimaging.results import ImportResults
+from dicom_ingest.upkeep.reclaim import Reclaimer, Settled
 from tests.support.series import BUCKET, Announced
 from tests.support.stand_ins import S3, HealthImaging, StepFunctions
 from tests.support.workers import Execution

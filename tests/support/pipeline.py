@@ -11,9 +11,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from dicom_ingest.contracts.manifest import encode_manifest
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db import import_slots
-from dicom_ingest.db.connection import Database
-from local.clients import Clients
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.server.connection import Database
+from local.clients.aws import Clients
 from local.runtime import Runtime
 from tests.support.series import Announced
 

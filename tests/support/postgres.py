@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from local.databases import create_database, drop_database
-from local.postgres import Postgres
+from local.postgres.databases import create_database, drop_database
+from local.postgres.server import Postgres
 
 
 def unique_database_name() -> str:

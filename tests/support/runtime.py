@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from local import parts
-from local.clients import Clients
-from local.lambda_functions import LambdaFunction
-from local.options import Options
-from local.resources import deploy_functions
-from local.wiring import Names
+from local.aws.lambda_functions import LambdaFunction
+from local.clients.aws import Clients
+from local.parts import processes as parts
+from local.parts.resources import deploy_functions
+from local.run.options import Options
+from local.run.wiring import Names
 
 HANDLERS = "tests.support.runtime_functions"
 WAIT_SECONDS = 60.0

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from local.wiring import REPOSITORY
+from local.run.wiring import REPOSITORY
 from tests.support.runtime import eventually
 
 START_SECONDS = 90.0

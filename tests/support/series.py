@@ -23,7 +23,7 @@ from dicom_ingest.contracts.manifest import (
     MissingInstance,
     encode_manifest,
 )
-from dicom_ingest.db.index_rows import Objects, SeriesRows, series_rows
+from dicom_ingest.db.index.rows import Objects, SeriesRows, series_rows
 
 BUCKET = "dicom"
 STACK = "dicom-ingest"

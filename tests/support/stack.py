@@ -13,10 +13,10 @@ import boto3
 from botocore.config import Config
 
 from dicom_ingest.contracts.steps import DatabaseUser
-from dicom_ingest.db import users
-from local.databases import session
-from local.lambda_functions import REGION
-from local.state import RunState
+from dicom_ingest.db.server import users
+from local.aws.lambda_functions import REGION
+from local.postgres.databases import session
+from local.run.state import RunState
 from tests.support.data_api import CLUSTER, data_api
 
 OPERATOR = "operator"

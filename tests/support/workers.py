@@ -6,10 +6,12 @@ from datetime import datetime
 from uuid import uuid4
 
 from dicom_ingest.contracts.steps import SeriesTransferRef
-from dicom_ingest.db import import_slots, index, series_transfers
-from dicom_ingest.db.connection import Connection, Database
-from dicom_ingest.db.import_slots import Ticket
-from dicom_ingest.db.index import Indexed
+from dicom_ingest.db.index import write as index
+from dicom_ingest.db.index.write import Indexed
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Connection, Database
 from tests.support.series import Announced
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dicom_ingest.contracts.attributes import BY_KEYWORD
-from dicom_ingest.dicom import columns, text_value
+from dicom_ingest.db.index.columns import columns, text_value
 
 
 def column(keyword: str, *values: Any) -> tuple[Any, dict[str, list[Any]]]:

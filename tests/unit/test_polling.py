@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_ingest.polling import FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, most_polls, poll_after, with_jitter
+from dicom_ingest.healthimaging.polling import (
+    FIRST_POLL_SECONDS,
+    LONGEST_POLL_SECONDS,
+    most_polls,
+    poll_after,
+    with_jitter,
+)
 from statemachines.history import ordinary
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from dicom_ingest.contracts.outcomes import Verdict
-from dicom_ingest.results import read_results
+from dicom_ingest.healthimaging.results import read_results
 from tests.support.stand_ins import S3
 
 OUTPUT = "s3://dicom/results/x/1/store-DicomImport-job/"

@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from pydantic import BaseModel
 
 from dicom_ingest.errors import AwsAwayError, ManifestRejectedError
-from dicom_ingest.step import identifiers, logger, step
+from dicom_ingest.runtime.step import identifiers, logger, step
 from tests.support.series import Announced
 from tests.support.stand_ins import client_error
 

@@ -14,9 +14,9 @@ import pytest
 
 from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.manifest import ManifestInstance, decode_manifest, encode_manifest
-from dicom_ingest.db.index_rows import Objects, SeriesRows, series_rows
+from dicom_ingest.db.index.rows import Objects, SeriesRows, series_rows
 from dicom_ingest.errors import ManifestRejectedError
-from dicom_ingest.uploads import read_manifest
+from dicom_ingest.objects.uploads import read_manifest
 from tests.support.series import Announced, element, new_uid
 from tests.support.stand_ins import S3
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.options import Options
+from local.run.options import Options
 from local.runtime import Runtime
 from tests.support.pipeline import Pipeline
 

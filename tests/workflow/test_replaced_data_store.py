@@ -9,8 +9,10 @@ from uuid import uuid4
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db import gate, import_slots
-from local import resources, wiring
+from dicom_ingest.db.semaphore import gate
+from dicom_ingest.db.semaphore import tickets as import_slots
+from local.parts import resources
+from local.run import wiring
 from tests.support.pipeline import Pipeline
 from tests.support.series import Announced
 

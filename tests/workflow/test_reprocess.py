@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from dicom_ingest import audit, reprocess
 from dicom_ingest.contracts.steps import AuditFinding
-from dicom_ingest.reprocess import Reprocessor, Selection
+from dicom_ingest.upkeep import audit, reprocess
+from dicom_ingest.upkeep.reprocess import Reprocessor, Selection
 from tests.support.pipeline import Pipeline
 from tests.support.series import Announced, new_uid
 

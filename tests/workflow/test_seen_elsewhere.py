@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from dicom_ingest.db import queue
+from dicom_ingest.db.semaphore import operator as queue
 from tests.support.pipeline import Pipeline
 from tests.support.series import Announced, element, new_uid
 

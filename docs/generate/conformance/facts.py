@@ -11,11 +11,13 @@ from pynetdicom.ae import ApplicationEntity
 
 from docs.generate.conformance import settings, sop_classes, statuses
 from docs.generate.markdown import table
-from edge_component import VERSION, commitment, part10, tls
-from edge_component.dimse import messages, negotiation
-from edge_component.modalities import DEFAULT_QUIET_SECONDS, SLOW_MODALITIES, SLOW_QUIET_SECONDS
+from edge_component import VERSION
+from edge_component.assembling.quiet import DEFAULT_QUIET_SECONDS, SLOW_MODALITIES, SLOW_QUIET_SECONDS
+from edge_component.commitment import request as commitment
+from edge_component.dimse import messages, negotiation, tls
+from edge_component.dimse.statuses import COMMENT_LENGTH
 from edge_component.settings import Settings
-from edge_component.statuses import COMMENT_LENGTH
+from edge_component.spool import part10
 
 STATEMENT = Path(__file__).with_name("statement.md")
 MIB = 1024 * 1024

@@ -11,7 +11,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom import sop_class
 from pynetdicom.presentation import PresentationContext, build_context, negotiate_unrestricted
 
-from edge_component.commitment import SOP_CLASS as STORAGE_COMMITMENT
+from edge_component.commitment.request import SOP_CLASS as STORAGE_COMMITMENT
 from edge_component.dimse.negotiation import OTHER_SERVICES
 
 NOT_STORAGE = ("1.2.840.10008.1.3.10", STORAGE_COMMITMENT, "1.2.840.10008.1.20.2")

@@ -6,11 +6,11 @@ from docs.generate.pictures.svg import Arrow, Box, picture
 
 BOXES = (
     Box("sender", ("PACS, VNA, modality",), (0, 0), "end"),
-    Box("receiver", ("stores, then answers", "edge_component/store.py"), (1, 0)),
-    Box("spool and journal", ("one behind the other", "edge_component/spool.py"), (2, 0), "store"),
-    Box("assembler", ("which transfer; complete?", "edge_component/assembler.py"), (3, 0)),
-    Box("uploader", ("file as received", "edge_component/uploader.py"), (2, 1)),
-    Box("announcer", ("manifest, then event", "edge_component/announcer.py"), (3, 1)),
+    Box("receiver", ("stores, then answers", "edge_component/receiving/store.py"), (1, 0)),
+    Box("spool and journal", ("one behind the other", "edge_component/spool/folder.py"), (2, 0), "store"),
+    Box("assembler", ("which transfer; complete?", "edge_component/assembling/rules.py"), (3, 0)),
+    Box("uploader", ("file as received", "edge_component/sending/uploader.py"), (2, 1)),
+    Box("announcer", ("manifest, then event", "edge_component/announcing/announcer.py"), (3, 1)),
     Box("S3", ("instances, manifests,", "results"), (2, 2), "store"),
     Box("EventBridge", ("bus, archive, replay",), (3, 3), "store"),
     Box("index and queue", ("PostgreSQL",), (1, 4), "store"),

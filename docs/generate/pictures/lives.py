@@ -11,6 +11,8 @@ from docs.generate.pictures.svg import Arrow, Box, Kind, Route, picture
 from edge_component.journal.schema import SCHEMA
 
 ROOT = Path(__file__).parents[3]
+_SEMAPHORE = "dicom_ingest/db/semaphore"
+_SERIES = "dicom_ingest/db/series"
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,14 @@ ON_THE_WIRE, REFUSED, QUARANTINE = "on the wire", "refused", "quarantine/"
 RECEIPT, ASIDE, COUNTED = "receipt", "aside/", "counted"
 
 INSTANCE = (
-    Change(ON_THE_WIRE, "received", "synced: 0x0000", "edge_component/store.py"),
-    Change(ON_THE_WIRE, REFUSED, "a failure status", "edge_component/store.py", trouble=True),
-    Change("received", "assigned", "given to a transfer", "edge_component/assembly.py"),
-    Change("received", COUNTED, "the same again", "edge_component/assembly.py"),
-    Change("assigned", "uploaded", "S3 has its checksum", "edge_component/uploader.py"),
-    Change("assigned", "missing", "cannot be sent", "edge_component/announcer.py", trouble=True),
-    Change("uploaded", RECEIPT, "event accepted", "edge_component/announcer.py"),
-    Change("missing", ASIDE, "announced as missing", "edge_component/announcer.py", trouble=True),
+    Change(ON_THE_WIRE, "received", "synced: 0x0000", "edge_component/receiving/store.py"),
+    Change(ON_THE_WIRE, REFUSED, "a failure status", "edge_component/receiving/store.py", trouble=True),
+    Change("received", "assigned", "given to a transfer", "edge_component/assembling/assembly.py"),
+    Change("received", COUNTED, "the same again", "edge_component/assembling/assembly.py"),
+    Change("assigned", "uploaded", "S3 has its checksum", "edge_component/sending/uploader.py"),
+    Change("assigned", "missing", "cannot be sent", "edge_component/announcing/announcer.py", trouble=True),
+    Change("uploaded", RECEIPT, "event accepted", "edge_component/announcing/announcer.py"),
+    Change("missing", ASIDE, "announced as missing", "edge_component/announcing/announcer.py", trouble=True),
 )
 _INSTANCE_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
     ON_THE_WIRE: (("C-STORE; not ours yet",), (0, 0), "plain"),
@@ -60,24 +62,30 @@ _INSTANCE_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] =
 }
 
 TICKET = (
-    Change("WAITING", "GRANTED", "grant step", "dicom_ingest/db/import_slots.py"),
-    Change("GRANTED", "STARTING", "intention written", "dicom_ingest/db/imports.py"),
-    Change("STARTING", "RUNNING", "import id known", "dicom_ingest/db/imports.py"),
+    Change("WAITING", "GRANTED", "grant step", f"{_SEMAPHORE}/tickets.py"),
+    Change("GRANTED", "STARTING", "intention written", f"{_SERIES}/imports.py"),
+    Change("STARTING", "RUNNING", "import id known", f"{_SERIES}/imports.py"),
     Change(
         "RUNNING",
         "STARTING",
         "next attempt",
-        "dicom_ingest/db/imports.py",
+        f"{_SERIES}/imports.py",
         trouble=True,
         route="right",
         shift=14,
     ),
-    Change("RUNNING", "DONE", "recorded, released", "dicom_ingest/db/import_slots.py"),
-    Change("STARTING", "DONE", "", "dicom_ingest/db/import_slots.py", route="left"),
-    Change("GRANTED", "DONE", "", "dicom_ingest/db/import_slots.py", route="left", shift=12),
-    Change("WAITING", "CANCELLED", "owner over, or a person", "dicom_ingest/db/queue.py", trouble=True),
-    Change("GRANTED", "CANCELLED", "owner over, no import", "dicom_ingest/db/import_slots.py", trouble=True),
-    Change("STARTING", "CANCELLED", "no import found", "dicom_ingest/db/leftovers.py", trouble=True),
+    Change("RUNNING", "DONE", "recorded, released", f"{_SEMAPHORE}/tickets.py"),
+    Change("STARTING", "DONE", "", f"{_SEMAPHORE}/tickets.py", route="left"),
+    Change("GRANTED", "DONE", "", f"{_SEMAPHORE}/tickets.py", route="left", shift=12),
+    Change(
+        "WAITING",
+        "CANCELLED",
+        "owner over, or a person",
+        f"{_SEMAPHORE}/operator.py",
+        trouble=True,
+    ),
+    Change("GRANTED", "CANCELLED", "owner over, no import", f"{_SEMAPHORE}/tickets.py", trouble=True),
+    Change("STARTING", "CANCELLED", "no import found", f"{_SEMAPHORE}/leftovers.py", trouble=True),
 )
 """`module` makes the change; a test finds every change of state in the SQL and compares."""
 _TICKET_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {

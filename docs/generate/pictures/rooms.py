@@ -10,7 +10,7 @@ import tomllib
 from docs.generate.pictures.svg import Arrow, Box, Kind, picture
 
 PROJECT = Path(__file__).parents[3] / "pyproject.toml"
-CONTRACTS, EMULATOR = "dicom_ingest.contracts", "local.healthimaging"
+CONTRACTS, EMULATOR = "dicom_ingest.contracts", "healthimaging_emulator"
 PARTS = {"dicom_ingest": "dicom_ingest.db"}
 """A room of which some may be imported counts as forbidden where this part of it is."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from console.workflow.drawing import draw
+from console.workflow.graph import read
 from docs.generate.pictures.svg import document
-from local.console.drawing import draw
-from local.console.graph import read
 
 STYLE = """<style>
 .graph text { fill: var(--text); } .graph rect { fill: var(--card); stroke: var(--line); }

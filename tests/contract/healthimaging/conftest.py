@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from healthimaging_emulator import HealthImaging, Settings, serve
 from moto.server import ThreadedMotoServer
-
-from local.healthimaging import HealthImaging, Settings, serve
 
 from .stand import INPUT, OUTPUT, Stand, medical_imaging
 

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy
+from healthimaging_emulator import HealthImaging, Settings
 from pydicom.uid import generate_uid
-
-from local.healthimaging import HealthImaging, Settings
 
 from .stand import ROLE, instance, part10
 

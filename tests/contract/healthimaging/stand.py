@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 import numpy
 from botocore.config import Config
+from healthimaging_emulator import HealthImaging, Server
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
-
-from local.healthimaging import HealthImaging, Server
 
 if TYPE_CHECKING:
     from mypy_boto3_medical_imaging import HealthImagingClient

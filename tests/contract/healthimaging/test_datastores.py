@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from local.healthimaging import ManualClock, Settings, Timing
+from healthimaging_emulator import ManualClock, Settings, Timing
 
 from .conftest import MakeStand
 from .stand import Stand, instance, wait_for

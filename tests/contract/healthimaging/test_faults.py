@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
-from local.healthimaging import EventFault, FailCall, JobFault, RefuseInstance, SlowCall
+from healthimaging_emulator import EventFault, FailCall, JobFault, RefuseInstance, SlowCall
 
 from .stand import Stand, instance, wait_for
 

@@ -14,14 +14,14 @@ import numpy
 import openjpeg
 import pydicom.data
 import pytest
+from healthimaging_emulator import Settings
+from healthimaging_emulator.dicom import codecs, p10
+from healthimaging_emulator.dicom.frames import extract
 from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
-
-from local.healthimaging import Settings, codecs, p10
-from local.healthimaging.frames import extract
 
 from .conftest import MakeStand
 from .stand import Stand, instance, part10

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
-
-from local.healthimaging import JobFault, Limits, ManualClock, Rate, Settings, Timing
+from healthimaging_emulator import JobFault, Limits, ManualClock, Rate, Settings, Timing
 
 from .conftest import MakeStand
 from .stand import INPUT, OUTPUT, ROLE, Stand, instance, part10, wait_for

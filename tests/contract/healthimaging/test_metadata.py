@@ -13,6 +13,10 @@ from typing import Any
 import numpy
 import pydicom.data
 import pytest
+from healthimaging_emulator import Settings
+from healthimaging_emulator.dicom import p10
+from healthimaging_emulator.dicom.levels import PATIENT, SERIES, STUDY
+from healthimaging_emulator.dicom.metadata import PIXEL_DATA, Rendered
 from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_has_tag, dictionary_VM
 from pydicom.dataelem import DataElement
@@ -20,10 +24,6 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_sequence
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
-
-from local.healthimaging import Settings, p10
-from local.healthimaging.levels import PATIENT, SERIES, STUDY
-from local.healthimaging.metadata import PIXEL_DATA, Rendered
 
 from .conftest import MakeStand
 from .stand import Stand, instance, part10

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from local.healthimaging import Settings
+from healthimaging_emulator import Settings
 
 from .conftest import MakeStand
 from .stand import Stand, instance

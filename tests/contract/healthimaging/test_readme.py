@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import healthimaging_emulator
 import pytest
+from healthimaging_emulator import Behaviour, EventFault, FailCall, JobFault, RefuseInstance, SlowCall
+from healthimaging_emulator.__main__ import arguments
+from healthimaging_emulator.control import ROUTES
+from healthimaging_emulator.operations import OPERATIONS
+from healthimaging_emulator.service.model import operation_names
 
-import local.healthimaging
-from local.healthimaging import Behaviour, EventFault, FailCall, JobFault, RefuseInstance, SlowCall
-from local.healthimaging.__main__ import arguments
-from local.healthimaging.control import ROUTES
-from local.healthimaging.model import operation_names
-from local.healthimaging.operations import OPERATIONS
-
-ROOM = Path(local.healthimaging.__file__).parent
+ROOM = Path(healthimaging_emulator.__file__).parents[2]
 README = (ROOM / "README.md").read_text(encoding="utf-8")
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
-from local.healthimaging import ManualClock, Settings
+from healthimaging_emulator import ManualClock, Settings
 
 from .conftest import MakeStand
 from .stand import Stand, instance

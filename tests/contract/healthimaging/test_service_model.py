@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 import pytest
 from botocore.model import OperationModel, Shape
 from botocore.serialize import create_serializer
-
-from local.healthimaging import FailCall, validation
-from local.healthimaging.errors import ServiceError
-from local.healthimaging.model import error_status, members, operation_names, service_model
+from healthimaging_emulator import FailCall
+from healthimaging_emulator.service import validation
+from healthimaging_emulator.service.errors import ServiceError
+from healthimaging_emulator.service.model import error_status, members, operation_names, service_model
 
 from .conftest import MakeStand
 from .stand import INPUT, OUTPUT, ROLE, Stand, instance

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from local.healthimaging import HealthImaging, JobFault, ManualClock, Settings, Timing
+from healthimaging_emulator import HealthImaging, JobFault, ManualClock, Settings, Timing
 
 from .conftest import MakeStand, stand_maker
 from .stand import INPUT, OUTPUT, ROLE, Stand, instance, medical_imaging, part10, wait_for
@@ -158,7 +157,17 @@ STORE = "0" * 31 + "1"
 
 
 def command(*more: str) -> list[str]:
-    start = [sys.executable, "-X", "dev", "-W", "error", "-m", "local.healthimaging", "--datastore", "named"]
+    start = [
+        sys.executable,
+        "-X",
+        "dev",
+        "-W",
+        "error",
+        "-m",
+        "healthimaging_emulator",
+        "--datastore",
+        "named",
+    ]
     return [*start, "--datastore-id", STORE, *more]
 
 

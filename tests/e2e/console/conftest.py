@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.databases import session
+from local.postgres.databases import session
 from tests.e2e.console.running import ConsoleRun, console_run
 from tests.support.browser import Browser, browser, missing
 from tests.support.runtime import eventually

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from local.wiring import REPOSITORY
+from local.run.wiring import REPOSITORY
 from tests.e2e.console.running import ConsoleRun, console_run
 from tests.support.browser import Browser, browser, missing
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from console.server import listen, serve
 from local.cli.demo import DCMDATA
-from local.console.server import listen, serve
-from local.dicom_folder import read_folder
-from local.options import Options
+from local.run.options import Options
 from local.runtime import Runtime
-from local.sender import send
+from local.sending.dicom_folder import read_folder
+from local.sending.sender import send
 
 
 @dataclass(frozen=True)

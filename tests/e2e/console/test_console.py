@@ -12,8 +12,8 @@ import pydicom
 import pytest
 from PIL import Image
 
+from console.pictures import pixels
 from local.cli.demo import DCMDATA
-from local.console import pixels
 from tests.e2e.console.running import ConsoleRun
 from tests.support.browser import Browser
 

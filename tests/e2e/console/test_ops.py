@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db import import_slots
-from local.databases import session
+from dicom_ingest.db.semaphore import tickets as import_slots
+from local.postgres.databases import session
 from ops.__main__ import main
 from tests.e2e.console.running import ConsoleRun
 from tests.support.runtime import eventually

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dicom_ingest.contracts.config import CommitmentPeer
-from edge_component.commitment import Verdicts, event_information
-from edge_component.commitment_reports import report_to
+from edge_component.commitment.reports import report_to
+from edge_component.commitment.request import Verdicts, event_information
+from edge_component.dimse.tls import client_context
 from edge_component.settings import Settings
-from edge_component.tls import client_context
 from tests.e2e.edge.test_storage_commitment import Modality, request_for
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_certificates import Certificates, make_certificates

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pynetdicom.ae import ApplicationEntity
 
-from edge_component.tls import expires_at, server_context
+from edge_component.dimse.tls import expires_at, server_context
 from tests.support.edge_aws import EdgeCloud
 from tests.support.edge_certificates import Certificates, make_certificates
 from tests.support.edge_dicom import echo, encoded, send, series_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom.uid import MRImageStorage
 
-from local.report import Report
+from local.demo.report import Report
 from tests.support.runtime_cli import run
 from tests.support.runtime_dicom import write_series
 

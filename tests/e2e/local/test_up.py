@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from local.databases import create_database, session
-from local.postgres import Postgres
+from local.postgres.databases import create_database, session
+from local.postgres.server import Postgres
 from tests.support.postgres import unique_database_name
 from tests.support.runtime import eventually
 from tests.support.runtime_cli import ANY_PORT, Up, gone, ops, run, up

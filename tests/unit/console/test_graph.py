@@ -6,9 +6,9 @@ import json
 from datetime import datetime, timezone
 from xml.etree import ElementTree
 
-from local.console import graph
-from local.console.drawing import draw
-from local.console.executions import Execution, Visit, visits
+from console.workflow import graph
+from console.workflow.drawing import draw
+from console.workflow.executions import Execution, Visit, visits
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 WORKFLOW = graph.read()

@@ -7,10 +7,10 @@ from werkzeug.exceptions import Forbidden
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from local.console import security
-from local.console.html import tag
-from local.console.listing import chosen
-from local.console.words import duration, size
+from console import security
+from console.markup.html import tag
+from console.markup.words import duration, size
+from console.pages.listing import chosen
 
 
 def test_what_comes_from_a_header_is_escaped() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.console.last_minute import LastMinute
+from console.run.last_minute import LastMinute
 
 
 def test_growth_is_counted_from_the_first_look_within_a_minute() -> None:

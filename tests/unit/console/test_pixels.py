@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from local.console import pixels
-from local.console.pixels import UndecodableError, decode, picture, window_of, windowed
+from console.pictures import pixels
+from console.pictures.pixels import UndecodableError, decode, picture, window_of, windowed
 
 CT = {
     "Rows": 2,

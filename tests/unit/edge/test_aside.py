@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_component import aside_commands
 from edge_component.__main__ import build_parser
-from edge_component.aside import read_note, take_again
+from edge_component.announcing.aside import read_note, take_again
+from edge_component.commands import aside as aside_commands
 from edge_component.settings import SettingsError
 from tests.support.edge_bench import Bench, rows
 from tests.support.edge_stand_ins import client_error

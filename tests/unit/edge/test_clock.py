@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from edge_component.clock import Ages, ClockWatch
-from edge_component.commitment import Reference, Request
-from edge_component.commitment_reports import UNKNOWN_SECONDS, CommitmentReports
-from edge_component.heartbeat import Heartbeat
+from edge_component.commitment.reports import UNKNOWN_SECONDS, CommitmentReports
+from edge_component.commitment.request import Reference, Request
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import transaction
+from edge_component.running.clock import Ages, ClockWatch
+from edge_component.watching.heartbeat import Heartbeat
 from tests.support.edge_bench import Bench
 from tests.support.edge_stand_ins import Clock, client_error, unreachable
 

@@ -30,12 +30,12 @@ from botocore.exceptions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_component.direct_put.answers import read_answer
-from edge_component.direct_put.put import DirectPut
-from edge_component.direct_put.template import learn, stop_probes
-from edge_component.s3 import PUT_PARAMETERS, ClientPut
-from edge_component.sending import UnreadableError, exists_already
-from edge_component.verified import PIECE_BYTES, VerifiedFile
+from edge_component.sending.answers import UnreadableError, exists_already
+from edge_component.sending.direct_put.answers import read_answer
+from edge_component.sending.direct_put.put import DirectPut
+from edge_component.sending.direct_put.template import learn, stop_probes
+from edge_component.sending.objects import PUT_PARAMETERS, ClientPut
+from edge_component.sending.verified import PIECE_BYTES, VerifiedFile
 from tests.support.edge_certificates import Certificates, make_certificates
 from tests.support.edge_process import wait_until
 from tests.support.edge_s3_wire import SECRET, WireS3, reply, signed_rightly, stored

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from edge_component import logs
-from edge_component.admission import max_connections
-from edge_component.aws import make_clients
-from edge_component.backoff import Backoff
+from edge_component.dimse.admission import max_connections
+from edge_component.receiving.watermark import Disk, Watermark, level_of
+from edge_component.running import logs
+from edge_component.running.backoff import Backoff
+from edge_component.sending.clients import make_clients
 from edge_component.settings import Settings
-from edge_component.watermark import Disk, Watermark, level_of
 from tests.support.edge_bench import Bench
 from tests.support.edge_stand_ins import settings, unreachable
 

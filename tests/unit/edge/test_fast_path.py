@@ -13,14 +13,14 @@ from pynetdicom.dimse_messages import C_STORE_RSP
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu import P_DATA_TF
 
-from edge_component.associations import Associations
 from edge_component.dimse import stream
 from edge_component.dimse.fast import ESTABLISHED, PYNETDICOM, FastDimse, FastUpperLayer
+from edge_component.dimse.statuses import SUCCESS, Status, cannot_understand, out_of_resources
 from edge_component.dimse.stream import StoreRequest, store_request, store_response
 from edge_component.journal.rows import AssociationRow
-from edge_component.receiver import Receiver
-from edge_component.statuses import SUCCESS, Status, cannot_understand, out_of_resources
-from edge_component.store import Store, StoreCommand
+from edge_component.receiving.associations import Associations
+from edge_component.receiving.receiver import Receiver
+from edge_component.receiving.store import Store, StoreCommand
 from tests.support.edge_dicom import send, series_of
 from tests.support.edge_paths import disagreement, fast, mutated, seeds, slow
 from tests.support.edge_stand_ins import settings

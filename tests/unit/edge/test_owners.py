@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from pydicom.filereader import dcmread
 
-from edge_component.adoption import adopt
-from edge_component.commitment import Request
-from edge_component.heartbeat import Heartbeat
+from edge_component.commitment.request import Request
 from edge_component.journal.database import set_broken_aside
+from edge_component.journal.retention import DAY, Retention
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.receipt import of_place
-from edge_component.retention import DAY, Retention
-from edge_component.spool import Spool, file_name
-from edge_component.store import Store, StoreCommand
+from edge_component.receiving.store import Store, StoreCommand
+from edge_component.spool.adoption import adopt
+from edge_component.spool.folder import Spool, file_name
+from edge_component.spool.receipt import of_place
+from edge_component.watching.heartbeat import Heartbeat
 from tests.support.edge_bench import EXPLICIT, Bench, rows
 from tests.support.edge_certificates import make_certificates
 from tests.support.edge_dicom import encoded, instance

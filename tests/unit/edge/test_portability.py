@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-import edge_component.locks
-from edge_component.files import EARLY_BYTES, Bytes, OsFiles, sync_data, write_whole
-from edge_component.locks import LockedError, ProcessLock
+import edge_component.running.locks
+from edge_component.running.locks import LockedError, ProcessLock
+from edge_component.spool.files import EARLY_BYTES, Bytes, OsFiles, sync_data, write_whole
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "fcntl", None)
         patch.setitem(sys.modules, "msvcrt", msvcrt)
-        importlib.reload(edge_component.locks)
+        importlib.reload(edge_component.running.locks)
         yield calls
-    importlib.reload(edge_component.locks)
+    importlib.reload(edge_component.running.locks)
 
 
 def test_one_lock_a_spool(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_one_lock_a_spool(tmp_path: Path) -> None:
 
 
 def test_without_fcntl_the_lock_is_msvcrts(tmp_path: Path, windows: list[tuple[int, int]]) -> None:
-    lock = edge_component.locks.ProcessLock(tmp_path / "lock")
+    lock = edge_component.running.locks.ProcessLock(tmp_path / "lock")
     lock.acquire()
     lock.release()
     assert [mode for _, mode in windows] == [2]

@@ -18,10 +18,10 @@ from pynetdicom.dsutils import encode
 from edge_component.dimse.stream import HandBack
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.readers import process
-from edge_component.readers.pool import Readers
-from edge_component.readers.process import DIED, Heal, Lent
-from edge_component.spool import Spool
+from edge_component.receiving.readers import process
+from edge_component.receiving.readers.pool import Readers
+from edge_component.receiving.readers.process import DIED, Heal, Lent
+from edge_component.spool.folder import Spool
 from tests.support.edge_dicom import instance
 from tests.support.edge_process import in_spool, wait_until
 from tests.support.edge_stand_ins import settings

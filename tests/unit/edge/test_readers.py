@@ -14,8 +14,8 @@ import pytest
 
 from edge_component.dimse.stream import HandBack
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.readers.channel import Channel, Message
-from edge_component.readers.messages import (
+from edge_component.receiving.readers.channel import Channel, Message
+from edge_component.receiving.readers.messages import (
     ARRIVED,
     SEALED,
     Loan,
@@ -27,10 +27,10 @@ from edge_component.readers.messages import (
     encode_room,
     encode_sealed,
 )
-from edge_component.readers.pool import Readers
-from edge_component.readers.process import DIED
-from edge_component.readers.reader import RemoteJournal, RemoteRoom
-from edge_component.receipt import decode_receipt, encode_receipt
+from edge_component.receiving.readers.pool import Readers
+from edge_component.receiving.readers.process import DIED
+from edge_component.receiving.readers.reader import RemoteJournal, RemoteRoom
+from edge_component.spool.receipt import decode_receipt, encode_receipt
 from tests.support.edge_process import wait_until
 from tests.support.edge_stand_ins import settings
 from tests.support.edge_wire import CT, EXPLICIT, echo_command, fragment
@@ -174,8 +174,8 @@ def test_what_a_dead_reader_had_is_over_and_another_reader_comes(tmp_path: Path)
 def test_a_reader_loads_nothing_that_takes_memory_and_does_not_receive() -> None:
     """There are several of them; together the receiving processes stay below 100 MB."""
     program = (
-        "from edge_component.lean import be_lean; be_lean()\n"
-        "import sys; import edge_component.readers.reader\n"
+        "from edge_component.running.lean import be_lean; be_lean()\n"
+        "import sys; import edge_component.receiving.readers.reader\n"
         "print([name for name in ('pydantic', 'yaml', 'botocore', 'pynetdicom') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -184,10 +184,10 @@ def test_a_reader_loads_nothing_that_takes_memory_and_does_not_receive() -> None
 
 def test_the_names_of_private_elements_are_left_out_and_what_is_read_stays_the_same() -> None:
     program = (
-        "from edge_component.lean import be_lean; be_lean()\n"
+        "from edge_component.running.lean import be_lean; be_lean()\n"
         "import io; from pydicom import Dataset, dcmwrite\n"
         "from pydicom.datadict import private_dictionaries\n"
-        "from edge_component.header import read_header\n"
+        "from edge_component.receiving.header import read_header\n"
         "ds = Dataset(); ds.StudyInstanceUID = ds.SeriesInstanceUID = ds.SOPInstanceUID = '2.25.7'\n"
         "ds.SOPClassUID = '1.2.840.10008.5.1.4.1.1.2'; ds.Modality = 'CT'\n"
         "ds.add_new(0x00190010, 'LO', 'GEMS_ACQU_01'); ds.add_new(0x00191002, 'SL', 7)\n"

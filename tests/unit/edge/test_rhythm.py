@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dicom_ingest.contracts.events import EdgeHeartbeat
-from edge_component.heartbeat import Heartbeat
 from edge_component.journal.database import open_journal
-from edge_component.rhythm import HOUR, WEEK, Rhythm
-from edge_component.status import JournalNumbers
+from edge_component.journal.senders import HOUR, WEEK, Rhythm
+from edge_component.watching.heartbeat import Heartbeat
+from edge_component.watching.status import JournalNumbers
 from tests.support.edge_bench import Bench
 from tests.support.edge_stand_ins import Clock
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from edge_component.assembly import Assembly
-from edge_component.uploader import WRITE_SECONDS, Uploader
+from edge_component.assembling.assembly import Assembly
+from edge_component.sending.uploader import WRITE_SECONDS, Uploader
 from tests.support.edge_bench import Bench, rows
 from tests.support.edge_stand_ins import unreachable
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import edge_component
-from edge_component import statuses
-from edge_component.statuses import COMMENT_LENGTH, Status
+from edge_component.dimse import statuses
+from edge_component.dimse.statuses import COMMENT_LENGTH, Status
 
 MAKERS = [
     name

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from edge_component.commitment import Request
+from edge_component.commitment.request import Request
+from edge_component.dimse.statuses import Status
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.part10 import part10_head
-from edge_component.receipt import decode_receipt, of_place
-from edge_component.spool import Spool
-from edge_component.statuses import Status
-from edge_component.store import Reception, Store, StoreCommand
+from edge_component.receiving.store import Reception, Store, StoreCommand
+from edge_component.spool.folder import Spool
+from edge_component.spool.part10 import part10_head
+from edge_component.spool.receipt import decode_receipt, of_place
 from tests.support.edge_dicom import encoded, instance
 from tests.support.edge_disk import RecordingFiles
 

@@ -7,9 +7,9 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import MODE_ACCEPTOR, Association
 from pynetdicom.timer import Timer
 
-from edge_component.clock import SYSTEM_CLOCK
 from edge_component.dimse.upper_layer import EdgeUpperLayer, MonotonicTimer
-from edge_component.status import Backlog
+from edge_component.running.clock import SYSTEM_CLOCK
+from edge_component.watching.status import Backlog
 from tests.support.edge_stand_ins import Clock
 
 SET = pytest.mark.parametrize("set_by", [-86_400.0, -5.0, 5.0, 86_400.0])

@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pydicom.uid import UID
 
-from edge_component.header import (
+from edge_component.receiving.header import (
     CHARSET,
     VRS,
     Header,
@@ -26,7 +26,7 @@ from edge_component.header import (
     read_header,
     walked_header,
 )
-from edge_component.plain import plain_json
+from edge_component.receiving.plain import plain_json
 from tests.support.edge_dicom import encoded, instance
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from local.background import Background
+from local.parts.background import Background
 
 
 def script(*steps: Exception | None) -> tuple[Iterator[Exception | None], threading.Event]:

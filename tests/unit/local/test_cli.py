@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from local.__main__ import COMMANDS, main
-from local.tables import draw
+from local.demo.tables import draw
 
 
 def test_sending_without_a_run_says_how_to_start_one(

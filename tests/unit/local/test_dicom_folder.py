@@ -10,7 +10,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit, MediaStorageDirectoryStorage, generate_uid
 
-from local.dicom_folder import EmptyFolderError, read_folder
+from local.sending.dicom_folder import EmptyFolderError, read_folder
 from tests.support.runtime_dicom import instance, write_series
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from local.guard import Guard, end_groups
+from local.processes.guard import Guard, end_groups
 
 
 def sleeper(program: str = "import signal; signal.pause()") -> subprocess.Popen[bytes]:

@@ -6,7 +6,7 @@ import pytest
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local.moto_dispatcher import RememberingDispatcher
+from local.aws.moto_dispatcher import RememberingDispatcher
 
 HOSTS = ("s3.us-east-1.amazonaws.com", "states.us-east-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com", "s3")
 

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-from local.moto_races import RetriedTaskTokens
+from local.aws.moto_races import RetriedTaskTokens
 
 TOKEN = {"X-Amz-Target": "AWSStepFunctions.SendTaskSuccess"}
 

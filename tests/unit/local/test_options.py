@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dicom_ingest.contracts.config import Config
-from local.options import Options, OptionsError
+from local.run.options import Options, OptionsError
 
 
 def test_a_taken_port_is_named_with_its_option() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from dicom_ingest.db.connection import connect
+from dicom_ingest.db.server.connection import connect
 from dicom_ingest.errors import DatabaseAwayError
-from local.databases import DatabaseNameError, create_database, session, without_password
-from local.postgres import Postgres
+from local.postgres.databases import DatabaseNameError, create_database, session, without_password
+from local.postgres.server import Postgres
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 
@@ -75,7 +75,7 @@ def test_what_was_committed_survives_a_stop_and_a_crash(own_server: Postgres, wa
 @needs_proc
 def test_the_server_and_its_folder_are_gone_when_the_parent_is_killed() -> None:
     script = (
-        "from local.postgres import Postgres; import sys\n"
+        "from local.postgres.server import Postgres; import sys\n"
         "server = Postgres().start(); print(server.pid, server.folder, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

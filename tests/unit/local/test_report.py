@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from local.demo import arrived
-from local.dicom_folder import DicomFolder, InstanceFile, OtherFile
-from local.report import build
-from local.sender import Sent
+from local.demo.main_job import arrived
+from local.demo.report import build
+from local.sending.dicom_folder import DicomFolder, InstanceFile, OtherFile
+from local.sending.sender import Sent
 
 
 def files(series: str, count: int) -> list[InstanceFile]:

@@ -15,8 +15,8 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.sop_class import CTImageStorage
 
-from local.dicom_folder import read_folder
-from local.sender import MAX_CONTEXTS, SendError, send
+from local.sending.dicom_folder import read_folder
+from local.sending.sender import MAX_CONTEXTS, SendError, send
 from tests.support.runtime_dicom import instance, write_series
 
 

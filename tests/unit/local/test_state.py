@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from local.options import Options
-from local.state import (
+from local.run.options import Options
+from local.run.state import (
     MARK,
     STATE,
     AlreadyRunningError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dicom_ingest.contracts.functions import FUNCTIONS, WORKFLOW_FUNCTIONS
-from local.wiring import (
+from local.run.wiring import (
     DEFINITION,
     Names,
     PlaceholderError,

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from dicom_ingest.db import queue
+from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.errors import DatabaseAwayError, IndexRefusedError
 from ops.data_api import RESUME_TRIES, DataApi
 

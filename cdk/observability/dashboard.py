@@ -1,0 +1,80 @@
+"""One page: where the series are, who waits, what the edges say, what it costs."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from cdk.observability.alarms import CERTIFICATE_DAYS
+from cdk.observability.metrics import Metrics
+from dicom_ingest.contracts.config import Config
+
+OUTCOMES = ("COMPLETED", "DUPLICATE", "SUPERSEDED", "INDEXED", "NON_PRIMARY", "PARTIAL", "FAILED", "UNKNOWN")
+
+
+def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.Dashboard:
+    """The dashboard `{stack}`."""
+    edges = [config.edge_name(edge.name) for edge in config.edge_config]
+    capacity = config.ahli_config.ahli_concurrent_imports
+    page = cloudwatch.Dashboard(scope, "dashboard", dashboard_name=config.cdk_app_name)
+    page.add_widgets(
+        _graph(
+            "Series in",
+            [metrics.announced(), metrics.executions_started(), *metrics.executions_ended().values()],
+        ),
+        _graph("Series over, by outcome", [metrics.series_over(outcome) for outcome in OUTCOMES]),
+        _graph("Waiting for a slot", [metrics.waiting()], [metrics.oldest_waiter()]),
+    )
+    page.add_widgets(
+        _graph("Slots held", [metrics.slots_held()], limit=(capacity, "capacity")),
+        _graph(
+            "Gate closed, out of order, stranded, reclaimed",
+            [
+                metrics.gate_closed(),
+                metrics.out_of_order(),
+                metrics.tickets_stranded(),
+                metrics.slots_reclaimed(),
+            ],
+        ),
+        _graph(
+            "Undelivered, failed upkeep, audit",
+            [
+                metrics.undelivered(),
+                metrics.failed_upkeep(),
+                metrics.audit_findings(),
+            ],
+        ),
+    )
+    page.add_widgets(
+        _graph("Edge heartbeats", [metrics.heartbeats(edge) for edge in edges]),
+        _graph("Edge spool, instances", [metrics.spool_instances(edge) for edge in edges]),
+        _graph("Edge disk, free bytes", [metrics.disk_free(edge) for edge in edges]),
+    )
+    page.add_widgets(
+        _graph("Senders that fell silent", [metrics.silent_senders(edge) for edge in edges], width=12),
+        _graph(
+            "Edge certificates, days left",
+            [metrics.certificate_days_left(edge) for edge in edges],
+            limit=(CERTIFICATE_DAYS, "alarm"),
+            width=12,
+        ),
+    )
+    page.add_widgets(
+        _graph("Cost: database capacity units", [metrics.database_units()]),
+        _graph("Cost: connections keep the database awake", [metrics.database_connections()]),
+        _graph("Cost: bytes in the bucket", [metrics.bucket_bytes()]),
+    )
+    return page
+
+
+def _graph(
+    title: str,
+    left: list[cloudwatch.IMetric],
+    right: list[cloudwatch.IMetric] | None = None,
+    limit: tuple[int, str] | None = None,
+    width: int = 8,
+) -> cloudwatch.GraphWidget:
+    lines = [cloudwatch.HorizontalAnnotation(value=limit[0], label=limit[1])] if limit else []
+    return cloudwatch.GraphWidget(
+        title=title, left=left, right=right or [], left_annotations=lines, width=width, height=6
+    )

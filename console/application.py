@@ -1,0 +1,183 @@
+"""The console as a WSGI application: addresses, and what answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
+
+from console import security
+from console.markup.html import tag
+from console.markup.page import page
+from console.markup.words import address
+from console.pages import flow as stages
+from console.pages import listing, operations, series
+from console.pages.instances import instances
+from console.pages.pictures import Pictures
+from console.pages.viewer import viewer
+from console.run import changes
+from console.run.sources import Sources
+from console.workflow import graph
+from console.workflow.executions import Execution
+from dicom_ingest.db.read.edges import edges
+from dicom_ingest.db.read.flow import flow
+from dicom_ingest.db.read.places import Filter, places
+from dicom_ingest.db.read.timeline import Timeline, timeline
+
+STATIC = Path(__file__).with_name("static")
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+SERIES = "/series/<uuid:transfer>/<series_uid>"
+
+
+class Application:
+    """Answers for one run. Threads may call it at once."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._pictures = Pictures(sources)
+        self._graph = graph.read()
+        self._addresses = Map(
+            [
+                Rule("/", endpoint=self._home),
+                Rule("/live", endpoint=self._home_live),
+                Rule(SERIES, endpoint=self._series),
+                Rule(f"{SERIES}/live", endpoint=self._series_live),
+                Rule(f"{SERIES}/frames/<int:number>.png", endpoint=self._frame),
+                Rule(f"{SERIES}/thumbnail", endpoint=self._thumbnail),
+                Rule(f"{SERIES}/reprocess", endpoint=self._reprocess, methods=["POST"]),
+                Rule("/slots", endpoint=self._slots, methods=["GET"]),
+                Rule("/slots", endpoint=self._change_slots, methods=["POST"]),
+                Rule("/edges", endpoint=self._edges),
+                Rule("/ledger", endpoint=self._ledger),
+                Rule("/static/<name>", endpoint=self._static),
+            ]
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """WSGI."""
+        request = Request(environ)
+        answer: Any
+        try:
+            security.check(request)
+            endpoint, values = self._addresses.bind_to_environ(environ).match()
+            answer = endpoint(request, **values)
+        except HTTPException as error:
+            answer = self._sorry(error)
+        if isinstance(answer, Markup):
+            answer = Response(answer, mimetype="text/html")
+        body: Iterable[bytes] = security.harden(answer)(environ, start_response)
+        return body
+
+    def _page(self, title: str, here: str, *content: Any) -> Markup:
+        return page(title, self._sources.name, here, *content)
+
+    def _sorry(self, error: HTTPException) -> Any:
+        """An error as a page of ours; a redirect as it is."""
+        if error.code is None or error.code < 400:
+            return error.get_response()
+        words = [
+            tag("h1", error.name),
+            tag("p", error.description),
+            tag("p", tag("a", "All series", href="/")),
+        ]
+        return Response(self._page(error.name, "", *words), status=error.code, mimetype="text/html")
+
+    def _home(self, request: Request) -> Markup:
+        query = request.args.to_dict()
+        with self._sources.index() as index:
+            names = [row["edge"] for row in edges(index)]
+        return self._page(
+            "Series",
+            "/",
+            tag("h1", "Where is it?", class_="unseen"),
+            tag("p", "", id="said", class_="unseen", aria_live="polite"),
+            *self._home_parts(request, query, listing.form(query, names)),
+        )
+
+    def _home_live(self, request: Request) -> Markup:
+        return tag("div", *self._home_parts(request, request.args.to_dict()))
+
+    def _home_parts(self, request: Request, query: dict[str, str], *between: Markup) -> list[Markup]:
+        """The flow and the table, which change; what a person types into stands between them and stays."""
+        with self._sources.index() as index:
+            counts, rows = flow(index), listing.found(index, query)
+        picture = tag(
+            "div",
+            stages.picture(counts, self._sources.edge()),
+            id="flow",
+            data_live=f"/live?{request.query_string.decode()}",
+            data_said=stages.sentence(counts),
+        )
+        return [picture, *between, tag("div", listing.listing(rows, query), id="rows", data_live=True)]
+
+    def _find(self, transfer: Any, series_uid: str) -> Timeline:
+        """The series transfer of an address; NotFound where there is none."""
+        with self._sources.index() as index:
+            rows = places(index, Filter(transfer=str(transfer), series=series_uid))
+            found = timeline(index, rows[0]["pk"]) if rows else None
+        if found is None:
+            raise NotFound(f"The index has no series {series_uid} of transfer {transfer}.")
+        return found
+
+    def _series(self, request: Request, transfer: Any, series_uid: str) -> Markup:
+        found = self._find(transfer, series_uid)
+        frames, execution = self._pictures.frames(str(transfer), series_uid), self._execution(found)
+        window, shown = self._pictures.window(frames), request.args.get("frame", (len(frames) + 1) // 2, int)
+        live = series.live(found, self._graph, execution)
+        left = [live["steps"], viewer(found.series_transfer, frames, window, shown)]
+        right = [live["workflow"], series.facts(found), series.actions(found)]
+        return self._page(
+            found.series_transfer["series_description"] or "Series",
+            "",
+            series.heading(found),
+            live["live"],
+            tag("div", tag("div", left), tag("div", right), class_="columns"),
+            instances(found, frames),
+            series.event(execution),
+        )
+
+    def _series_live(self, _: Request, transfer: Any, series_uid: str) -> Markup:
+        found = self._find(transfer, series_uid)
+        return tag("div", list(series.live(found, self._graph, self._execution(found)).values()))
+
+    def _execution(self, found: Timeline) -> Execution | None:
+        return self._sources.execution(found.series_transfer["owner_execution"])
+
+    def _frame(self, request: Request, transfer: Any, series_uid: str, number: int) -> Response:
+        return self._pictures.frame(str(transfer), series_uid, number, request.args)
+
+    def _thumbnail(self, _: Request, transfer: Any, series_uid: str) -> Response:
+        return self._pictures.thumbnail(str(transfer), series_uid)
+
+    def _reprocess(self, request: Request, transfer: Any, series_uid: str) -> Any:
+        row = self._find(transfer, series_uid).series_transfer
+        self._sources.reprocess(row["manifest_key"], force=request.form.get("force") == "yes")
+        return redirect(address(row), 303)
+
+    def _slots(self, _: Request) -> Markup:
+        with self._sources.index() as index:
+            return self._page("Slots", "/slots", *operations.slots(index))
+
+    def _change_slots(self, request: Request) -> Any:
+        changes.change(self._sources, request.form)
+        return redirect(changes.back(request.form), 303)
+
+    def _edges(self, _: Request) -> Markup:
+        with self._sources.index() as index:
+            return self._page("Edges", "/edges", *operations.the_edges(index, self._sources.edge()))
+
+    def _ledger(self, _: Request) -> Markup:
+        with self._sources.index() as index:
+            return self._page("Ledger", "/ledger", *operations.the_ledger(index))
+
+    def _static(self, _: Request, name: str) -> Response:
+        if name not in {path.name for path in STATIC.iterdir()}:
+            raise NotFound
+        path = STATIC / name
+        return Response(path.read_bytes(), mimetype=TYPES[path.suffix])

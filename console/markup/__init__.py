@@ -1,0 +1,1 @@
+"""HTML as calls, values as a person reads them, and what every page has."""

@@ -1,0 +1,167 @@
+"""The first page: search and filters, and the series by study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup
+
+from console.markup.html import tag
+from console.markup.page import wide
+from console.markup.words import address, duration, place, time
+from dicom_ingest.db.read.index import Index, Row
+from dicom_ingest.db.read.places import PLACES, Filter, places, where
+
+VIEWS = {"": "all", "under_way": "under way", "needs_a_person": "need a person"}
+COLUMNS = ("Picture", "Place", "Series", "Instances", "From", "Edge", "Received", "Took", "Words")
+
+
+def found(index: Index, query: Mapping[str, str]) -> list[Row]:
+    """The rows that a query asks for: by a search term, by filters, or by both."""
+    term = query.get("q", "").strip()
+    return where(index, term, chosen=chosen(query)) if term else places(index, chosen(query))
+
+
+def chosen(query: Mapping[str, str]) -> Filter:
+    """The filter of a query; a day that is none restricts nothing."""
+    view = query.get("view", "")
+    return Filter(
+        place=query["place"] if query.get("place") in PLACES else None,
+        edge=query.get("edge") or None,
+        ae=query.get("ae", "").strip() or None,
+        modality=query.get("modality", "").strip() or None,
+        day=_day(query.get("day", "")),
+        under_way=view == "under_way",
+        needs_a_person=view == "needs_a_person",
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def form(query: Mapping[str, str], edges: list[str]) -> Markup:
+    """Search and filters; a plain GET."""
+    return tag(
+        "form",
+        _field(
+            "q", "Search", query, type="search", placeholder="accession, patient, UID, AE", size=24,
+            accesskey="s",
+        ),
+        _select("view", "Show", query, VIEWS),
+        _select("place", "Place or outcome", query, {"": "any", **{name: name for name in PLACES}}),
+        _field("modality", "Modality", query, size=3),
+        _field("ae", "AE title", query, size=9),
+        _select("edge", "Edge", query, {"": "any", **{name: name for name in edges}}),
+        _field("day", "Received (UTC)", query, type="date"),
+        tag("button", "Apply", type="submit"),
+        tag("a", "Reset", href="/", class_="reset"),
+        class_="filters",
+        role="search",
+        action="/",
+    )  # fmt: skip
+
+
+def _field(name: str, label: str, query: Mapping[str, str], **attributes: Any) -> Markup:
+    field = tag("input", name=name, id=f"f-{name}", value=query.get(name, ""), **attributes)
+    return tag("div", tag("label", label, for_=f"f-{name}"), field)
+
+
+def _select(name: str, label: str, query: Mapping[str, str], options: Mapping[str, str]) -> Markup:
+    listed = [
+        tag("option", shown, value=value, selected=query.get(name, "") == value)
+        for value, shown in options.items()
+    ]
+    return tag("div", tag("label", label, for_=f"f-{name}"), tag("select", listed, name=name, id=f"f-{name}"))
+
+
+def listing(rows: list[Row], query: Mapping[str, str]) -> Markup:
+    """The series transfers, newest first, those of one study that came together under its name."""
+    if not rows:
+        return tag(
+            "section", tag("h2", "Series (0)"), tag("p", _nothing(query), class_="empty"), class_="card"
+        )
+    caption = f"Series ({len(rows)})"
+    columns = [name for name in COLUMNS if name != "Words" or any(_words(row) for row in rows)]
+    heads = [tag("th", name, scope="col") for name in columns]
+    studies = [
+        _study(list(group), len(columns)) for _, group in groupby(rows, lambda row: row["study_instance_uid"])
+    ]
+    return wide(caption, tag("thead", tag("tr", heads)), studies, class_="studies")
+
+
+def _nothing(query: Mapping[str, str]) -> str:
+    if searched := query.get("q", "").strip():
+        return f"The index does not know {searched}. It may still be at an edge: see Edges."
+    return "Nothing here. Send something, or reset the filters."
+
+
+def _study(rows: list[Row], columns: int) -> Markup:
+    """A body of its own, headed by what is known of the study."""
+    first = rows[0]
+    count = sum(row["instances"] for row in rows)
+    known = {
+        "": tag("b", first["study_description"] or "Study"),
+        "Patient": _code(first["patient_id"]),
+        "Accession": _code(first["accession_number"]),
+        "Date": str(first["study_date"] or "") or None,
+        "In it": f"{len(rows)} series, {count} instances",
+    }
+    shown = [
+        tag("span", tag("span", f"{name} ", class_="quiet") if name else None, value)
+        for name, value in known.items()
+        if value
+    ]
+    heading = tag(
+        "th",
+        tag("a", shown, href=f"/?q={first['study_instance_uid']}", title=first["study_instance_uid"]),
+        colspan=columns,
+        scope="rowgroup",
+    )
+    return tag("tbody", tag("tr", heading, class_="study"), [_series(row, columns) for row in rows])
+
+
+def _series(row: Row, columns: int) -> Markup:
+    cells = [tag("td", cell) for cell in [*_cells(row)][:columns]]
+    return tag("tr", cells, class_="series")
+
+
+def _words(row: Row) -> str:
+    """Why it ended so, and by what a search found it."""
+    found_as = f"found as {row['matched']}" if row.get("matched") else None
+    return "; ".join(filter(None, (row["detail"], found_as)))
+
+
+def _cells(row: Row) -> Iterator[Any]:
+    name = row["series_description"] or row["series_instance_uid"]
+    # With its place in the address: a browser shows the same picture again for the same address.
+    source = f"{address(row)}/thumbnail?{row['place'] or ''}"
+    yield tag(
+        "img", src=source, alt=f"Middle picture of {name}", loading="lazy",
+        width=44, height=44, class_="thumbnail",
+    )  # fmt: skip
+    yield place(row["place"])
+    yield tag(
+        "a", tag("b", row["modality"] or "?"), f" {name}", href=address(row), title=row["series_instance_uid"]
+    )
+    yield row["instances"]
+    yield row["calling_ae"]
+    yield row["edge"]
+    yield time(row["first_received_at"])
+    yield _took(row)
+    yield _words(row)
+
+
+def _code(text: str | None) -> Markup | None:
+    return tag("span", text, class_="code") if text else None
+
+
+def _took(row: Row) -> str:
+    over = row["over_at"]
+    return duration((over - row["first_received_at"]).total_seconds()) if over else "…"

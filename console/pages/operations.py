@@ -1,0 +1,223 @@
+"""The pages of the operator: slots, edges, ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from console.markup.html import tag
+from console.markup.page import definitions, table
+from console.markup.words import address, place, size, time
+from console.run.changes import ticket_form
+from dicom_ingest.db.read.edges import edges, senders
+from dicom_ingest.db.read.index import Index, Row
+from dicom_ingest.db.read.ledger import differences, sums
+from dicom_ingest.db.read.slots import semaphores, tickets
+from dicom_ingest.db.read.steps import PRIORITY_WORDS
+
+
+def slots(index: Index) -> list[Markup]:
+    """The semaphore with what changes it, holders and queue."""
+    stores, queued = semaphores(index), tickets(index)
+    stranded = sum(row["stranded"] for row in queued)
+    return [
+        tag("h1", "Import slots"),
+        *(_store(row, number) for number, row in enumerate(stores)),
+        tag(
+            "div",
+            _stranded(stranded) if stranded else None,
+            _tickets(queued),
+            id="tickets",
+            data_live="/slots",
+        ),
+    ]
+
+
+def _store(row: Row, number: int) -> Markup:
+    shut = "replaced" if row["replaced"] else "paused" if row["paused"] else None
+    shut = shut or ("gate closed" if row["gate"] == "CLOSED" else None)
+    used = f"{row['held']} of {row['capacity']} slots in use, {row['waiting']} series wait. "
+    return tag(
+        "section",
+        tag(
+            "p",
+            tag("b", used),
+            tag("span", shut, class_="place person") if shut else tag("span", "open", class_="place done"),
+            f" {row['gate_reason']}." if row["gate_reason"] else None,
+            f" Starts are paced at {row['start_rate']:g} a second, {row['start_burst']} at once.",
+            tag("span", " Data store ", tag("code", row["datastore_id"]), class_="quiet"),
+        ),
+        None if row["replaced"] else _store_form(row, number),
+        class_="card",
+    )
+
+
+def _store_form(row: Row, number: int) -> Markup:
+    paused = row["paused"]
+    return tag(
+        "form",
+        tag("input", type="hidden", name="datastore", value=row["datastore_id"]),
+        tag(
+            "button",
+            "Resume granting" if paused else "Pause granting",
+            type="submit",
+            name="change",
+            value="resume" if paused else "pause",
+        ),
+        tag("label", "Slots", for_=f"capacity-{number}"),
+        tag("input", type="number", name="capacity", id=f"capacity-{number}", min=0, value=row["capacity"]),
+        tag("button", "Set", type="submit", name="change", value="capacity"),
+        method="post",
+        action="/slots",
+        class_="inline",
+    )
+
+
+def _stranded(count: int) -> Markup:
+    return tag(
+        "form",
+        tag("p", f"{count} tickets wait for a data store that was replaced: nobody will grant them a slot."),
+        tag("button", "Move all to the configured one", type="submit", name="change", value="move-all"),
+        method="post",
+        action="/slots",
+        class_="card trouble",
+    )
+
+
+def _tickets(rows: list[Row]) -> Markup:
+    columns: dict[str, Any] = {
+        "Ticket": "ticket_id",
+        "State": lambda row: tag("span", row["state"], class_="place moving"),
+        "Priority": lambda row: PRIORITY_WORDS.get(row["priority"], str(row["priority"])),
+        "Series": lambda row: tag(
+            "a",
+            tag("b", row["modality"] or "?"),
+            f" {row['series_description'] or row['series_instance_uid']}",
+            href=address(row),
+            title=row["series_instance_uid"],
+        ),
+        "Instances": "instances",
+        "From": "calling_ae",
+        "Queued": lambda row: time(row["created_at"]),
+        "Granted": lambda row: time(row["granted_at"]),
+        "Import": lambda row: tag("code", row["import_id"]) if row["import_id"] else "",
+        "Change": lambda row: (
+            ticket_form(row["ticket_id"], stranded=row["stranded"]) if row["state"] == "WAITING" else ""
+        ),
+    }
+    return table(f"Tickets ({len(rows)})", rows, columns, "No series waits or is being imported.")
+
+
+def the_edges(index: Index, said: Row | None) -> list[Markup]:
+    """What the edge says, what the index has, and whom it heard."""
+    return [
+        tag("h1", "Edges"),
+        tag(
+            "div",
+            _said(said) if said else tag("p", "The edge does not answer.", class_="card trouble"),
+            table(
+                "Senders",
+                senders(index),
+                {
+                    "AE title": "calling_ae",
+                    "Edge": "edge",
+                    "Series": "series",
+                    "Last heard": lambda row: time(row["last_received_at"]),
+                    "Rhythm": lambda row: _silence(row, said),
+                },
+                "Nobody has sent anything yet.",
+            ),
+            table(
+                "As the index says",
+                edges(index),
+                {
+                    "Edge": "edge",
+                    "Transfers": "transfers",
+                    "Series": "series",
+                    "Instances": "instances",
+                    "Size": lambda row: size(row["bytes"]),
+                    "Under way": "under_way",
+                    "Failed": "failed",
+                    "Aborted associations": "aborted",
+                    "Last received": lambda row: time(row["last_received_at"]),
+                    "Last announced": lambda row: time(row["last_announced_at"]),
+                },
+                "Nothing was announced yet.",
+            ),
+            id="edges",
+            data_live="/edges",
+        ),
+    ]
+
+
+def _said(said: Row) -> Markup:
+    """The edge's own words, in the order of what it may be asked for."""
+    held = f"{said['spool_instances']} instances, {size(said['spool_bytes'])}"
+    disk = f"{size(said['disk_free_bytes'])} of {size(said['disk_total_bytes'])}, {said['watermark']}"
+    return tag(
+        "section",
+        tag("h2", f"{said['edge']}, as it says"),
+        definitions(
+            {
+                "Version": f"{said['version']}, since {said['started_at'][:19].replace('T', ' ')}",
+                "Associations": f"{said['open_associations']} open",
+                "Received": f"{said['instances_received']} instances, "
+                f"{said['instances_duplicate']} duplicates, {said['instances_refused']} refused, "
+                f"{said['quarantined']} in quarantine",
+                "Uploaded": f"{said['instances_uploaded']} instances after {said['upload_retries']} retries, "
+                f"{said['aside']} set aside",
+                "Announced": f"{said['series_announced']} series, {said['series_open']} open",
+                "In the spool": held,
+                "Oldest unsent": (said["oldest_unsent_at"] or "none")[:19].replace("T", " "),
+                "Disk free": disk,
+                "Certificate until": said.get("certificate_expires_at"),
+                "Silent": ", ".join(said.get("silent_aes", [])),
+                "Last association": _last_associations(said.get("senders", {})),
+            }
+        ),
+        class_="card",
+    )
+
+
+def _silence(sender: Row, said: Row | None) -> Markup | None:
+    """The edge judges whom it heard by the same hours of the weeks before."""
+    if said and sender["edge"] == said["edge"] and sender["calling_ae"] in said.get("silent_aes", []):
+        return tag("span", "silent, unlike in the weeks before", class_="place person")
+    return None
+
+
+def _last_associations(said: dict[str, str]) -> Markup | None:
+    shown = [tag("li", tag("b", ae), f" {at[:19].replace('T', ' ')}") for ae, at in sorted(said.items())]
+    return tag("ul", shown) if shown else None
+
+
+def the_ledger(index: Index) -> list[Markup]:
+    """Sums per edge and day, and every difference with its reason."""
+    found = differences(index)
+    counted = ("announced", "in_s3", "indexed", "imported", "failed", "missing", "pending", "differences")
+    return [
+        tag("h1", "Ledger"),
+        tag("p", "Announced = in S3 = indexed = imported + explained, for every series transfer."),
+        table(
+            "Sums",
+            sums(index),
+            {"Day": "day", "Edge": "edge", "Series": "series"}
+            | {name.replace("_", " ").capitalize().replace("s3", "S3"): name for name in counted},
+            "Nothing was announced yet.",
+        ),
+        table(
+            f"Differences ({len(found)})",
+            found,
+            {
+                "Reason": lambda row: place(row["outcome"]) + " " + row["reason"],
+                "Series": lambda row: tag("a", row["series_instance_uid"], href=address(row)),
+                "Announced": "announced",
+                "In S3": "in_s3",
+                "Indexed": "indexed",
+                "Imported": "imported",
+                "Words": "detail",
+            },
+            "Everything balances.",
+        ),
+    ]

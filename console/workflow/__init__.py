@@ -1,0 +1,1 @@
+"""The workflow's graph, and an execution's path through it."""

@@ -1,0 +1,171 @@
+"""A series transfer as the index's rows: text that PostgreSQL unpacks, made instance by instance.
+
+Thousands of instances as objects would take most of a small function's memory; as text they take little.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dicom_ingest.contracts.attributes import INSTANCE
+from dicom_ingest.contracts.manifest import (
+    Manifest,
+    ManifestInstance,
+    ManifestStream,
+    ManifestTransfer,
+    MissingInstance,
+)
+from dicom_ingest.contracts.outcomes import Verdict
+from dicom_ingest.contracts.times import rfc3339
+from dicom_ingest.db.index.columns import Dataset, columns, text_value
+
+CONFLICT_TAGS = {
+    "PatientID": "00100020",
+    "StudyDate": "00080020",
+    "AccessionNumber": "00080050",
+    "StudyID": "00200010",
+    "SeriesNumber": "00200011",
+}
+"""HealthImaging keeps instances apart that differ in one of these, or in a UID of study or series.
+
+https://docs.aws.amazon.com/healthimaging/latest/devguide/understanding-image-sets.html
+"""
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What S3 lists below the prefix: sizes in bytes by key."""
+
+    sizes: Mapping[str, int]
+
+    def verdict(self, instance: ManifestInstance) -> tuple[Verdict, str | None]:
+        """MISSING, with the reason, where the bucket does not hold what the manifest says."""
+        size = self.sizes.get(instance.key)
+        if size is None:
+            return Verdict.MISSING, "announced, but its object is not in S3"
+        if size != instance.bytes:
+            return Verdict.MISSING, f"its object has {size} bytes, announced were {instance.bytes}"
+        return Verdict.PENDING, None
+
+
+@dataclass(frozen=True)
+class SeriesRows:
+    """`instances` and `versions`: JSON arrays. `dataset`: the first instance's header attributes."""
+
+    transfer: ManifestTransfer
+    dataset: Dataset
+    instances: str
+    versions: str
+    count: int
+    present: int
+    found: int
+    """Objects below the prefix; `extra`: those of them that the manifest does not name."""
+    extra: list[str]
+    conflict_values: Mapping[str, set[str | None]]
+    """By keyword: what its instances say of what keeps them apart."""
+
+
+def conflict_attributes(dataset: Dataset) -> dict[str, str | None]:
+    """What this header says of each."""
+    return {keyword: text_value(dataset, tag) for keyword, tag in CONFLICT_TAGS.items()}
+
+
+def series_rows(manifest: Manifest | ManifestStream, objects: Objects) -> SeriesRows:
+    """All of the manifest; the data sets are forgotten as soon as their rows are made."""
+    rows = _Rows(manifest.transfer, objects)
+    for record in manifest.records:
+        rows.add(record)
+    return rows.finished()
+
+
+@dataclass
+class _Rows:
+    transfer: ManifestTransfer
+    objects: Objects
+    dataset: Dataset | None = None
+    instances: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    present: int = 0
+    extra: set[str] = field(default_factory=set)
+    conflict_values: dict[str, set[str | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.extra = set(self.objects.sizes)
+        self.conflict_values = {keyword: set() for keyword in CONFLICT_TAGS}
+
+    def add(self, record: ManifestInstance | MissingInstance) -> None:
+        if isinstance(record, MissingInstance):
+            self.versions.append(_text(_missing_row(record)))
+            return
+        if self.dataset is None:
+            self.dataset = record.attributes
+        verdict, message = self.objects.verdict(record)
+        stored = _stored(record)
+        self.instances.append(_text(_instance_row(record) | stored))
+        self.versions.append(_text(_version_row(record, verdict, message) | stored))
+        self.present += verdict is Verdict.PENDING
+        self.extra.discard(record.key)
+        for keyword, value in conflict_attributes(record.attributes).items():
+            self.conflict_values[keyword].add(value)
+
+    def finished(self) -> SeriesRows:
+        return SeriesRows(
+            transfer=self.transfer,
+            dataset=self.dataset or {},
+            instances=_array(self.instances),
+            versions=_array(self.versions),
+            count=len(self.versions),
+            present=self.present,
+            found=len(self.objects.sizes),
+            extra=sorted(self.extra),
+            conflict_values=self.conflict_values,
+        )
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    """An absent name is NULL, and text that is not sent need not be read."""
+    return _COMPACT.encode({name: value for name, value in row.items() if value is not None})
+
+
+def _array(rows: Iterable[str]) -> str:
+    return f"[{','.join(rows)}]"
+
+
+def _stored(instance: ManifestInstance) -> dict[str, Any]:
+    return {
+        "sop_instance_uid": instance.sop_instance_uid,
+        "key": instance.key,
+        "bytes": instance.bytes,
+        "file_sha256": instance.file_sha256,
+        "dataset_sha256": instance.dataset_sha256,
+        "received_at": rfc3339(instance.received_at),
+    }
+
+
+def _instance_row(instance: ManifestInstance) -> dict[str, Any]:
+    level = columns(instance.attributes, INSTANCE)
+    return level.values | {
+        "sop_class_uid": instance.sop_class_uid,
+        "transfer_syntax_uid": instance.transfer_syntax_uid,
+        "unparsed": level.unparsed,
+    }
+
+
+def _version_row(instance: ManifestInstance, verdict: Verdict, message: str | None) -> dict[str, Any]:
+    return {"uid_findings": instance.uid_findings, "verdict": verdict.value, "message": message}
+
+
+def _missing_row(missing: MissingInstance) -> dict[str, Any]:
+    return {
+        "sop_instance_uid": missing.sop_instance_uid,
+        "received_at": rfc3339(missing.received_at),
+        "uid_findings": [],
+        "verdict": Verdict.MISSING.value,
+        "message": missing.reason,
+    }

@@ -1,0 +1,1 @@
+"""Read models: a statement runner in, rows out."""

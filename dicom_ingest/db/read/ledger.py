@@ -1,0 +1,39 @@
+"""Read model: the ledger's sums and its differences."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from dicom_ingest.db.read.index import Index, Row
+
+_SUMS = """
+SELECT day, edge, count(*) AS series, CAST(sum(announced) AS bigint) AS announced,
+    CAST(sum(in_s3) AS bigint) AS in_s3, CAST(sum(indexed) AS bigint) AS indexed,
+    CAST(sum(imported) AS bigint) AS imported, CAST(sum(failed) AS bigint) AS failed,
+    CAST(sum(missing) AS bigint) AS missing, CAST(sum(pending) AS bigint) AS pending,
+    count(*) FILTER (WHERE NOT balanced) AS differences
+FROM ledger WHERE day >= coalesce(CAST(:since AS date), day) GROUP BY day, edge ORDER BY day, edge
+"""
+_DIFFERENCES = """
+SELECT day, edge, CAST(transfer_id AS text) AS transfer_id, series_instance_uid, announced, in_s3, indexed,
+    imported, failed, missing, pending, state, outcome, outcome_detail AS detail,
+    CASE WHEN state <> 'OVER' THEN 'under way'
+         WHEN in_s3 < announced THEN 'objects missing in S3'
+         WHEN indexed < announced THEN 'not all indexed'
+         WHEN failed > 0 THEN 'refused by HealthImaging'
+         WHEN missing > 0 THEN 'missing'
+         WHEN outcome = 'INDEXED' THEN 'importing was off'
+         ELSE 'not imported' END AS reason
+FROM ledger WHERE NOT balanced AND day >= coalesce(CAST(:since AS date), day)
+ORDER BY day DESC, edge, series_instance_uid LIMIT :most
+"""
+
+
+def sums(index: Index, since: date | None = None) -> list[Row]:
+    """Announced, in S3, indexed, imported, explained: a row per edge and day (UTC)."""
+    return index.run(_SUMS, since=since and since.isoformat())
+
+
+def differences(index: Index, since: date | None = None, most: int = 200) -> list[Row]:
+    """The series transfers that do not balance, newest first, each with its reason."""
+    return index.run(_DIFFERENCES, since=since and since.isoformat(), most=most)

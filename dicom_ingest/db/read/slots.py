@@ -1,0 +1,44 @@
+"""Read model: the import semaphore and its queue."""
+
+from __future__ import annotations
+
+from dicom_ingest.db.read.index import Index, Row
+
+_SEMAPHORES = """
+SELECT s.datastore_id, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,
+    s.capacity, s.start_rate, s.start_burst, s.paused, s.gate, s.gate_reason,
+    s.gate_closed_at,
+    count(j.pk) FILTER (WHERE j.state = 'WAITING') AS waiting,
+    count(j.pk) FILTER (WHERE j.state IN ('GRANTED', 'STARTING', 'RUNNING')) AS held,
+    count(j.pk) FILTER (WHERE j.orphaned_at IS NOT NULL) AS orphaned,
+    min(j.created_at) FILTER (WHERE j.state = 'WAITING') AS oldest_waiting_since
+FROM semaphore s
+LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
+    AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+GROUP BY s.datastore_id ORDER BY s.configured_at DESC
+"""
+_TICKETS = """
+SELECT j.pk AS ticket_id, j.state, j.priority, j.series_instance_uid, t.edge, t.calling_ae, t.modality,
+    se.series_description, t.instance_count AS instances, j.attempt, j.import_id, j.created_at,
+    j.granted_at, j.start_at, j.running_at, j.orphaned_at, CAST(j.transfer_id AS text) AS transfer_id,
+    j.datastore_id,
+    j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore) AS stranded
+FROM ahlijob j JOIN series_transfer t ON t.pk = j.series_transfer_pk
+JOIN semaphore s ON s.datastore_id = j.datastore_id
+LEFT JOIN series se ON se.pk = t.series_pk
+WHERE j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+ORDER BY j.state = 'WAITING', j.priority, j.pk LIMIT :most
+"""
+
+
+def semaphores(index: Index) -> list[Row]:
+    """A row per data store, the configured one first: capacity, held, waiting, paused or shut, and why.
+
+    `replaced`: another one is configured since; tickets that wait for it are stranded.
+    """
+    return index.run(_SEMAPHORES)
+
+
+def tickets(index: Index, most: int = 200) -> list[Row]:
+    """The tickets that hold a slot, then those that wait, in the order in which they will be served."""
+    return index.run(_TICKETS, most=most)

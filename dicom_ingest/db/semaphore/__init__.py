@@ -1,0 +1,1 @@
+"""The queue: tickets, the grant step, the gate, the operator's changes, leftovers."""

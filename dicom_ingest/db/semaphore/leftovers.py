@@ -1,0 +1,147 @@
+"""Tickets and series transfers whose execution may be gone: for reclaim_import_slots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dicom_ingest.contracts.outcomes import TicketState
+from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.server.connection import Connection
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A holder of a slot, or a series transfer without a ticket, that has not moved for a while."""
+
+    series_transfer_pk: int
+    transfer_id: str
+    series_instance_uid: str
+    correlation_id: str
+    owner_execution: str
+    fence: int
+    prefix: str
+    outcome: str | None
+    datastore_id: str
+    """The ticket's, which may be another than the configured one since a change of it."""
+    ticket_id: int | None
+    state: TicketState | None
+    attempt: int
+    import_id: str | None
+    client_token: str | None
+    job_name: str | None
+    results_prefix: str | None
+    import_over: bool
+    """Its import (if one was needed) has ended and is recorded; only the release is lacking."""
+    marked: bool
+
+
+PAGE = 200
+
+# Waiting tickets are not asked about: there may be 20,000, and the grant step finds the dead ones.
+_FIND = """
+SELECT t.pk AS series_transfer_pk, t.transfer_id::text, t.series_instance_uid, t.correlation_id,
+    t.owner_execution, t.fence, t.prefix, t.outcome,
+    COALESCE(j.datastore_id, :datastore_id) AS datastore_id, j.pk AS ticket_id, j.state,
+    COALESCE(j.attempt, 1) AS attempt, j.import_id, j.client_token, j.job_name, j.results_prefix,
+    j.import_over_at IS NOT NULL AS import_over, j.orphaned_at IS NOT NULL AS marked
+FROM series_transfer t
+LEFT JOIN ahlijob j ON j.series_transfer_pk = t.pk
+    AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+WHERE t.state <> 'OVER' AND t.owner_execution IS NOT NULL AND j.state IS DISTINCT FROM 'WAITING'
+  AND GREATEST(t.claimed_at, t.indexed_at, j.granted_at, j.starting_at, j.running_at)
+      < clock_timestamp() - make_interval(secs => :quiet)
+  AND t.pk > :after
+ORDER BY t.pk LIMIT :page
+"""
+
+_UNDELIVERED = """
+SELECT pk, state, attempt, fence, start_at, owner_execution, task_token FROM ahlijob
+WHERE state = 'GRANTED' AND delivered_at IS NULL
+  AND granted_at < clock_timestamp() - make_interval(secs => :quiet)
+ORDER BY pk
+"""
+
+
+def find(
+    connection: Connection, datastore_id: str, quiet_seconds: float, after: int = 0, page: int = PAGE
+) -> list[Leftover]:
+    """What has not moved for this long: one page, those with a pk above `after`."""
+    rows = connection.run(_FIND, datastore_id=datastore_id, quiet=quiet_seconds, after=after, page=page)
+    return [Leftover(**row | {"state": row["state"] and TicketState(row["state"])}) for row in rows]
+
+
+def undelivered(connection: Connection, quiet_seconds: float = 30) -> list[Ticket]:
+    """Granted tickets whose execution was never told, of whatever data store."""
+    rows = connection.run(_UNDELIVERED, quiet=quiet_seconds)
+    return [Ticket(**row | {"state": TicketState(row["state"])}) for row in rows]
+
+
+def mark(connection: Connection, leftover: Leftover, grace_seconds: float) -> bool:
+    """Mark a ticket ORPHANED; True once the mark is older than the grace."""
+    if leftover.ticket_id is None:
+        return True
+    row = connection.one(
+        "UPDATE ahlijob SET orphaned_at = COALESCE(orphaned_at, clock_timestamp()) "
+        "WHERE pk = :pk AND fence = :fence AND state IN ('GRANTED', 'STARTING', 'RUNNING') "
+        "RETURNING orphaned_at < clock_timestamp() - make_interval(secs => :grace) AS aged",
+        pk=leftover.ticket_id,
+        fence=leftover.fence,
+        grace=grace_seconds,
+    )
+    return bool(row and row["aged"])
+
+
+def unmark(connection: Connection, leftover: Leftover) -> None:
+    """Its execution runs after all: it was redriven."""
+    connection.run(
+        "UPDATE ahlijob SET orphaned_at = NULL WHERE pk = :pk AND fence = :fence "
+        "AND state IN ('GRANTED', 'STARTING', 'RUNNING')",
+        pk=leftover.ticket_id,
+        fence=leftover.fence,
+    )
+
+
+def take_over(connection: Connection, leftover: Leftover, execution: str) -> SeriesTransferRef | None:
+    """Claim it with a higher fence, unless its owner changed since it was found."""
+    row = connection.one(
+        "UPDATE series_transfer SET owner_execution = :execution, fence = fence + 1, "
+        "claimed_at = clock_timestamp() WHERE pk = :pk AND fence = :fence RETURNING fence",
+        pk=leftover.series_transfer_pk,
+        fence=leftover.fence,
+        execution=execution,
+    )
+    if row is None:
+        return None
+    connection.run(
+        "UPDATE ahlijob SET owner_execution = :execution, fence = :fence "
+        "WHERE series_transfer_pk = :pk AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')",
+        pk=leftover.series_transfer_pk,
+        fence=row["fence"],
+        execution=execution,
+    )
+    return SeriesTransferRef(
+        transfer_id=leftover.transfer_id,
+        series_instance_uid=leftover.series_instance_uid,
+        correlation_id=leftover.correlation_id,
+        fence=row["fence"],
+    )
+
+
+def cancel(connection: Connection, ticket_id: int, message: str) -> None:
+    """End a ticket that has no import."""
+    connection.run(
+        "UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = :message, "
+        "task_token = NULL WHERE pk = :pk AND state IN ('GRANTED', 'STARTING')",
+        pk=ticket_id,
+        message=message,
+    )
+
+
+def anything_live(connection: Connection) -> bool:
+    """Whether anything is not over: while nothing is, the database may sleep."""
+    row = connection.one(
+        "SELECT EXISTS (SELECT FROM series_transfer WHERE state <> 'OVER') OR EXISTS ("
+        "SELECT FROM ahlijob WHERE state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')) AS live"
+    )
+    return bool(row and row["live"])

@@ -1,0 +1,144 @@
+"""The queue as an operator sees it and changes it, and as alarms watch it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dicom_ingest.db.server.connection import Connection
+
+
+@dataclass(frozen=True)
+class Pressure:
+    """What alarms watch."""
+
+    waiting: int
+    oldest_waiter_seconds: float
+    held: int
+    gate_closed: bool
+    out_of_order: int = 0
+    """Granted within the last hour although an earlier transfer of their instances is unknown."""
+    stranded: int = 0
+    """Waiting for a data store that has been replaced: nobody will grant them a slot."""
+
+
+_PRESSURE = """
+SELECT count(*) FILTER (WHERE j.state = 'WAITING') AS waiting,
+    COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp()
+        - min(j.created_at) FILTER (WHERE j.state = 'WAITING')) AS float), 0) AS oldest_waiter_seconds,
+    count(*) FILTER (WHERE j.state IN ('GRANTED', 'STARTING', 'RUNNING')) AS held,
+    COALESCE(bool_or(s.gate = 'CLOSED'), false) AS gate_closed,
+    (SELECT count(*) FROM ahlijob o WHERE o.datastore_id = :datastore_id AND o.unknown_predecessor
+        AND o.granted_at > clock_timestamp() - interval '1 hour') AS out_of_order,
+    (SELECT count(*) FROM ahlijob o WHERE o.datastore_id <> :datastore_id AND o.state = 'WAITING') AS stranded
+FROM semaphore s LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
+    AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+WHERE s.datastore_id = :datastore_id
+"""
+
+
+def pressure(connection: Connection, datastore_id: str) -> Pressure:
+    """Counted now."""
+    row = connection.one(_PRESSURE, datastore_id=datastore_id)
+    return Pressure(**row) if row else Pressure(0, 0.0, 0, gate_closed=False)
+
+
+# Whoever changes one of these runs the grant step afterwards and delivers.
+
+
+def set_capacity(connection: Connection, datastore_id: str, capacity: int) -> None:
+    """At most so many imports at a time; those that run are left to end."""
+    connection.run(
+        "UPDATE semaphore SET capacity = :capacity, updated_at = clock_timestamp() WHERE datastore_id = :id",
+        capacity=capacity,
+        id=datastore_id,
+    )
+
+
+def set_paused(connection: Connection, datastore_id: str, paused: bool) -> None:
+    """No grants while paused; everything else goes on."""
+    connection.run(
+        "UPDATE semaphore SET paused = :paused, updated_at = clock_timestamp() WHERE datastore_id = :id",
+        paused=paused,
+        id=datastore_id,
+    )
+
+
+def set_priority(connection: Connection, ticket_id: int, priority: int) -> bool:
+    """A lower number goes first (0 live, 1 bulk); False where the ticket does not wait any more."""
+    row = connection.one(
+        "UPDATE ahlijob SET priority = :priority WHERE pk = :pk AND state = 'WAITING' RETURNING pk",
+        priority=priority,
+        pk=ticket_id,
+    )
+    return row is not None
+
+
+# One waiting ticket, or all that are stranded.
+_CHOSEN = """
+SELECT j.pk, c.datastore_id AS configured, EXISTS (
+    SELECT FROM ahlijob n WHERE n.datastore_id = c.datastore_id AND n.transfer_id = j.transfer_id
+        AND n.series_instance_uid = j.series_instance_uid AND n.pk <> j.pk
+        AND n.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')) AS queued_anew
+FROM ahlijob j CROSS JOIN (SELECT datastore_id FROM semaphore ORDER BY configured_at DESC LIMIT 1) c
+WHERE j.state = 'WAITING' AND CASE WHEN CAST(:pk AS bigint) IS NULL THEN j.datastore_id <> c.datastore_id
+                                   ELSE j.pk = CAST(:pk AS bigint) END
+"""
+_CANCEL = f"""
+UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = :reason
+FROM ({_CHOSEN}) chosen WHERE ahlijob.pk = chosen.pk AND ahlijob.state = 'WAITING' RETURNING ahlijob.pk
+"""
+# An execution whose retry has queued anew at the configured data store needs no second place there.
+_MOVE = f"""
+UPDATE ahlijob SET
+    datastore_id = CASE WHEN chosen.queued_anew THEN ahlijob.datastore_id ELSE chosen.configured END,
+    state = CASE WHEN chosen.queued_anew THEN 'CANCELLED' ELSE 'WAITING' END,
+    over_at = CASE WHEN chosen.queued_anew THEN clock_timestamp() END,
+    message = CASE WHEN chosen.queued_anew THEN 'its execution has queued anew' END,
+    task_token = CASE WHEN chosen.queued_anew THEN NULL ELSE ahlijob.task_token END
+FROM ({_CHOSEN}) chosen
+WHERE ahlijob.pk = chosen.pk AND ahlijob.state = 'WAITING' AND ahlijob.datastore_id <> chosen.configured
+RETURNING ahlijob.pk
+"""
+
+
+def cancel(connection: Connection, ticket_id: int | None, reason: str) -> list[int]:
+    """Take a waiting ticket out of the queue (None: all that are stranded); those that were.
+
+    Their executions are told after the commit: ``delivery.tell_cancelled``.
+    """
+    return [row["pk"] for row in connection.run(_CANCEL, pk=ticket_id, reason=reason)]
+
+
+def move(connection: Connection, ticket_id: int | None) -> list[int]:
+    """Let a stranded ticket (None: all of them) wait for the configured data store; those that were moved.
+
+    They keep their place: the oldest ticket goes first.
+    """
+    return [row["pk"] for row in connection.run(_MOVE, pk=ticket_id)]
+
+
+@dataclass(frozen=True)
+class Untold:
+    """A cancelled ticket whose execution still waits for it."""
+
+    pk: int
+    task_token: str
+    message: str
+
+
+def untold(connection: Connection) -> list[Untold]:
+    """Cancelled tickets whose executions were not told yet."""
+    rows = connection.run(
+        "SELECT pk, task_token, COALESCE(message, '') AS message FROM ahlijob "
+        "WHERE state = 'CANCELLED' AND task_token IS NOT NULL ORDER BY pk"
+    )
+    return [Untold(**row) for row in rows]
+
+
+def told(connection: Connection, ticket: Untold) -> None:
+    """Its execution knows, or its token is good for nothing."""
+    connection.run(
+        "UPDATE ahlijob SET task_token = NULL WHERE pk = :pk AND task_token = :token",
+        pk=ticket.pk,
+        token=ticket.task_token,
+    )

@@ -1,0 +1,269 @@
+"""The import semaphore: tickets queue for slots. Capacity is counted, order is kept, nothing leaks.
+
+Every operation is one short transaction of its caller; whoever frees or adds something runs
+:func:`grant` in it and delivers after the commit (``dicom_ingest.workflow.delivery``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dicom_ingest.contracts.outcomes import TicketState
+from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
+from dicom_ingest.contracts.times import whole_second
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Connection
+from dicom_ingest.errors import ClaimLostError
+
+UNKNOWN_AFTER = "1 hour"
+"""A predecessor that the index has never heard of holds a ticket back for this long only."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A place in the queue, or a slot."""
+
+    pk: int
+    state: TicketState
+    attempt: int
+    fence: int
+    start_at: datetime | None
+    owner_execution: str
+    task_token: str | None
+
+
+_COLUMNS = "pk, state, attempt, fence, start_at, owner_execution, task_token"
+
+
+def _ticket(row: dict[str, Any]) -> Ticket:
+    return Ticket(**row | {"state": TicketState(row["state"])})
+
+
+_CONFIGURE = """
+INSERT INTO semaphore AS old (datastore_id, capacity, start_rate, start_burst, configured)
+VALUES (:datastore_id, :capacity, :start_rate, :start_burst,
+    jsonb_build_object('capacity', CAST(:capacity AS integer), 'start_rate', CAST(:start_rate AS float),
+                       'start_burst', CAST(:start_burst AS integer)))
+ON CONFLICT (datastore_id) DO UPDATE SET
+    (capacity, start_rate, start_burst) = (
+        SELECT kept.capacity, kept.start_rate, kept.start_burst
+        FROM (VALUES (old.capacity, old.start_rate, old.start_burst, true),
+                     (excluded.capacity, excluded.start_rate, excluded.start_burst, false))
+            AS kept(capacity, start_rate, start_burst, standing)
+        WHERE kept.standing = (old.configured = excluded.configured)),
+    configured = excluded.configured, configured_at = clock_timestamp(), updated_at = clock_timestamp()
+"""
+
+
+def configure(connection: Connection, settings: SemaphoreSettings) -> None:
+    """Set a semaphore as configured; an operator's change stands until the configuration changes."""
+    connection.run(_CONFIGURE, **settings.model_dump())
+
+
+_ACQUIRE = f"""
+WITH mine AS (
+    SELECT pk, transfer_id, series_instance_uid, priority, owner_execution, fence FROM series_transfer
+    WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+      AND owner_execution = :execution AND fence = :fence
+    FOR NO KEY UPDATE)
+INSERT INTO ahlijob AS old (datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority,
+    owner_execution, fence, task_token, attempt)
+SELECT CAST(:datastore_id AS text), pk, transfer_id, series_instance_uid, priority, owner_execution, fence,
+    :task_token,
+    (SELECT 1 + COALESCE(max(attempt), 0) FROM ahlijob a WHERE a.series_transfer_pk = mine.pk)
+FROM mine
+ON CONFLICT (datastore_id, transfer_id, series_instance_uid)
+    WHERE state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+DO UPDATE SET task_token = excluded.task_token, owner_execution = excluded.owner_execution,
+    fence = excluded.fence, delivered_at = NULL, orphaned_at = NULL
+RETURNING {_COLUMNS}
+"""
+
+
+def acquire(
+    connection: Connection, ref: SeriesTransferRef, execution: str, datastore_id: str, task_token: str
+) -> Ticket:
+    """Take a place in the queue, or keep the one there is with a new token (retry, redrive, take-over).
+
+    Raises:
+        ClaimLostError: another execution owns the series transfer.
+    """
+    row = connection.one(
+        _ACQUIRE, datastore_id=datastore_id, task_token=task_token, execution=execution, **_ref(ref)
+    )
+    if row is None:
+        raise ClaimLostError(f"series transfer {ref.transfer_id} of {ref.series_instance_uid}")
+    return _ticket(row)
+
+
+# A plain lock, waiting: with SKIP LOCKED here two grant steps can each see the other's work undone, and a
+# waiter would sleep beside a free slot. NO KEY: a ticket's foreign key holds a KEY SHARE lock on this row
+# since its INSERT, which a full FOR UPDATE would wait for: two acquires would deadlock.
+_LOCK = """
+SELECT capacity, start_rate, start_burst, next_start, paused OR gate = 'CLOSED' AS shut,
+       COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS now
+FROM semaphore WHERE datastore_id = :datastore_id FOR NO KEY UPDATE
+"""
+
+_HOLDERS = """
+SELECT count(*) AS holders FROM ahlijob
+WHERE datastore_id = :datastore_id AND state IN ('GRANTED', 'STARTING', 'RUNNING')
+"""
+
+# Eligible: no import of the same series holds a slot, and every earlier transfer that holds one of
+# its instances is over (or unknown for an hour).
+ELIGIBLE = f"""
+SELECT w.pk, w.series_instance_uid FROM ahlijob w JOIN series_transfer t ON t.pk = w.series_transfer_pk
+WHERE w.datastore_id = :datastore_id AND w.state = 'WAITING'
+  AND NOT EXISTS (
+    SELECT FROM ahlijob h WHERE h.datastore_id = w.datastore_id
+      AND h.series_instance_uid = w.series_instance_uid AND h.state IN ('GRANTED', 'STARTING', 'RUNNING'))
+  AND NOT EXISTS (
+    SELECT FROM unnest(t.after) earlier
+    LEFT JOIN series_transfer p
+      ON p.transfer_id = earlier AND p.series_instance_uid = t.series_instance_uid
+    WHERE CASE WHEN p.pk IS NULL THEN w.created_at > CAST(:now AS timestamptz) - interval '{UNKNOWN_AFTER}'
+               ELSE p.state <> 'OVER' END)
+ORDER BY w.priority, w.pk LIMIT :free
+FOR UPDATE OF w SKIP LOCKED
+"""
+
+_GRANT = f"""
+UPDATE ahlijob SET state = 'GRANTED', granted_at = :now, start_at = :start_at, delivered_at = NULL,
+    unknown_predecessor = EXISTS (
+        SELECT FROM series_transfer t CROSS JOIN unnest(t.after) earlier
+        WHERE t.pk = ahlijob.series_transfer_pk AND NOT EXISTS (
+            SELECT FROM series_transfer p
+            WHERE p.transfer_id = earlier AND p.series_instance_uid = t.series_instance_uid))
+WHERE pk = :pk RETURNING {_COLUMNS}
+"""
+
+_NEXT_START = "UPDATE semaphore SET next_start = :next_start WHERE datastore_id = :datastore_id"
+
+
+def grant(connection: Connection, datastore_id: str, now: datetime | None = None) -> list[Ticket]:
+    """Give free slots to the waiting, by priority and then order of arrival; at most one per series.
+
+    `now`: the clock, for simulations; the server's otherwise. Starts are paced by GCRA (rate and burst).
+    """
+    semaphore = connection.one(_LOCK, datastore_id=datastore_id, now=now)
+    if semaphore is None or semaphore["shut"]:
+        return []
+    counted = connection.one(_HOLDERS, datastore_id=datastore_id)
+    free = max(0, semaphore["capacity"] - (counted["holders"] if counted else 0))
+    pace = Pace(semaphore["start_rate"], semaphore["start_burst"], semaphore["next_start"])
+    granted: list[Ticket] = []
+    while free > len(granted):
+        rows = connection.run(
+            ELIGIBLE, datastore_id=datastore_id, now=semaphore["now"], free=free - len(granted)
+        )
+        if not rows:
+            break
+        # Two parts of one series may stand side by side in the queue: the first goes, the second waits.
+        firsts = {row["series_instance_uid"]: row["pk"] for row in reversed(rows)}
+        for pk in sorted(firsts.values(), key=[row["pk"] for row in rows].index):
+            start_at = pace.next(semaphore["now"])
+            row = connection.one(_GRANT, pk=pk, now=semaphore["now"], start_at=start_at)
+            granted += [_ticket(row)] if row else []
+    if granted:
+        connection.run(_NEXT_START, datastore_id=datastore_id, next_start=pace.theoretical_arrival)
+    return granted
+
+
+class Pace:
+    """GCRA: at most `burst` starts at once, `rate` a second in the long run."""
+
+    def __init__(self, rate: float, burst: int, theoretical_arrival: datetime) -> None:
+        self._interval = 1.0 / rate
+        self._tolerance = (burst - 1) * self._interval
+        self.theoretical_arrival = theoretical_arrival
+
+    def next(self, now: datetime) -> datetime:
+        """When the next import may start, in whole seconds."""
+        start_at = max(now, self.theoretical_arrival - timedelta(seconds=self._tolerance))
+        self.theoretical_arrival = max(self.theoretical_arrival, start_at) + timedelta(seconds=self._interval)
+        return whole_second(start_at)
+
+
+_RELEASE = f"""
+UPDATE ahlijob SET
+    state = CASE
+        WHEN state = 'WAITING' THEN 'CANCELLED'
+        WHEN state = 'GRANTED' AND outcome IS NULL THEN 'CANCELLED'
+        WHEN state = 'GRANTED' OR import_over_at IS NOT NULL THEN 'DONE'
+        ELSE state END,
+    orphaned_at = CASE WHEN state IN ('STARTING', 'RUNNING') AND import_over_at IS NULL
+                       THEN clock_timestamp() END,
+    over_at = CASE WHEN state IN ('WAITING', 'GRANTED') OR import_over_at IS NOT NULL
+                   THEN clock_timestamp() END,
+    task_token = NULL
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
+  AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+RETURNING {_COLUMNS}, datastore_id, orphaned_at
+"""
+
+
+@dataclass(frozen=True)
+class Released:
+    """What became of the ticket: ended, only marked, or not found."""
+
+    released: bool
+    orphaned: bool
+
+
+def release(connection: Connection, ref: SeriesTransferRef, execution: str) -> Released:
+    """End the execution's ticket; one whose import may still run is only marked ORPHANED. Idempotent."""
+    mine = series_transfers.lock_mine(connection, ref, execution)
+    row = connection.one(_RELEASE, execution=execution, **_ref(ref)) if mine else None
+    if row is None:
+        return Released(released=False, orphaned=False)
+    if row["state"] == TicketState.CANCELLED.value:
+        give_start_back(connection, row["pk"])
+    orphaned = row["orphaned_at"] is not None
+    return Released(released=not orphaned, orphaned=orphaned)
+
+
+def mark_delivered(connection: Connection, ticket: Ticket) -> None:
+    """The execution has its answer."""
+    connection.run(
+        "UPDATE ahlijob SET delivered_at = clock_timestamp() WHERE pk = :pk AND task_token = :token",
+        pk=ticket.pk,
+        token=ticket.task_token,
+    )
+
+
+def cancel_refused(connection: Connection, ticket: Ticket) -> bool:
+    """Cancel a granted ticket whose execution is over, unless a new token has come meanwhile."""
+    row = connection.one(
+        "UPDATE ahlijob "
+        "SET state = 'CANCELLED', over_at = clock_timestamp(), message = 'its execution is over', "
+        "task_token = NULL "
+        "WHERE pk = :pk AND task_token = :token AND state IN ('WAITING', 'GRANTED') RETURNING pk",
+        pk=ticket.pk,
+        token=ticket.task_token,
+    )
+    if row is not None:
+        give_start_back(connection, ticket.pk)
+    return row is not None
+
+
+_GIVE_START_BACK = """
+UPDATE semaphore s SET next_start = s.next_start - make_interval(secs => 1.0 / s.start_rate)
+FROM ahlijob j WHERE j.pk = :pk AND s.datastore_id = j.datastore_id AND j.start_at > clock_timestamp()
+"""
+
+
+def give_start_back(connection: Connection, ticket_id: int) -> None:
+    """A start that will not be used is free again: a thousand dead waiters must not delay the living."""
+    connection.run(_GIVE_START_BACK, pk=ticket_id)
+
+
+def _ref(ref: SeriesTransferRef) -> dict[str, Any]:
+    return {
+        "transfer_id": ref.transfer_id,
+        "series_instance_uid": ref.series_instance_uid,
+        "fence": ref.fence,
+    }

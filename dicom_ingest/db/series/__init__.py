@@ -1,0 +1,1 @@
+"""A series transfer's life: claim, imports, image sets, outcome."""

@@ -1,0 +1,91 @@
+"""Read models: what is where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_ingest.contracts.keys import ManifestKey
+from dicom_ingest.db.server.connection import Connection
+
+
+def unseen(connection: Connection, announced: Sequence[ManifestKey]) -> list[ManifestKey]:
+    """Of these manifests: those whose series transfer has no row."""
+    rows = connection.run(
+        "SELECT a.place FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+        "AS a(place integer, transfer uuid, series text) "
+        "WHERE NOT EXISTS (SELECT FROM series_transfer t "
+        "WHERE t.transfer_id = a.transfer AND t.series_instance_uid = a.series) ORDER BY a.place",
+        rows=json.dumps(
+            [
+                {"place": place, "transfer": key.transfer_id, "series": key.series_instance_uid}
+                for place, key in enumerate(announced)
+            ]
+        ),
+    )
+    return [announced[row["place"]] for row in rows]
+
+
+def unknown_transfers(connection: Connection, transfers: Iterable[str]) -> set[str]:
+    """Of these transfers: those of which the index has no series."""
+    rows = connection.run(
+        "SELECT a.transfer FROM unnest(CAST(:transfers AS uuid[])) AS a(transfer) "
+        "WHERE NOT EXISTS (SELECT FROM series_transfer t WHERE t.transfer_id = a.transfer)",
+        transfers=list(transfers),
+    )
+    return {str(row["transfer"]) for row in rows}
+
+
+_TRANSFERS = """
+SELECT manifest_key, series_instance_uid, outcome, outcome_detail AS detail FROM series_transfer
+WHERE (CAST(:series AS text) IS NULL OR series_instance_uid = :series)
+  AND (CAST(:study AS text) IS NULL OR study_instance_uid = :study)
+  AND (CAST(:day AS date) IS NULL OR (sealed_at AT TIME ZONE 'UTC')::date = :day)
+  AND (CAST(:edge AS text) IS NULL OR edge = :edge)
+  AND (CAST(:outcome AS text) IS NULL OR outcome = :outcome)
+  AND (CAST(:reason AS text) IS NULL OR position(lower(:reason) IN lower(outcome_detail)) > 0)
+ORDER BY sealed_at, pk
+"""
+
+
+def transfers(connection: Connection, selection: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The series transfers of a selection: what is None does not matter."""
+    return connection.run(_TRANSFERS, **selection)
+
+
+@dataclass(frozen=True)
+class Accounted:
+    """What the index says of one series transfer."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    manifest_key: str
+    announced: int
+    over: bool
+
+
+def accounted(connection: Connection, transfer_ids: Iterable[str]) -> dict[str, list[Accounted]]:
+    """The series of these transfers, by transfer; a transfer without a series is absent."""
+    rows = connection.run(
+        "SELECT transfer_id::text AS transfer, study_instance_uid, series_instance_uid, manifest_key, "
+        "instance_count AS announced, state = 'OVER' AS over FROM series_transfer "
+        "WHERE transfer_id = ANY(CAST(:transfers AS uuid[])) ORDER BY pk",
+        transfers=list(transfer_ids),
+    )
+    found: dict[str, list[Accounted]] = {}
+    for row in rows:
+        found.setdefault(row.pop("transfer"), []).append(Accounted(**row))
+    return found
+
+
+def seen_lately(connection: Connection, edge: str, days: int) -> set[str]:
+    """The transfers of an edge that were announced in the last days."""
+    rows = connection.run(
+        "SELECT DISTINCT transfer_id::text AS transfer FROM series_transfer "
+        "WHERE edge = :edge AND sealed_at > clock_timestamp() - make_interval(days => :days)",
+        edge=edge,
+        days=days,
+    )
+    return {row["transfer"] for row in rows}

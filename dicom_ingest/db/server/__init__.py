@@ -1,0 +1,1 @@
+"""Connection, migrations, users."""

@@ -1,0 +1,1 @@
+"""HealthImaging in our words: start an import, poll it, read its results."""

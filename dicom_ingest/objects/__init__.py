@@ -1,0 +1,1 @@
+"""What an edge has put into the bucket."""

@@ -1,0 +1,1 @@
+"""What a Lambda function runs in: settings, clients, step, trace."""

@@ -1,0 +1,145 @@
+"""What nobody watches any more: tickets whose execution is gone, and series it left open.
+
+It takes over as an execution would (a claim with a higher fence), so every write is the workflow's own.
+It asks Step Functions and HealthImaging before it frees anything, and never frees on a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from dicom_ingest.contracts.outcomes import Outcome, TicketState
+from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
+from dicom_ingest.db.semaphore import leftovers
+from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.leftovers import Leftover
+from dicom_ingest.db.series import decisions as ingest
+from dicom_ingest.db.series import imports
+from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.server.connection import Connection, Database
+from dicom_ingest.healthimaging import imports as healthimaging
+from dicom_ingest.healthimaging.imports import ImportOrder
+from dicom_ingest.workflow import executions
+
+if TYPE_CHECKING:
+    from mypy_boto3_medical_imaging import HealthImagingClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+GRACE_SECONDS = 180
+"""Longer than any function of the workflow runs: a stopped execution does not stop its last Lambda."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """``left``, ``freed``, ``released`` or ``recorded``; the outcome where this pass decided it."""
+
+    what: str
+    outcome: Outcome | None = None
+
+
+LEFT = Settled("left")
+
+
+@dataclass(frozen=True)
+class Reclaimer:
+    """The clients and names that a pass needs."""
+
+    database: Database
+    stepfunctions: SFNClient
+    medical_imaging: HealthImagingClient
+    s3: S3Client
+    bucket: str
+    grace_seconds: float = GRACE_SECONDS
+
+    def settle(self, leftover: Leftover) -> Settled:
+        """Do what is certain about one leftover.
+
+        Raises:
+            HealthImagingBusyError, DataStoreGateClosedError, ResultsNotYetWrittenError,
+            DatabaseAwayError, DatabaseConflictError
+        """
+        if executions.is_running(self.stepfunctions, leftover.owner_execution):
+            if leftover.marked:
+                with self.database.transaction() as connection:
+                    leftovers.unmark(connection, leftover)
+            return LEFT
+        with self.database.transaction() as connection:
+            aged = leftovers.mark(connection, leftover, self.grace_seconds)
+        if leftover.import_over:
+            return self._release(leftover)
+        if leftover.import_id is not None:
+            return self._record(leftover, leftover.import_id)  # its job decides, whatever a Lambda still does
+        if not aged:
+            return LEFT
+        import_id = self._started(leftover)
+        return self._free(leftover) if import_id is None else self._record(leftover, import_id)
+
+    def _started(self, leftover: Leftover) -> str | None:
+        """The import that its last StartImport may have started without being able to say so."""
+        if leftover.state is not TicketState.STARTING or not leftover.job_name:
+            return None
+        order = ImportOrder(
+            datastore_id=leftover.datastore_id,
+            role_arn="",
+            bucket=self.bucket,
+            prefix=leftover.prefix,
+            results_prefix=leftover.results_prefix or "",
+            client_token=leftover.client_token or "",
+            job_name=leftover.job_name,
+        )
+        found = healthimaging.find_started(self.medical_imaging, self.s3, order)
+        if found is not None and leftover.ticket_id is not None:
+            with self.database.transaction() as connection:
+                imports.running(connection, leftover.ticket_id, order.client_token, found, "SUBMITTED")
+        return found
+
+    def _release(self, leftover: Leftover) -> Settled:
+        """All is recorded; its execution ended before it gave the slot back."""
+        with self.database.transaction() as connection:
+            ref, me = self._take_over(connection, leftover)
+            if ref is None:
+                return LEFT
+            import_slots.release(connection, ref, me)
+            series_transfers.over(connection, ref, me)
+        return Settled("released")
+
+    def _free(self, leftover: Leftover) -> Settled:
+        """No import was started: end ticket and series, saying so."""
+        words = "its execution ended before an import was started; replay its event to try again"
+        outcome = Outcome.FAILED if leftover.outcome is None else None
+        with self.database.transaction() as connection:
+            ref, me = self._take_over(connection, leftover)
+            if ref is None:
+                return LEFT
+            if outcome is not None:
+                series_transfers.finish(
+                    connection, ref, me, outcome, detail=words, datastore_id=leftover.datastore_id
+                )
+            if leftover.ticket_id is not None:
+                leftovers.cancel(connection, leftover.ticket_id, words)
+            series_transfers.over(connection, ref, me)
+        return Settled("freed", outcome)
+
+    def _record(self, leftover: Leftover, import_id: str) -> Settled:
+        """Record an import that ended while nobody watched, and give its slot back."""
+        known = ImportState(import_id=import_id, status="SUBMITTED", attempt=leftover.attempt, retried=True)
+        state = healthimaging.examine(self.medical_imaging, self.s3, leftover.datastore_id, known)
+        if state.status in ("SUBMITTED", "IN_PROGRESS"):
+            return LEFT
+        results = healthimaging.results_of(self.medical_imaging, self.s3, leftover.datastore_id, state)
+        with self.database.transaction() as connection:
+            ref, me = self._take_over(connection, leftover)
+            if ref is None or leftover.ticket_id is None:
+                return LEFT
+            ticket = imports.ticket(connection, ref, me, leftover.ticket_id)
+            said = ingest.record_import(connection, ref, me, ticket, leftover.datastore_id, state, results)
+            import_slots.release(connection, ref, me)
+            series_transfers.over(connection, ref, me)
+        return Settled("recorded", said.name)
+
+    def _take_over(self, connection: Connection, leftover: Leftover) -> tuple[SeriesTransferRef | None, str]:
+        me = f"reclaim_import_slots/{uuid4()}"
+        return leftovers.take_over(connection, leftover, me), me

@@ -1,0 +1,1 @@
+"""Executions: resumed, asked about, and counted."""

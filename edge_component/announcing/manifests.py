@@ -1,0 +1,134 @@
+"""The bytes that announce a series transfer, built once from the journal."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from dicom_ingest.contracts.events import SeriesComplete
+from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
+from dicom_ingest.contracts.manifest import (
+    Manifest,
+    ManifestInstance,
+    ManifestTransfer,
+    MissingInstance,
+    encode_manifest,
+)
+from edge_component.running.clock import moment
+from edge_component.settings import Settings
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What is put and what is announced."""
+
+    manifest_key: str
+    manifest: bytes
+    event: str
+
+
+def build_announcement(journal: sqlite3.Connection, sequence: int, settings: Settings) -> Announcement:
+    """Manifest and event of a sealed series transfer."""
+    transfer = journal.execute("SELECT * FROM series_transfer WHERE sequence = ?", (sequence,)).fetchone()
+    rows = journal.execute(
+        """SELECT i.*, a.calling_ae, a.called_ae FROM instance i JOIN association a USING (association)
+            WHERE i.sequence = ? ORDER BY i.instance""",
+        (sequence,),
+    ).fetchall()
+    prefix = SeriesPrefix(
+        settings.edge,
+        transfer["transfer_id"],
+        transfer["study_instance_uid"],
+        transfer["series_instance_uid"],
+    )
+    sent = [_instance(row, prefix) for row in rows if row["state"] == "uploaded"]
+    missing = [_missing(row) for row in rows if row["state"] != "uploaded"]
+    head = _head(transfer, rows, settings, len(sent), sum(instance.bytes for instance in sent))
+    encoded = encode_manifest(Manifest(head, sent, missing))
+    key = ManifestKey(
+        settings.edge, head.sealed_at.date(), transfer["transfer_id"], transfer["series_instance_uid"]
+    )
+    event = SeriesComplete(
+        correlation_id=head.correlation_id,
+        edge=head.edge,
+        transfer_id=head.transfer_id,
+        sequence=head.sequence,
+        study_instance_uid=head.study_instance_uid,
+        series_instance_uid=head.series_instance_uid,
+        modality=head.modality,
+        priority=head.priority,
+        bucket=settings.bucket,
+        prefix=str(prefix),
+        manifest_key=str(key),
+        manifest_sha256=encoded.sha256,
+        instance_count=head.instance_count,
+        total_bytes=head.total_bytes,
+        first_received_at=head.first_received_at,
+        last_received_at=head.last_received_at,
+        sealed_at=head.sealed_at,
+        seal_reason=head.seal_reason,
+        aborted=head.aborted,
+        calling_ae=rows[-1]["calling_ae"],
+        called_ae=rows[-1]["called_ae"],
+    )
+    return Announcement(str(key), encoded.body, json.dumps(event.model_dump(mode="json"), sort_keys=True))
+
+
+def correlation_id(transfer: sqlite3.Row) -> str:
+    """What ties log lines, manifest, event and everything behind them to one series transfer."""
+    return f"{transfer['transfer_id']}/{transfer['series_instance_uid']}"
+
+
+def _head(
+    transfer: sqlite3.Row, rows: list[sqlite3.Row], settings: Settings, instances: int, total: int
+) -> ManifestTransfer:
+    sender = settings.sender(rows[-1]["calling_ae"])
+    received = [row["received_at"] for row in rows]
+    return ManifestTransfer(
+        stack=settings.stack,
+        edge=settings.edge,
+        transfer_id=transfer["transfer_id"],
+        correlation_id=correlation_id(transfer),
+        sequence=transfer["sequence"],
+        after=json.loads(transfer["after"]),
+        study_instance_uid=transfer["study_instance_uid"],
+        series_instance_uid=transfer["series_instance_uid"],
+        modality=next((row["modality"] for row in rows if row["modality"]), None),
+        priority=sender.priority if sender else "live",
+        issuer_of_patient_id=sender.issuer_of_patient_id if sender else None,
+        instance_count=instances,
+        total_bytes=total,
+        first_received_at=moment(min(received)),
+        last_received_at=moment(max(received)),
+        sealed_at=moment(transfer["sealed_at"]),
+        seal_reason=transfer["seal_reason"],
+        aborted=bool(transfer["aborted"]),
+        calling_aes=sorted({row["calling_ae"] for row in rows}),
+        called_aes=sorted({row["called_ae"] for row in rows}),
+    )
+
+
+def _instance(row: sqlite3.Row, prefix: SeriesPrefix) -> ManifestInstance:
+    return ManifestInstance(
+        sop_instance_uid=row["sop_instance_uid"],
+        sop_class_uid=row["sop_class_uid"],
+        transfer_syntax_uid=row["transfer_syntax_uid"],
+        key=prefix.instance(row["sop_instance_uid"]),
+        bytes=row["bytes"],
+        file_sha256=row["file_sha256"],
+        dataset_sha256=row["dataset_sha256"],
+        received_at=moment(row["received_at"]),
+        calling_ae=row["calling_ae"],
+        called_ae=row["called_ae"],
+        uid_findings=json.loads(row["uid_findings"]),
+        attributes=json.loads(row["attributes"]),
+    )
+
+
+def _missing(row: sqlite3.Row) -> MissingInstance:
+    return MissingInstance(
+        sop_instance_uid=row["sop_instance_uid"],
+        reason=row["problem"] or "not uploaded",
+        received_at=moment(row["received_at"]),
+    )

@@ -1,0 +1,234 @@
+"""The assembler at work: reads new rows of the journal, decides, writes the decisions in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable
+
+from dicom_ingest.contracts.events import SealReason
+from edge_component.announcing.manifests import correlation_id
+from edge_component.assembling.hashing import AlteredError, Hashes, Stored, hashes_of
+from edge_component.assembling.quiet import quiet_seconds
+from edge_component.assembling.rules import (
+    Arrival,
+    Begin,
+    Duplicate,
+    Join,
+    OpenSeries,
+    Progress,
+    Rules,
+    assign,
+    grown,
+    next_sequence,
+    seal_reason,
+)
+from edge_component.assembling.transfers import OPEN_PROGRESS, arriving, open_series_of, sittings, versions
+from edge_component.journal.database import count, transaction
+from edge_component.journal.releases import let_go
+from edge_component.running import logs
+from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Age, Ages, Clock
+from edge_component.settings import Settings
+from edge_component.spool.folder import Spool
+
+BATCH = 200
+"""Instances hashed, then assigned in one transaction: the receiver's commits wait for it."""
+MAX_NAMED = 20
+"""Associations in one log line; a modality may open one an image."""
+
+
+WITHOUT_ARRIVALS: frozenset[SealReason] = frozenset(("quiet", "inactive"))
+OpenSeriesByUid = dict[tuple[str, str], list[OpenSeries]]
+"""By study and series UID."""
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The rules that the settings make."""
+    return Rules(
+        inactive_seconds=settings.series_inactive_seconds,
+        hard_cap_seconds=settings.series_hard_cap_seconds,
+        max_instances=settings.max_series_instances,
+        max_bytes=settings.max_series_bytes,
+        duplicate_seconds=settings.duplicate_seconds,
+    )
+
+
+def new_transfer_id() -> str:
+    """Drawn once and journalled."""
+    return str(uuid.uuid4())
+
+
+class Assembly:
+    """The one owner of transfers; `run_once` may be called as often as one likes."""
+
+    def __init__(
+        self,
+        journal: sqlite3.Connection,
+        spool: Spool,
+        settings: Settings,
+        clock: Clock = SYSTEM_CLOCK,
+        transfer_ids: Callable[[], str] = new_transfer_id,
+        monotonic: Clock = MONOTONIC,
+    ) -> None:
+        self._journal = journal
+        self._spool = spool
+        self._settings = settings
+        self._rules = rules_of(settings)
+        self._clock = clock
+        self._ages = Ages(clock, monotonic)
+        self._transfer_ids = transfer_ids
+
+    def run_once(self) -> bool:
+        """Assign what has arrived, seal what is complete; True: something was done."""
+        assigned = batch = self._assign_batch()
+        while batch == BATCH:
+            batch = self._assign_batch()
+        return self._seal() or assigned > 0
+
+    def _assign_batch(self) -> int:
+        if (
+            self._journal.execute("SELECT 1 FROM instance WHERE state = 'received' LIMIT 1").fetchone()
+            is None
+        ):
+            return 0
+        rows = self._journal.execute(
+            "SELECT * FROM instance WHERE state = 'received' ORDER BY instance LIMIT ?", (BATCH,)
+        ).fetchall()
+        hashed = [(row, self._hashes(row)) for row in rows]
+        open_series: OpenSeriesByUid = {}
+        with transaction(self._journal) as journal:
+            duplicates = [
+                row["file"] for row, found in hashed if self._assign(journal, row, found, open_series)
+            ]
+            let_go(journal, duplicates)
+        return len(rows)
+
+    def _hashes(self, row: sqlite3.Row) -> Hashes:
+        stored = Stored(**{name: row[name] for name in Stored.__dataclass_fields__})
+        try:
+            return hashes_of(self._spool, stored)
+        except (AlteredError, OSError) as error:
+            logs.error("spool file is not what was received", file=stored.file, reason=str(error))
+            # Equal to nothing: it is never sent, and announced as missing in the end.
+            nothing = hashlib.sha256(stored.file.encode()).hexdigest()
+            return Hashes(nothing, nothing)
+
+    def _assign(
+        self, journal: sqlite3.Connection, row: sqlite3.Row, hashes: Hashes, open_series: OpenSeriesByUid
+    ) -> bool:
+        """True: it was a duplicate."""
+        study, series = row["study_instance_uid"], row["series_instance_uid"]
+        if (study, series) not in open_series:  # counting is asked for once a batch, not once an instance
+            open_series[study, series] = open_series_of(journal, study, series)
+        last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
+        decision = assign(
+            Arrival(row["sop_instance_uid"], hashes.dataset, row["bytes"], row["received_at"]),
+            versions(journal, series, row["sop_instance_uid"]),
+            open_series[study, series],
+            sittings(journal, study, series),
+            self._rules,
+            next_sequence(last, self._clock()),
+            self._transfer_ids,
+        )
+        if isinstance(decision, Duplicate):
+            journal.execute("DELETE FROM instance WHERE instance = ?", (row["instance"],))
+            count(journal, "instances_duplicate")
+            return True
+        if isinstance(decision, Begin):
+            self._begin(journal, decision, row)
+        else:
+            self._join(journal, decision)
+        journal.execute(
+            """UPDATE instance SET state = 'assigned', sequence = ?, file_sha256 = ?, dataset_sha256 = ?
+               WHERE instance = ?""",
+            (decision.sequence, hashes.file, hashes.dataset, row["instance"]),
+        )
+        open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
+        return False
+
+    def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
+        if decision.full is not None:
+            sequence, why = decision.full
+            self._write_seal(journal, sequence, why, aborted=False)
+        journal.execute(
+            """INSERT INTO series_transfer
+               (sequence, transfer_id, study_instance_uid, series_instance_uid, after, opened_at)
+               VALUES (?, ?, ?, ?, ?, ?)""",
+            (
+                decision.sequence,
+                decision.transfer_id,
+                row["study_instance_uid"],
+                row["series_instance_uid"],
+                json.dumps(decision.after),
+                row["received_at"],
+            ),
+        )
+
+    def _join(self, journal: sqlite3.Connection, decision: Join) -> None:
+        if not decision.after:
+            return
+        found = journal.execute(
+            "SELECT after FROM series_transfer WHERE sequence = ?", (decision.sequence,)
+        ).fetchone()
+        after = dict.fromkeys([*json.loads(found["after"]), *decision.after])
+        journal.execute(
+            "UPDATE series_transfer SET after = ? WHERE sequence = ?",
+            (json.dumps(list(after)), decision.sequence),
+        )
+
+    def _seal(self) -> bool:
+        due: list[tuple[int, SealReason, bool]] = []
+        with self._ages.look() as age:
+            for row in self._journal.execute(OPEN_PROGRESS).fetchall():
+                reason = seal_reason(self._progress(row, age), self._rules)
+                if reason is not None:
+                    due.append((row["sequence"], reason, row["last_aborted_at"] is not None))
+        if not due:
+            return False
+        with transaction(self._journal) as journal:
+            for sequence, why, aborted in due:
+                if not (why in WITHOUT_ARRIVALS and arriving(journal, sequence)):
+                    self._write_seal(journal, sequence, why, aborted=aborted)
+        return True
+
+    def _progress(self, row: sqlite3.Row, age: Age) -> Progress:
+        sender = self._settings.sender(row["calling_ae"])
+        quiet = (
+            (sender.series_quiet_seconds if sender else None)
+            or self._settings.series_quiet_seconds
+            or quiet_seconds(row["modality"])
+        )
+        sequence, aborted_at = row["sequence"], row["last_aborted_at"]
+        aborts = (sequence, "aborts", row["aborts"])
+        return Progress(
+            age_seconds=age((sequence, "opened"), row["opened_at"]),
+            since_received=age((sequence, "instance", row["last_instance"]), row["last_received_at"]),
+            instances=row["instances"],
+            bytes=row["bytes"],
+            quiet_seconds=quiet,
+            associations_open=bool(row["associations_open"]),
+            since_aborted=None if aborted_at is None else age(aborts, aborted_at),
+        )
+
+    def _write_seal(
+        self, journal: sqlite3.Connection, sequence: int, reason: SealReason, *, aborted: bool
+    ) -> None:
+        journal.execute(
+            """UPDATE series_transfer SET sealed_at = ?, seal_reason = ?, aborted = ?
+               WHERE sequence = ? AND sealed_at IS NULL""",
+            (self._clock(), reason, aborted, sequence),
+        )
+        row = journal.execute("SELECT * FROM series_transfer WHERE sequence = ?", (sequence,)).fetchone()
+        carried = journal.execute(
+            "SELECT DISTINCT association FROM instance WHERE sequence = ? LIMIT ?", (sequence, MAX_NAMED)
+        ).fetchall()
+        logs.info(
+            "series sealed",
+            correlation_id=correlation_id(row),
+            associations=[found["association"] for found in carried],
+            sequence=sequence,
+            reason=reason,
+            aborted=aborted,
+        )

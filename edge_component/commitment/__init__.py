@@ -1,0 +1,1 @@
+"""Storage commitment: what was requested, and the report."""

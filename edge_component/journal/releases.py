@@ -1,0 +1,64 @@
+"""Which instances the edge has done with, and which segments of the spool may therefore go.
+
+A segment goes when it is sealed and each of its records has been let go, one by one: one that is not
+accounted for keeps it (see `edge_component.spool.segments`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from edge_component.spool.receipt import of_place
+
+
+def seal(journal: sqlite3.Connection, segment: str, records: int) -> None:
+    """Nothing is written to it any more, and so many instances lie in it."""
+    journal.execute(
+        """INSERT INTO segment (segment, records) VALUES (?, ?)
+           ON CONFLICT (segment) DO UPDATE SET records = excluded.records""",
+        (segment, records),
+    )
+
+
+def sealed(journal: sqlite3.Connection, segment: str) -> int | None:
+    """How many instances lie in it; None: it is not sealed."""
+    row = journal.execute("SELECT records FROM segment WHERE segment = ?", (segment,)).fetchone()
+    return row["records"] if row else None
+
+
+def let_go(journal: sqlite3.Connection, files: Iterable[str]) -> None:
+    """The instances at these places are needed no more: announced and in S3, put aside, or sent before."""
+    places = [of_place(file) for file in files]
+    journal.executemany("INSERT INTO released (segment, at) VALUES (?, ?) ON CONFLICT DO NOTHING", places)
+    journal.executemany(
+        """INSERT INTO segment (segment, released)
+           VALUES (?1, (SELECT count(*) FROM released WHERE segment = ?1))
+           ON CONFLICT (segment) DO UPDATE SET released = excluded.released""",
+        [(segment,) for segment in {segment for segment, _ in places}],
+    )
+
+
+def emptied(journal: sqlite3.Connection) -> list[str]:
+    """Segments that may be removed."""
+    rows = journal.execute("SELECT segment FROM segment WHERE released >= records").fetchall()
+    return [row[0] for row in rows]
+
+
+def forget(journal: sqlite3.Connection, segments: Iterable[str]) -> None:
+    """Their files are gone."""
+    names = [(segment,) for segment in segments]
+    journal.executemany("DELETE FROM released WHERE segment = ?", names)
+    journal.executemany("DELETE FROM segment WHERE segment = ?", names)
+
+
+def accounted_for(journal: sqlite3.Connection, segment: str) -> set[str]:
+    """The places in a segment that the journal knows."""
+    between = (f"{segment}/", f"{segment}0")  # the character behind the slash
+    rows = journal.execute(
+        """SELECT file FROM instance WHERE file >= ?1 AND file < ?2
+           UNION SELECT file FROM receipt WHERE file NOT NULL AND file >= ?1 AND file < ?2
+           UNION SELECT segment || '/' || at FROM released WHERE segment = ?3""",
+        (*between, segment),
+    )
+    return {row[0] for row in rows}

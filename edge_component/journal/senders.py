@@ -1,0 +1,78 @@
+"""Which sender has fallen silent, judged by its own weeks before: kept in the journal, over restarts.
+
+Nights, weekends and clinics once a week are part of a rhythm; a holiday is not, and is called silence.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from edge_component.journal.database import transaction
+from edge_component.running.clock import SYSTEM_CLOCK, Clock
+
+HOUR, WEEK = 3600.0, 7 * 86400.0
+SLOT_SECONDS = 900.0
+"""What is remembered of a sender: the quarters of an hour in which it was heard."""
+WEEKS = 2
+"""So many weeks must agree: a newcomer has no rhythm before."""
+KEPT_SECONDS = (WEEKS + 1) * WEEK
+"""Who has said nothing for so long is expected no more."""
+SHORTEST_SECONDS = HOUR
+EXPECTED_SLOTS = 3
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS sender_heard (
+    calling_ae TEXT NOT NULL,
+    slot INTEGER NOT NULL,                     -- seconds since the epoch / SLOT_SECONDS
+    PRIMARY KEY (calling_ae, slot)
+) WITHOUT ROWID
+"""
+
+
+class Rhythm:
+    """Of every sender; the heartbeat remembers, and whoever wants to know asks."""
+
+    def __init__(self, journal: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._started_at = clock()
+        journal.execute(_TABLE)
+
+    def remember(self) -> None:
+        """Who was heard lately: often enough, it sees every quarter of an hour."""
+        with transaction(self._journal) as journal:
+            journal.execute(
+                """INSERT OR IGNORE INTO sender_heard
+                   SELECT calling_ae, CAST(last_association_at / ? AS INTEGER) FROM sender""",
+                (SLOT_SECONDS,),
+            )
+            journal.execute("DELETE FROM sender_heard WHERE slot < ?", (_slot(self._clock() - KEPT_SECONDS),))
+
+    def silent(self) -> list[str]:
+        """Who is quiet for an hour or longer, although the same hours of both weeks before were not.
+
+        Time in which this edge did not run is not held against anybody.
+        """
+        now = self._clock()
+        heard = self._journal.execute(
+            "SELECT calling_ae, last_association_at FROM sender ORDER BY 1"
+        ).fetchall()
+        return [row[0] for row in heard if self._is_silent(row[0], max(row[1], self._started_at), now)]
+
+    def _is_silent(self, calling_ae: str, since: float, now: float) -> bool:
+        if now - since < SHORTEST_SECONDS:
+            return False
+        weeks = (week * WEEK for week in range(1, WEEKS + 1))
+        return all(self._heard(calling_ae, since - ago, now - ago) >= EXPECTED_SLOTS for ago in weeks)
+
+    def _heard(self, calling_ae: str, after: float, until: float) -> int:
+        """In how many slots."""
+        row = self._journal.execute(
+            "SELECT count(*) FROM sender_heard WHERE calling_ae = ? AND slot > ? AND slot <= ?",
+            (calling_ae, _slot(after), _slot(until)),
+        ).fetchone()
+        return int(row[0])
+
+
+def _slot(moment: float) -> int:
+    return int(moment // SLOT_SECONDS)

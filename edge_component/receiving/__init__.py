@@ -1,0 +1,1 @@
+"""The storage SCP: who is connected, what arrives, and how it is kept."""

@@ -1,0 +1,254 @@
+"""A reader process as the edge sees it: what it has, what it says, and what is done when it dies."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from edge_component.dimse.stream import HandBack
+from edge_component.journal.database import JournalError
+from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.receiving.readers.channel import Channel, Message
+from edge_component.receiving.readers.messages import (
+    ARRIVED,
+    BACK,
+    LEND,
+    READY,
+    REFUSED,
+    ROOM,
+    SEALED,
+    Loan,
+    ReaderSettings,
+    decode_arrived,
+    decode_back,
+    decode_sealed,
+)
+from edge_component.running import logs
+from edge_component.running.backoff import Backoff
+from edge_component.spool.receipt import decode_receipt
+
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+"""One thread at a time runs Python: memory of its own for each would only be more memory (glibc)."""
+AGAIN_SECONDS = 0.5
+MEND_AGAIN = Backoff(0.5, 30.0, uniform=lambda _low, high: high)
+DIED = "the process that read the association died"
+
+
+Heal = Callable[[str], object]
+"""Takes care of what a dead reader has stored and not said, by how its files' names begin."""
+
+
+class Rows(Protocol):
+    """Who writes rows down (`journal.intake.Intake`)."""
+
+    def ready(self) -> None:
+        """Raises JournalError if no more can be taken now."""
+        ...
+
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, /) -> None:
+        """Take one."""
+        ...
+
+    def seal(self, segment: str, records: int) -> None:
+        """All of a segment's rows have been taken."""
+        ...
+
+    def refused(self, code: int) -> None:
+        """Count a failure status."""
+        ...
+
+
+class Lent:
+    """A connection that a reader has, until it gives it back."""
+
+    def __init__(self) -> None:
+        self._back: HandBack | None = None
+        self._over = threading.Event()
+
+    def wait(self, seconds: float) -> HandBack | None:
+        """How it ended; None: it has not."""
+        return self._back if self._over.wait(seconds) else None
+
+    def give_back(self, back: HandBack) -> None:
+        """It is over."""
+        self._back = back
+        self._over.set()
+
+
+class ReaderProcess:
+    """One reader. A thread hears it; when it dies, what it has stored and not said is found on the disk.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(self, settings: ReaderSettings, number: int, rows: Rows, heal: Heal) -> None:
+        self.ready = threading.Event()
+        self.started_at = time.monotonic()
+        self.over = False
+        """It is dead, and everything that it has stored is in the journal."""
+        self._rows = rows
+        self._heal = heal
+        self._run = ""
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._lent: dict[int, Lent] | None = {}
+        """None: it takes no more."""
+        self._closing = threading.Event()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._process = _started(settings, number, theirs)
+        except OSError:
+            ours.close()
+            raise
+        self._channel = Channel(ours)
+        self._thread = threading.Thread(target=self._listen, name=f"reader {number}", daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None: it runs."""
+        return self._process.poll()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be lent to."""
+        return self.ready.is_set() and self._thread.is_alive() and self.exit_code is None
+
+    @property
+    def lent(self) -> int:
+        """Connections that it has now."""
+        return len(self._lent or ())
+
+    def lend(
+        self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
+    ) -> Lent | None:
+        """None: it is gone."""
+        lent = Lent()
+        with self._lock:
+            if self._lent is None:
+                return None
+            number = next(self._numbers)
+            self._lent[number] = lent
+        try:
+            self._channel.send(LEND, Loan(number, sender, contexts).encode(), connection.fileno())
+        except OSError:
+            self._returned(number)
+            return None
+        return lent
+
+    def tell_room(self, room: bytes) -> None:
+        """Whether there is room on the disk."""
+        try:
+            self._channel.send(ROOM, room)
+        except OSError:
+            logs.warning("a reader process is gone", pid=self.pid)
+
+    def stop(self, seconds: float) -> None:
+        """Let it finish what it is at, but not for longer than this; the edge's next start does the rest."""
+        self._closing.set()
+        self._channel.close()
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._thread.join()
+        self._channel.free()
+
+    def _listen(self) -> None:
+        try:
+            self._hear()
+            mended = self._mend()
+        finally:
+            with self._lock:
+                left, self._lent = list((self._lent or {}).values()), None
+            for lent in left:
+                lent.give_back(HandBack(gone=DIED))
+        failures = 0
+        while not mended and not self._closing.wait(MEND_AGAIN.delay(failures)):
+            mended, failures = self._mend(), failures + 1
+        self.over = mended
+
+    def _hear(self) -> None:
+        try:
+            for message in self._channel.messages():
+                self._heard(message)
+        except Exception:  # noqa: BLE001 - whatever it is: what a reader stores must not pile up unseen
+            logs.LOGGER.exception("reader is not understood", extra={"facts": {"pid": self.pid}})
+
+    def _mend(self) -> bool:
+        """What it has stored is in the journal; or the edge ends, and its next start sees to that."""
+        if self._closing.is_set():
+            return True
+        self._process.kill()  # whoever is not heard must not go on answering
+        self._process.wait()
+        try:
+            if self._run:
+                self._heal(self._run)
+        except (JournalError, OSError, sqlite3.Error) as error:
+            logs.error("what a dead reader has stored is not in the journal yet", reason=str(error))
+            return False
+        return True
+
+    def _heard(self, message: Message) -> None:
+        if message.kind == ARRIVED:
+            self._arrived([decode_receipt(receipt) for receipt in decode_arrived(message.body)])
+        elif message.kind == SEALED:
+            self._rows.seal(*decode_sealed(message.body))
+        elif message.kind == REFUSED:
+            self._rows.refused(int(message.body))
+        elif message.kind == BACK:
+            number, back = decode_back(message.body)
+            if lent := self._returned(number):
+                lent.give_back(back)
+        elif message.kind == READY:
+            self._run = message.body.decode()
+            self.ready.set()
+
+    def _returned(self, number: int) -> Lent | None:
+        with self._lock:
+            return self._lent.pop(number, None) if self._lent is not None else None
+
+    def _arrived(self, arrivals: list[tuple[AssociationRow, InstanceRow]]) -> None:
+        """While the journal is behind nothing more is taken from the reader, and it takes nothing more."""
+        while True:
+            try:
+                self._rows.ready()
+            except JournalError as error:
+                logs.error("journal does not keep up", reason=str(error))
+                if self._closing.wait(AGAIN_SECONDS):  # on the disk it is: the next start adopts it
+                    return
+            else:
+                for sender, row in arrivals:
+                    self._rows.add_instance(sender, row)
+                return
+
+
+def _started(settings: ReaderSettings, number: int, channel: socket.socket) -> subprocess.Popen[str]:
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "edge_component.receiving.readers", str(channel.fileno()), str(number)],
+        stdin=subprocess.PIPE,
+        pass_fds=[channel.fileno()],
+        env={**os.environ, **ONE_ARENA},
+        text=True,
+    )
+    assert process.stdin is not None  # noqa: S101 - a pipe by construction
+    with suppress(BrokenPipeError), process.stdin:  # dead already: whoever listens hears the end
+        process.stdin.write(settings.encode() + "\n")
+    return process

@@ -1,0 +1,228 @@
+"""From the bytes of a C-STORE to its answer: 0x0000 only when file and journal row are on the disk."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
+from edge_component.commitment.request import Request
+from edge_component.dimse.statuses import (
+    SUCCESS,
+    Status,
+    cannot_understand,
+    does_not_match,
+    out_of_resources,
+    processing_failure,
+)
+from edge_component.journal.database import JournalError
+from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.receiving.header import Header, HeaderError, header_walk, read_header, walked_header
+from edge_component.running import logs
+from edge_component.running.clock import SYSTEM_CLOCK, Clock
+from edge_component.spool.files import Bytes
+from edge_component.spool.folder import IncomingFile, Spool, SpoolError
+from edge_component.spool.receipt import encode_receipt
+
+PLACEHOLDER_UID = "0"
+"""In the head of a file that goes to quarantine because its command named no usable UID."""
+
+
+_known_uid = lru_cache(maxsize=256)(safe_uid)
+
+
+class InstanceJournal(Protocol):
+    """What the store needs of the journal."""
+
+    def ready(self) -> None:
+        """Raises JournalError if no more rows can be taken now."""
+        ...
+
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes, /) -> None:
+        """Take a row that is on the disk, in this receipt."""
+        ...
+
+    def seal(self, segment: str, records: int) -> None:
+        """All rows of a segment of the spool have been taken: so many."""
+        ...
+
+    def refused(self, code: int) -> None:
+        """Count a failure status."""
+        ...
+
+    def request_commitment(self, request: Request, sender: AssociationRow) -> None:
+        """Returns when a storage commitment request is on the disk, raises JournalError otherwise."""
+        ...
+
+
+class Room(Protocol):
+    """Whether the disk may take more."""
+
+    def refusal(self) -> str | None:
+        """Why not, for the sender; None: it may. May wait a little to slow a sender down."""
+        ...
+
+
+class StoreCommand(NamedTuple):
+    """What a C-STORE-RQ says of the data set that follows it."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+class Reception:
+    """One C-STORE on its way in: feed it the data set, then ask for the status.
+
+    Whoever reads the network calls `write` for every fragment and then `finish`, or `abandon`; and `settle`
+    when the answer is out: nobody waits for what is left to do.
+    """
+
+    def __init__(self, store: Store, sender: AssociationRow, command: StoreCommand) -> None:
+        self.sender = sender
+        self._store = store
+        self._refusal: Status | None = None
+        self._file: IncomingFile | None = None
+        self._stored: tuple[IncomingFile, InstanceRow, bytes] | None = None
+        if why := store.room.refusal():
+            self._refusal = out_of_resources(why)
+            return
+        self._sop_class = self._checked("Affected SOP Class UID", command.sop_class_uid)
+        self._sop_instance = self._checked("Affected SOP Instance UID", command.sop_instance_uid)
+        self._syntax = self._checked("transfer syntax", command.transfer_syntax_uid)
+        self._file = store.spool.receive(self._sop_class, self._sop_instance, self._syntax)
+        self._walk = header_walk(self._syntax)
+
+    def write(self, data: Bytes) -> None:
+        """The next fragment of the data set; swallowed where the instance is refused anyway."""
+        if self._file is not None:
+            if self._walk is not None:
+                self._walk.feed(data)
+            self._file.write(data)
+
+    def finish(self) -> Status:
+        """The answer; after 0x0000 the instance is ours to keep."""
+        status = self._finish()
+        if not status.stored:
+            self._store.journal.refused(status.code)
+            logs.warning(
+                "instance refused",
+                status=f"0x{status.code:04X}",
+                reason=status.comment,
+                calling_ae=self.sender.calling_ae,
+                association=self.sender.association,
+            )
+        return status
+
+    def settle(self) -> None:
+        """What may be done after the answer: its row. A crash leaves that to a start."""
+        if self._stored is not None:
+            (file, row, receipt), self._stored = self._stored, None
+            self._store.journal.add_instance(self.sender, row, receipt)
+            file.let_go()
+
+    def abandon(self) -> None:
+        """The association ended in the middle."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            logs.warning(
+                "instance cut off",
+                bytes=file.dataset_bytes,
+                calling_ae=self.sender.calling_ae,
+                association=self.sender.association,
+            )
+            file.abandon()
+
+    def _checked(self, name: str, raw: str) -> str:
+        try:
+            return _known_uid(raw)
+        except UnsafeIdentifierError as error:
+            self._refusal = self._refusal or cannot_understand(f"{name}: {error}")
+            return PLACEHOLDER_UID
+
+    def _finish(self) -> Status:
+        file, self._file = self._file, None
+        if file is None:
+            return self._refusal or processing_failure("no data set was expected")
+        if file.error is not None:
+            file.abandon()
+            return out_of_resources("the spool did not take the instance")
+        if self._refusal is not None:
+            return self._quarantined(file, self._refusal)
+        try:
+            header = self._header(file)
+        except HeaderError as error:
+            return self._quarantined(file, cannot_understand(str(error)))
+        except OSError as error:
+            logs.error("spool file cannot be read", reason=type(error).__name__)
+            file.abandon()
+            return out_of_resources("the spool did not take the instance")
+        if header.sop_instance_uid != self._sop_instance:
+            return self._quarantined(file, does_not_match("SOP Instance UID differs from the command's"))
+        if header.sop_class_uid != self._sop_class:
+            return self._quarantined(file, does_not_match("SOP Class UID differs from the command's"))
+        return self._kept(file, header)
+
+    def _header(self, file: IncomingFile) -> Header:
+        if self._walk is not None and (header := walked_header(self._walk)):
+            return header
+        with file.read() as stream:
+            return read_header(stream, self._syntax)
+
+    def _quarantined(self, file: IncomingFile, status: Status) -> Status:
+        file.quarantine(
+            status.comment,
+            status=f"0x{status.code:04X}",
+            calling_ae=self.sender.calling_ae,
+            association=self.sender.association,
+        )
+        return status
+
+    def _kept(self, file: IncomingFile, header: Header) -> Status:
+        row = self._row(file, header)
+        try:
+            self._store.journal.ready()
+            receipt = encode_receipt(self.sender, row)
+            file.keep(receipt)
+        except JournalError as error:
+            return self._quarantined(file, processing_failure(str(error)))
+        except SpoolError as error:
+            logs.error("spool did not take an instance", reason=str(error))
+            return out_of_resources("the spool did not take the instance")
+        self._stored = file, row, receipt
+        return SUCCESS
+
+    def _row(self, file: IncomingFile, header: Header) -> InstanceRow:
+        return InstanceRow(
+            association=self.sender.association,
+            file=file.place,
+            received_at=self._store.clock(),
+            study_instance_uid=header.study_instance_uid,
+            series_instance_uid=header.series_instance_uid,
+            sop_instance_uid=header.sop_instance_uid,
+            sop_class_uid=header.sop_class_uid,
+            transfer_syntax_uid=self._syntax,
+            modality=header.modality,
+            bytes=file.bytes,
+            crc32=file.crc32,
+            uid_findings=json.dumps(header.uid_findings) if header.uid_findings else "[]",
+            attributes=header.attributes,
+        )
+
+
+class Store:
+    """Where receptions put what they receive."""
+
+    def __init__(
+        self, spool: Spool, journal: InstanceJournal, room: Room, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.spool = spool
+        self.spool.segments.sealed = journal.seal
+        self.journal = journal
+        self.room = room
+        self.clock = clock
+
+    def begin(self, sender: AssociationRow, command: StoreCommand) -> Reception:
+        """A C-STORE-RQ has come; its data set follows."""
+        return Reception(self, sender, command)

@@ -1,0 +1,1 @@
+"""What every process of the edge is built on: clock, log, tasks, locks, and the pause between attempts."""

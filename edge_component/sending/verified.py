@@ -1,0 +1,80 @@
+"""A spool file on its way out: what leaves whole is what was acknowledged, to the last bit."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from edge_component.sending.answers import UnreadableError
+
+PIECE_BYTES = 256 * 1024
+"""Small enough to stay in the processor's cache between disk, hash and socket."""
+ALTERED = "spool file was altered"
+
+
+class VerifiedFile:
+    """Read and hashed in one go. Its last piece is given away only after the hash of all was compared."""
+
+    def __init__(self, stream: BinaryIO, size: int, sha256: str) -> None:
+        self._stream = stream
+        self.bytes = size
+        self.sha256 = sha256
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 as S3 writes it."""
+        return base64.b64encode(bytes.fromhex(self.sha256)).decode()
+
+    def pieces(self, buffer: memoryview) -> Iterator[memoryview]:
+        """From the beginning, each time; a piece is valid until the next one is asked for.
+
+        Raises:
+            UnreadableError: it cannot be read, or is not what was acknowledged.
+        """
+        left = self._rewind()
+        digest = hashlib.sha256()
+        while True:
+            piece = buffer[: self._read(buffer[:left])]
+            digest.update(piece)
+            left -= len(piece)
+            if not left or not piece:
+                break
+            yield piece
+        if left or digest.hexdigest() != self.sha256:
+            raise UnreadableError(ALTERED)
+        yield piece
+
+    def verified(self) -> BinaryIO:
+        """The open file at its beginning, read and compared once: for senders that read for themselves.
+
+        Raises:
+            UnreadableError: as `pieces`.
+        """
+        for _ in self.pieces(memoryview(bytearray(PIECE_BYTES))):
+            pass
+        self._rewind()
+        return self._stream
+
+    def _rewind(self) -> int:
+        try:
+            size = self._stream.seek(0, io.SEEK_END)
+            self._stream.seek(0)
+        except OSError as error:
+            raise unreadable(error) from error
+        if size != self.bytes:
+            raise UnreadableError(ALTERED)
+        return size
+
+    def _read(self, buffer: memoryview) -> int:
+        try:
+            return int(self._stream.readinto(buffer))  # type: ignore[attr-defined]  # BinaryIO leaves it out
+        except OSError as error:
+            raise unreadable(error) from error
+
+
+def unreadable(error: OSError) -> UnreadableError:
+    """The disk, not the network."""
+    return UnreadableError(f"spool file cannot be read: {error.strerror}")

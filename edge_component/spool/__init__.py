@@ -1,0 +1,1 @@
+"""Instances on disk: segments, receipts, the folder, and its recovery at start."""

@@ -1,0 +1,283 @@
+"""The spool: instances as they came, each with its receipt behind it. Nothing here is named by the network.
+
+One sync an instance: it lies in a file that was made beforehand, whose name is on the disk already. What
+tells a whole instance from one that was cut off is its head, written last (see `receipt`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from zlib_ng.zlib_ng import crc32
+
+from edge_component.running import logs
+from edge_component.spool.files import Bytes, Files, OsFiles
+from edge_component.spool.part10 import part10_head
+from edge_component.spool.receipt import HEAD, Record, StoredInstance, encode_head, of_place, place, records
+from edge_component.spool.segments import BATCH, SEGMENT, Segment, Segments, path_of
+
+INSTANCE = ".dcm"
+REASON = ".json"
+PART = ".part"
+READ_BYTES = 1024 * 1024
+SMALL_BYTES = 64 * 1024
+"""A first piece that is not longer waits for the second: it may be all."""
+
+
+class SpoolError(OSError):
+    """The disk would not take an instance (full, gone, read-only): nothing was acknowledged."""
+
+
+class IncomingFile:
+    """An instance on its way in, at a place of our own choosing.
+
+    After an error of the disk it swallows the rest of the stream, so that the sender hears a status. It ends
+    with `abandon`, `quarantine`, or `keep` and then `let_go`.
+    """
+
+    def __init__(self, spool: Spool, head: bytes) -> None:
+        self.head_bytes = len(head)
+        """Of the Part 10 file, before the data set."""
+        self.dataset_bytes = 0
+        self.crc32 = 0
+        """Of the data set."""
+        self.error: OSError | None = None
+        self.place = ""
+        """How the journal calls it."""
+        self._spool = spool
+        self._unwritten: list[Bytes] = [head]
+        """A small instance is written in one go, with its receipt."""
+        self._segment: Segment | None = None
+        self._end = 0
+        try:
+            self._segment = spool.segments.take()
+            self.place = place(self._segment.name, self._segment.end)
+            self._end = self._segment.end + HEAD.size
+        except OSError as error:
+            self.error = error
+
+    @property
+    def bytes(self) -> int:
+        """Of the Part 10 file so far."""
+        return self.head_bytes + self.dataset_bytes
+
+    def write(self, data: Bytes) -> None:
+        """The next piece of the data set."""
+        self.dataset_bytes += len(data)
+        if self.error is not None:
+            return
+        self.crc32 = crc32(data, self.crc32)
+        if len(self._unwritten) == 1 and len(data) <= SMALL_BYTES:
+            self._unwritten.append(bytes(data))
+            return
+        try:
+            self._append(*self._unwritten, data)
+            self._unwritten.clear()
+        except OSError as error:
+            self.error = error
+
+    def read(self) -> BinaryIO:
+        """The data set, as far as it has come.
+
+        Raises:
+            OSError: the disk.
+        """
+        stream = self._part10()
+        stream.seek(self.head_bytes)
+        return stream
+
+    def keep(self, receipt: Bytes) -> None:
+        """On the disk, with its receipt.
+
+        Raises:
+            SpoolError: the disk would not take it; it will not be acknowledged.
+        """
+        try:
+            if self.error is not None:
+                raise self.error
+            assert self._segment is not None  # noqa: S101 - no error, hence a segment
+            head = encode_head(self.place, self.bytes, receipt)
+            if self._unwritten:
+                self._end -= len(head)
+                self._append(head, *self._unwritten, receipt)
+            else:
+                self._append(receipt)
+                self._segment.file.write(self._segment.end, head)
+            self._segment.file.sync()
+        except OSError as error:
+            self.error = error
+            self.abandon()
+            raise SpoolError(error.errno, f"the spool did not take {self.place}: {error.strerror}") from error
+        self._segment.grown(self._end)
+
+    def let_go(self) -> None:
+        """Its row is on its way: the next instance may follow it in its segment."""
+        if self._segment is not None:
+            segment, self._segment = self._segment, None
+            self._spool.segments.give_back(segment)
+
+    def abandon(self) -> None:
+        """Gone: it was never acknowledged. Whoever else sends the same instance has another place."""
+        if self._segment is None:
+            return
+        segment, self._segment = self._segment, None
+        try:
+            segment.file.cut(segment.end)
+            if self.error is not None:
+                raise self.error
+        except OSError:  # what follows would not be safe behind it; what is before it is on the disk
+            self._spool.segments.seal(segment)
+        else:
+            self._spool.segments.give_back(segment)
+
+    def quarantine(self, reason: str, **facts: str) -> None:
+        """A copy for a person to look at, with the reason; it was not acknowledged."""
+        try:
+            with self._part10() as stream:
+                self._spool.quarantine_copy(stream, self.place, reason, **facts)
+        except OSError as error:  # a full disk has no room for what was not acknowledged
+            logs.warning("no room in quarantine", file=self.place, reason=str(error))
+        self.abandon()
+
+    def _part10(self) -> BinaryIO:
+        if self.error is not None:
+            raise self.error
+        self._append(*self._unwritten)
+        self._unwritten.clear()
+        return self._spool.read(self.place, self.bytes)
+
+    def _append(self, *pieces: Bytes) -> None:
+        assert self._segment is not None  # noqa: S101 - no error, hence a segment
+        self._segment.file.write(self._end, *pieces)
+        self._end += sum(map(len, pieces))
+
+
+class Spool:
+    """Folders of the spool; `files` is the disk under it."""
+
+    def __init__(self, root: Path, files: Files | None = None, spares: int = BATCH) -> None:
+        self.root = root
+        self.files: Files = files or OsFiles()
+        self.instances = root / "instances"
+        self.quarantine = root / "quarantine"
+        self.aside = root / "aside"
+        """Acknowledged, announced as missing: never removed by us."""
+        self.again = root / "again"
+        """Asked by an operator to be sent again; the worker takes them from here."""
+        self.journal = root / "journal.sqlite3"
+        self.run = secrets.token_hex(8)
+        """How the names of this spool's segments begin: each process has its own."""
+        self.segments = Segments(self.files, self.instances, self.run, spares)
+
+    def prepare(self) -> None:
+        """Make the folders; never removes anything."""
+        for folder in (self.root, self.instances, self.quarantine, self.aside, self.again):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.files.sync_folder(self.root)
+
+    def receive(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> IncomingFile:
+        """A new incoming file at a place that was never used before."""
+        return IncomingFile(self, part10_head(sop_class_uid, sop_instance_uid, transfer_syntax_uid))
+
+    def close(self) -> None:
+        """Nothing is received any more."""
+        self.segments.close()
+
+    def segment(self, name: str) -> Path:
+        """Where a segment lies."""
+        return path_of(self.instances, name)
+
+    def segment_names(self, run: str = "") -> list[str]:
+        """Of one process's run, or all."""
+        names = self.files.names(self.instances)
+        return sorted(
+            name.removesuffix(SEGMENT) for name in names if name.startswith(run) and name.endswith(SEGMENT)
+        )
+
+    def strangers(self) -> list[str]:
+        """Files among the instances that are no segments: of another release, or of somebody else."""
+        return [name for name in self.files.names(self.instances) if not name.endswith(SEGMENT)]
+
+    def records(self, segment: str) -> Iterator[Record]:
+        """What was acknowledged in a segment.
+
+        Raises:
+            OSError: gone, or the disk.
+        """
+        with self.files.read(self.segment(segment)) as stream:
+            yield from records(stream, segment)
+
+    def read(self, file: str, size: int) -> BinaryIO:
+        """The Part 10 file of so many bytes at a place among the instances.
+
+        Raises:
+            OSError: gone, or the disk.
+        """
+        segment, at = of_place(file)
+        stream = self.files.read(self.segment(segment))
+        return io.BufferedReader(StoredInstance(stream, at + HEAD.size, size), SMALL_BYTES)
+
+    def put_aside(self, file: str, size: int) -> None:
+        """A Part 10 file of what was announced as missing, where a person finds it and no start adopts it.
+
+        Raises:
+            OSError: the disk did not take it: it must stay where it is.
+        """
+        try:
+            stream = self.read(file, size)
+        except FileNotFoundError:  # gone behind our back: that is why it is missing
+            return
+        with stream:
+            self._write_file(self.aside / f"{file_name(file)}{INSTANCE}", stream)
+
+    def take_again(self, name: str, file: str, size: int, receipt: bytes) -> None:
+        """Among the instances, durably: a copy of a file that an operator wants to be sent again.
+
+        The file itself stays as it is, whatever happens meanwhile. `file`: the place, first in its segment.
+
+        Raises:
+            OSError: the disk.
+        """
+        record = io.BytesIO(encode_head(file, size, receipt))
+        with self.files.read(self.again / name) as stream:
+            target = self.segment(of_place(file)[0])
+            self._write_file(target, record, stream, io.BytesIO(receipt), aside=self.again)
+
+    def quarantine_copy(self, stream: BinaryIO, file: str, reason: str, **facts: str) -> None:
+        """What was not acknowledged, for a person to look at, with the reason beside it.
+
+        Raises:
+            OSError: the disk; there is nothing in quarantine then.
+        """
+        note = self.quarantine / f"{file_name(file)}{REASON}"
+        self._write_file(self.quarantine / f"{file_name(file)}{INSTANCE}", stream)
+        note.write_text(json.dumps({"reason": reason, **facts}, sort_keys=True), encoding="utf-8")
+
+    def _write_file(self, target: Path, *streams: BinaryIO, aside: Path | None = None) -> None:
+        """All of it under its name, durably, or nothing."""
+        part = (aside or target.parent) / f"{target.name}{PART}"
+        self.files.remove(part)  # of a crash
+        file, at = self.files.create(part), 0
+        try:
+            for stream in streams:
+                while piece := stream.read(READ_BYTES):
+                    file.write(at, piece)
+                    at += len(piece)
+            file.sync()
+        except OSError:
+            file.close()
+            self.files.remove(part)
+            raise
+        file.close()
+        self.files.rename(part, target)
+        self.files.sync_folder(target.parent)
+
+
+def file_name(file: str) -> str:
+    """How a file is called that holds what lay at a place."""
+    return file.replace("/", "-")

@@ -1,0 +1,162 @@
+"""Segments: files that instances are received into, one behind the other.
+
+Making a file and removing it cost a file system more than the bytes of a small instance do. A segment is made
+beforehand, in batches, so that its name is on the disk already; whoever receives has it alone while an
+instance is coming, then the next one has it. A full or idle segment is sealed: nothing is ever written to it
+again, and it goes as a whole when nothing in it is needed any more.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_component.running import logs
+from edge_component.running.clock import MONOTONIC, Clock
+from edge_component.spool.files import Files, WritableFile
+from edge_component.spool.receipt import aligned
+
+SEGMENT = ".segment"
+BATCH = 16
+"""Files made in one go, with one sync of the folder."""
+FULL_BYTES = 16 * 1024 * 1024
+"""A segment that has so much is sealed: what lies in it waits for its last instance before it goes."""
+IDLE_SECONDS = 1.0
+"""As is one into which nothing was received for so long."""
+
+Sealed = Callable[[str, int], object]
+"""Hears the name of a segment and how many instances lie in it, after their rows."""
+
+
+@dataclass
+class Segment:
+    """One of them. `end`: where the next record begins; `records`: how many are on the disk."""
+
+    name: str
+    file: WritableFile
+    end: int = 0
+    records: int = 0
+    used_at: float = 0.0
+
+    def grown(self, end: int) -> None:
+        """A record that ends there is on the disk."""
+        self.end = aligned(end)
+        self.records += 1
+
+
+class Segments:
+    """Segments of one process, for any thread to take; each has one owner at a time."""
+
+    def __init__(self, files: Files, folder: Path, run: str, batch: int, clock: Clock = MONOTONIC) -> None:
+        self.sealed: Sealed = lambda _name, _records: None
+        self._files = files
+        self._folder = folder
+        self._run = run
+        self._batch = batch
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._used: deque[Segment] = deque()
+        """With instances in them, the one used last at the end."""
+        self._spare: deque[Segment] = deque()
+        self._low = threading.Event()
+        self._closed = False
+        self._keeper: threading.Thread | None = None
+
+    def take(self) -> Segment:
+        """One to write to; its name is on the disk.
+
+        Raises:
+            OSError: the disk would not take a new one.
+        """
+        with suppress(IndexError):
+            return self._used.pop()
+        while True:
+            try:
+                spare = self._spare.popleft()
+            except IndexError:
+                self._make()
+                continue
+            if len(self._spare) < self._batch // 2:
+                self._low.set()
+            return spare
+
+    def give_back(self, segment: Segment) -> None:
+        """Everything in it is on the disk, and its rows are on their way."""
+        segment.used_at = self._clock()
+        if segment.end >= FULL_BYTES or self._closed:
+            self.seal(segment)
+        else:
+            (self._used if segment.records else self._spare).append(segment)
+
+    def seal(self, segment: Segment) -> None:
+        """Nothing will be written to it any more."""
+        segment.file.close()
+        if segment.records:
+            self.sealed(segment.name, segment.records)
+        else:
+            with suppress(OSError):  # empty: the next start removes it
+                self._files.remove(path_of(self._folder, segment.name))
+
+    def seal_idle(self, seconds: float = IDLE_SECONDS) -> None:
+        """Those that nothing was received into for a while, so that they can go when they are not needed."""
+        with suppress(IndexError):
+            while True:
+                segment = self._used.popleft()
+                if self._clock() - segment.used_at < seconds:
+                    self._used.appendleft(segment)  # and none of the others has waited longer
+                    return
+                self.seal(segment)
+
+    def keep(self) -> None:
+        """From now on a thread makes files ahead of need, and seals idle ones."""
+        self._low.set()
+        self._keeper = threading.Thread(target=self._keep, name="segments", daemon=True)
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Seal what was written to, remove what was not."""
+        self._closed = True
+        self._low.set()
+        if self._keeper is not None:
+            self._keeper.join()
+        for pool in (self._used, self._spare):
+            with suppress(IndexError):
+                while True:
+                    self.seal(pool.popleft())
+
+    def _keep(self) -> None:
+        while not self._closed:
+            if self._low.wait(IDLE_SECONDS):
+                self._low.clear()
+                self._make_ahead()
+            self.seal_idle()
+
+    def _make_ahead(self) -> None:
+        try:
+            while len(self._spare) < self._batch and not self._closed:
+                self._make()
+        except OSError as error:  # whoever receives meets it himself, and says so to the sender
+            logs.warning("no file can be made in the spool", reason=str(error))
+
+    def _make(self) -> None:
+        made: list[Segment] = []
+        try:
+            for number in itertools.islice(self._numbers, self._batch):
+                name = f"{self._run}-{number:08x}"
+                made.append(Segment(name, self._files.create(path_of(self._folder, name))))
+            self._files.sync_folder(self._folder)
+        except OSError:
+            for segment in made:
+                self.seal(segment)
+            raise
+        self._spare.extend(made)
+
+
+def path_of(folder: Path, name: str) -> Path:
+    """Where a segment lies."""
+    return folder / f"{name}{SEGMENT}"

@@ -1,0 +1,1 @@
+"""What the edge says about itself: health, status, heartbeat."""

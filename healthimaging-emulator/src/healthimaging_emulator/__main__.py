@@ -1,0 +1,107 @@
+"""The emulator as a process: `python -m healthimaging_emulator --port 8500 --s3-endpoint http://127.0.0.1:5000`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from pydantic import ValidationError
+
+from .emulator import HealthImaging
+from .server import serve
+from .service.settings import Settings
+from .state.events import Publish
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="healthimaging", description="An AWS HealthImaging emulator.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free port (default)")
+    parser.add_argument("--s3-endpoint", help="S3 endpoint; default: the one of the AWS environment")
+    parser.add_argument(
+        "--events-endpoint", help="EventBridge endpoint that receives the events; default: none"
+    )
+    parser.add_argument("--event-bus", default="default", help="bus for the events (default: %(default)s)")
+    parser.add_argument("--state-dir", type=Path, help="keep state here; default: in memory of this run only")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--datastore", metavar="NAME", help="have an ACTIVE data store of this name")
+    parser.add_argument("--datastore-id", metavar="ID", help="its id (32 of 0-9a-z); default: a new one")
+    parser.add_argument("--settings", type=Path, metavar="JSON", help="file of settings, see README.md")
+    parser.add_argument("--fast", action="store_true", help="no throttling, imports take no modelled time")
+    return parser.parse_args(argv)
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The settings file's values, overruled by the command line; raises pydantic.ValidationError."""
+    content = args.settings.read_text(encoding="utf-8") if args.settings else "{}"
+    base = Settings.model_validate_json(content)
+    changes = {"region": args.region, "state_dir": args.state_dir or base.state_dir}
+    if args.fast:
+        fast = Settings.fast()
+        limits = base.limits.model_copy(update={"rates": {}})
+        changes |= {"timing": fast.timing, "limits": limits}
+    return base.model_copy(update=changes)
+
+
+def s3_client(args: argparse.Namespace) -> S3Client:
+    """A client that every S3 stand-in understands: path-style, with made-up keys for an own endpoint."""
+    config = Config(s3={"addressing_style": "path"}, max_pool_connections=50)
+    if args.s3_endpoint is None:
+        return boto3.client("s3", region_name=args.region, config=config)
+    return boto3.client(
+        "s3",
+        region_name=args.region,
+        endpoint_url=args.s3_endpoint,
+        config=config,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - stand-ins do not check it
+    )
+
+
+def publisher(args: argparse.Namespace) -> Publish | None:
+    """Sends events to an EventBridge endpoint, when one is named."""
+    if args.events_endpoint is None:
+        return None
+    client = boto3.client(
+        "events",
+        region_name=args.region,
+        endpoint_url=args.events_endpoint,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - stand-ins do not check it
+    )
+    bus = args.event_bus
+    return lambda entries: client.put_events(Entries=[{**entry, "EventBusName": bus} for entry in entries])  # type: ignore[typeddict-item]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serves until interrupted or terminated."""
+    args = arguments(argv)
+    try:
+        settings = settings_of(args)
+    except (OSError, ValidationError) as error:
+        sys.exit(f"healthimaging: --settings {args.settings}: {error}")
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    with HealthImaging(s3_client(args), settings, publish=publisher(args)) as emulator:
+        if args.datastore:
+            datastore_id = emulator.ensure_datastore(args.datastore, args.datastore_id)
+            print(f"data store {args.datastore}: {datastore_id}", flush=True)  # noqa: T201 - the process's answer
+        with serve(emulator, args.host, args.port) as server:
+            print(f"HealthImaging listens on {server.url}", flush=True)  # noqa: T201 - the process's answer
+            stop.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

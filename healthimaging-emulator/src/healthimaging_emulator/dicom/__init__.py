@@ -1,0 +1,1 @@
+"""A DICOM file as HealthImaging sees it."""

@@ -1,0 +1,1 @@
+"""The operations on image sets: read, search, update, copy, delete."""

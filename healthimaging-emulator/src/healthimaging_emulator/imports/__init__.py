@@ -1,0 +1,1 @@
+"""The operations on import jobs, and the job itself."""

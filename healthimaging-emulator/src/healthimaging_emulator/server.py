@@ -1,0 +1,136 @@
+"""The emulator behind HTTP: both host prefixes of AWS on one port."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import uuid
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+from urllib.parse import unquote
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.wrappers import Request, Response
+
+from . import control
+from .emulator import HealthImaging
+from .service import errors
+from .service.errors import ServiceError
+from .service.model import SERVICE, find_route
+from .service.wire import HttpAnswer, parse_request, render_answer, render_error
+
+_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/]+/([^/]+)/aws4_request")
+
+
+class Application:
+    """The WSGI application."""
+
+    def __init__(self, emulator: HealthImaging) -> None:
+        self._emulator = emulator
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        found = self._answer(request)
+        headers = {"x-amzn-RequestId": str(uuid.uuid4()), **found.headers}
+        return Response(found.body, found.status, headers)(environ, start_response)
+
+    def _answer(self, request: Request) -> HttpAnswer:
+        body = request.get_data()
+        raw_path = str(request.environ["REQUEST_URI"]).partition("?")[0]
+        if raw_path.startswith(control.PREFIX):
+            return control.answer(self._emulator, request.method, unquote(raw_path), body)
+        try:
+            return self._call(request, raw_path, body)
+        except ServiceError as error:
+            return render_error(error)
+
+    def _call(self, request: Request, raw_path: str, body: bytes) -> HttpAnswer:
+        self._check_authorization(request)
+        route = find_route(request.method, raw_path)
+        if route is None:
+            raise errors.not_found(f"No operation {request.method} {raw_path}")
+        operation, path = route
+        query = {name: request.args.getlist(name) for name in request.args}
+        answer = self._emulator.call(operation.name, parse_request(operation, path, query, body))
+        return render_answer(operation, answer)
+
+    def _check_authorization(self, request: Request) -> None:
+        """Signatures are not verified; that they are meant for this service is."""
+        header = request.headers.get("Authorization", "")
+        scope = _SCOPE.search(header)
+        if scope is None and self._emulator.settings.require_authorization:
+            raise errors.access_denied("Missing Authentication Token")
+        if scope is not None and scope[1] != SERVICE:
+            raise errors.access_denied(f"Credential should be scoped to correct service: {SERVICE}")
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Keeps connections alive and logs nothing per request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        pass
+
+
+class _ClosingServer(ThreadedWSGIServer):
+    """Closes connections that clients keep open, so that nothing is left when it ends."""
+
+    daemon_threads = False
+    block_on_close = True
+
+    def __init__(self, host: str, port: int, application: Application) -> None:
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        super().__init__(host, port, application, handler=_QuietHandler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._guard:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        """Ends what waits for a client's next request."""
+        with self._guard:
+            for connection in self._open:
+                with suppress(OSError):  # the client may have left already
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+class Server:
+    """A running server; `url` is its address."""
+
+    def __init__(self, emulator: HealthImaging, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._server = _ClosingServer(host, port, Application(emulator))
+        shown = f"[{host}]" if ":" in host else host
+        self.port = self._server.port
+        self.url = f"http://{shown}:{self.port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops listening, ends open connections and waits for their threads; the emulator stays open."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.close_connections()
+        self._server.server_close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def serve(emulator: HealthImaging, host: str = "127.0.0.1", port: int = 0) -> Server:
+    """Starts a server for an emulator; port 0 takes a free one."""
+    return Server(emulator, host, port)

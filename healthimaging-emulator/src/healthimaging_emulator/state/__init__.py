@@ -1,0 +1,1 @@
+"""What every operation works on: records, blobs, events, faults, pages, tokens."""

@@ -1,0 +1,1 @@
+"""AWS on one machine: moto, and our Lambda service in front of it."""

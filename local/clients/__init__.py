@@ -1,0 +1,1 @@
+"""Clients of the stand-ins and of the edge."""

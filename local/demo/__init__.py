@@ -1,0 +1,1 @@
+"""The main job: its progress, report, files and tables."""

@@ -1,0 +1,1 @@
+"""The PostgreSQL server and the databases on it."""

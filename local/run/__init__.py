@@ -1,0 +1,1 @@
+"""A run: its options, names and folder."""
