@@ -75,7 +75,7 @@ docs: dev-env ## the pages and pictures that are made from the code: after chang
 lock: $(UV) ## resolve the lock again after pyproject.toml has changed, and export it for plain pip
 	@$(UV) lock
 	@for group in functions edge cdk ops local dev; do \
-	  $(UV) export --quiet --frozen --no-emit-project --no-default-groups --no-header --group $$group \
+	  $(UV) export --quiet --frozen --no-emit-project --no-emit-local --no-default-groups --no-header --group $$group \
 	    -o requirements/$$group.txt >/dev/null; done
 
 clean: ## remove what make has made

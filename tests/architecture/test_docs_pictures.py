@@ -25,7 +25,7 @@ RELEASE = re.compile(r"WHEN state = '(\w+)'[^\n]* THEN '(\w+)'")
 
 def statements(folder: Path) -> Iterator[str]:
     """Every text in the sources of a folder, put together as Python does; what is filled in is left out."""
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 yield "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))

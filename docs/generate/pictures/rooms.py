@@ -16,6 +16,7 @@ PARTS = {"dicom_ingest": "dicom_ingest.db"}
 
 PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
     "local": (("the same pipeline", "on one machine"), (0.5, 0), "plain"),
+    "console": (("the web", "console"), (1, 0), "plain"),
     "ops": (("the operator's", "command line"), (2, 0), "plain"),
     EMULATOR: (("the emulator;", "could move out"), (0, 1), "end"),
     "functions": (("one per state;", "none imports another"), (1, 1), "plain"),
