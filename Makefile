@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 ROOMS := dicom_ingest functions statemachines edge_component healthimaging-emulator/src local console ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz clean
+.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz sbom audit clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -77,6 +77,17 @@ lock: $(UV) ## resolve the lock again after pyproject.toml has changed, and expo
 	@for group in functions edge cdk ops local dev; do \
 	  $(UV) export --quiet --frozen --no-emit-project --no-emit-local --no-default-groups --no-header --group $$group \
 	    -o requirements/$$group.txt >/dev/null; done
+
+sbom: $(UV) ## every locked package as a CycloneDX list: sbom.cdx.json
+	@$(UV) export --quiet --preview --frozen --all-groups --format cyclonedx1.5 -o sbom.cdx.json >/dev/null
+	@echo "wrote sbom.cdx.json"
+
+audit: $(UV) ## known vulnerabilities of the locked packages (needs the network; says so without it)
+	@output=$$($(UV) audit --preview --frozen 2>&1); code=$$?; \
+	case "$$code:$$output" in \
+	  2:*"error sending request"*) echo "not audited: the database of vulnerabilities cannot be reached" >&2 ;; \
+	  *) echo "$$output"; exit $$code ;; \
+	esac
 
 clean: ## remove what make has made
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache cdk.out
