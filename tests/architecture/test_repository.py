@@ -36,16 +36,7 @@ def test_the_bill_of_materials_lists_every_locked_package(tmp_path: Path) -> Non
     if not uv.exists():
         pytest.skip("uv is not installed by this project's make here")
     target = tmp_path / "sbom.cdx.json"
-    options = [
-        "--quiet",
-        "--preview",
-        "--frozen",
-        "--all-groups",
-        "--format",
-        "cyclonedx1.5",
-        "-o",
-        str(target),
-    ]
+    options = ["--quiet", "--preview", "--frozen", "--all-groups", "--format", "cyclonedx1.5"]
     subprocess.run([uv, "export", *options, "-o", str(target)], cwd=ROOT, check=True, capture_output=True)
     listed = {component["name"] for component in json.loads(target.read_text())["components"]}
     locked = {package["name"] for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
