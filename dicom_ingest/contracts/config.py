@@ -7,14 +7,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from typing_extensions import Self
 
 from dicom_ingest.contracts.events import Priority
 from dicom_ingest.contracts.identifiers import EDGE_NAME
 from dicom_ingest.contracts.keys import RESERVED_EDGE_NAMES
 from dicom_ingest.contracts.model import StrictModel
+from dicom_ingest.contracts.yaml_file import YamlFileError, read_yaml
 
 HEALTHIMAGING_REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-west-2", "ap-southeast-2")
 AUTO_PAUSE_MINUTES = range(5, 1441)
@@ -32,36 +33,67 @@ def _acu(value: Any) -> Any:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise ValueError("must be a network address such as 10.31.0.0/16") from error
+
+
+def _matches(pattern: str, words: str) -> AfterValidator:
+    """Text of this pattern; a mistake is told in words."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {words}")
+        return value
+
+    return AfterValidator(check)
+
+
+Network = Annotated[str, AfterValidator(_network)]
 Acu = Annotated[float, BeforeValidator(_acu), Field(ge=0, le=256, multiple_of=0.5)]
 
 LogRetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
 """What CloudWatch Logs accepts."""
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Email = Annotated[str, _matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+AeTitle = Annotated[
+    str,
+    AfterValidator(str.strip),
+    _matches(r"[\x20-\x5b\x5d-\x7e]{1,16}", "1 to 16 ASCII characters without a backslash"),
+]
+"""PS3.5 6.2, AE: leading and trailing blanks do not count."""
+TagKey = Annotated[
+    str,
+    _matches(
+        r"(?!(?i:aws:))[\w\s.:/=+@-]{1,128}", "1 to 128 letters, digits, blanks or _.:/=+@-, not 'aws:…'"
+    ),
+]
+TagValue = Annotated[str, _matches(r"[\w\s.:/=+@-]{0,256}", "0 to 256 letters, digits, blanks or _.:/=+@-")]
+"""https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"""
 
 
 class EdgeConfig(StrictModel):
     """One edge device."""
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")
+    name: Annotated[
+        str,
+        _matches(
+            r"[A-Za-z][A-Za-z0-9-]{0,62}", "1 to 63 letters, digits and hyphens, beginning with a letter"
+        ),
+    ]
     device_type: Literal["LOCAL", "EC2"] = "LOCAL"
-    dicom_networks: list[str] = []
+    dicom_networks: list[Network] = []
     """EC2 only: CIDR blocks that may reach the DICOM ports."""
-
-    @field_validator("dicom_networks")
-    @classmethod
-    def _networks(cls, value: list[str]) -> list[str]:
-        for block in value:
-            ipaddress.ip_network(block)
-        return value
 
 
 class HealthImagingConfig(StrictModel):
     """The import side."""
 
     ahli_enabled: bool = True
-    ahli_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    ahli_endpoint: Annotated[str, _matches(r"https?://\S+", "a URL such as https://host")] | None = None
     ahli_concurrent_imports: int = Field(default=50, ge=1, le=1000)
     start_rate: float = Field(default=1.0, gt=0, le=100)
     """Imports started a second; AWS's default quota is 1."""
@@ -71,7 +103,9 @@ class HealthImagingConfig(StrictModel):
 class DatabaseConfig(StrictModel):
     """The index in Aurora PostgreSQL Serverless v2."""
 
-    db_name: str = Field(default="dicomindex", pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    db_name: Annotated[
+        str, _matches(r"[a-z][a-z0-9_]{0,62}", "1 to 63 of a-z, 0-9 and _, beginning with a letter")
+    ] = "dicomindex"
     db_engine_pause: int = 20
     """Minutes without a connection before Aurora pauses; 0 never."""
     min_acu_capacity: Acu = 0
@@ -81,7 +115,7 @@ class DatabaseConfig(StrictModel):
     @classmethod
     def _pause(cls, value: int) -> int:
         if value != 0 and value not in AUTO_PAUSE_MINUTES:
-            raise ValueError("0 (never) or 5 to 1440 minutes are allowed")
+            raise ValueError("must be 0 (never) or from 5 to 1440 minutes")
         return value
 
     @model_validator(mode="after")
@@ -94,7 +128,7 @@ class DatabaseConfig(StrictModel):
 class CommitmentPeer(StrictModel):
     """Where storage commitment reports go."""
 
-    ae: str = Field(min_length=1, max_length=16)
+    ae: AeTitle
     host: str
     port: int = Field(ge=1, le=65535)
     tls: bool = False
@@ -108,7 +142,7 @@ TransferSyntaxPreference = Literal["as_proposed", "lossless"]
 class SenderConfig(StrictModel):
     """What is known of one sending application entity."""
 
-    calling_ae: str = Field(min_length=1, max_length=16)
+    calling_ae: AeTitle
     issuer_of_patient_id: str | None = None
     priority: Priority = "live"
     series_quiet_seconds: float | None = Field(default=None, gt=0, le=86400)
@@ -120,10 +154,16 @@ class SenderConfig(StrictModel):
 class Config(StrictModel):
     """The whole of ``config.yaml``; the defaults work untouched."""
 
-    cdk_app_name: str = Field(default="dicom-ingest", pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$")
+    cdk_app_name: Annotated[
+        str,
+        _matches(
+            r"[a-z][a-z0-9-]{0,38}[a-z0-9]",
+            "2 to 40 of a-z, 0-9 and hyphens, beginning with a letter and not ending with a hyphen",
+        ),
+    ] = "dicom-ingest"
     environment: Literal["prod", "dev"] = "prod"
-    vpc_cidr: str = "10.31.0.0/16"
-    resource_tags: dict[str, str] = Field(default={}, max_length=50)
+    vpc_cidr: Network = "10.31.0.0/16"
+    resource_tags: dict[TagKey, TagValue] = Field(default={}, max_length=50)
     archive_retention_days: int = Field(default=365, ge=0, le=3650)
     """How long *Series Complete* events can be replayed; 0 keeps them for ever."""
     log_retention_days: LogRetentionDays = 90
@@ -139,18 +179,29 @@ class Config(StrictModel):
     @field_validator("vpc_cidr")
     @classmethod
     def _vpc(cls, value: str) -> str:
-        if not 16 <= ipaddress.IPv4Network(value).prefixlen <= 24:
-            raise ValueError("a block between /16 and /24 is allowed")
+        block = ipaddress.ip_network(value)
+        if block.version != 4 or not 16 <= block.prefixlen <= 24:
+            raise ValueError("must be an IPv4 network from /16 to /24")
+        return value
+
+    @field_validator("edge_config")
+    @classmethod
+    def _edges(cls, value: list[EdgeConfig]) -> list[EdgeConfig]:
+        _once("name", [edge.name for edge in value])
+        return value
+
+    @field_validator("senders")
+    @classmethod
+    def _senders(cls, value: list[SenderConfig]) -> list[SenderConfig]:
+        _once("calling_ae", [sender.calling_ae for sender in value])
         return value
 
     @model_validator(mode="after")
-    def _edges(self) -> Self:
-        names = [edge.name for edge in self.edge_config]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"edge_config names {', '.join(twice)} twice")
-        for name in names:
-            if not EDGE_NAME.fullmatch(self.edge_name(name)) or self.edge_name(name) in RESERVED_EDGE_NAMES:
-                raise ValueError(f"{self.edge_name(name)!r} cannot be an edge's name")
+    def _edge_names(self) -> Self:
+        for edge in self.edge_config:
+            name = self.edge_name(edge.name)
+            if not EDGE_NAME.fullmatch(name) or name in RESERVED_EDGE_NAMES:
+                raise ValueError(f"{name!r} cannot be an edge's name")
         return self
 
     def edge_name(self, name: str) -> str:
@@ -171,23 +222,51 @@ class Config(StrictModel):
         return found
 
 
+def _once(key: str, values: list[str]) -> None:
+    if twice := sorted({value for value in values if values.count(value) > 1}):
+        raise ValueError(f"{key} must be given once, not twice: {', '.join(twice)}")
+
+
 def parse_config(data: Any, origin: str = "config.yaml") -> Config:
     """A checked configuration.
 
     Raises:
-        ConfigError: one line per mistake: where, what was found, what is allowed.
+        ConfigError: one line per mistake: the key, what is allowed, the value.
     """
     try:
         return Config.model_validate(data or {})
     except ValidationError as error:
-        lines = [f"{origin} cannot be used:"]
-        for mistake in error.errors():
-            where = ".".join(str(part) for part in mistake["loc"]) or "the file"
-            if mistake["type"] == "extra_forbidden":
-                lines.append(f"  {where}: no such key; allowed here: {', '.join(_allowed(mistake['loc']))}")
-            else:
-                lines.append(f"  {where} = {mistake['input']!r}: {mistake['msg']}")
+        lines = [f"{origin} cannot be used:", *(f"  {_mistake(found)}" for found in error.errors())]
         raise ConfigError("\n".join(lines)) from error
+
+
+_WORDS = {
+    "missing": "is required",
+    "dict_type": "must be a mapping of keys",
+    "model_type": "must be a mapping of keys",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+}
+
+
+def _mistake(found: ErrorDetails) -> str:
+    where, value = ".".join(str(part) for part in found["loc"] if part != "[key]"), found["input"]
+    if found["type"] == "extra_forbidden":
+        return f"{where}: no such key; allowed here: {', '.join(_allowed(found['loc']))}"
+    if found["type"] in ("too_long", "too_short"):
+        bound = "at most" if found["type"] == "too_long" else "at least"
+        limit = found["ctx"].get("max_length", found["ctx"].get("min_length"))
+        return f"{where}: {bound} {limit} must be given, not {len(value)}"
+    words = _WORDS.get(
+        found["type"], found["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    )
+    shown = found["type"] != "missing" and isinstance(value, str | int | float | None)
+    return (f"{where}: " if where else "") + words + (f", not {_short(value)}" if shown else "")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
 
 
 def _allowed(location: tuple[int | str, ...]) -> list[str]:
@@ -207,15 +286,12 @@ def load_config(path: Path) -> Config:
     """The configuration in this file.
 
     Raises:
-        ConfigError: the file is missing, not YAML, or has a mistake.
+        ConfigError: the file is missing, not UTF-8, not YAML, has a key twice, or has a mistake.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path} does not exist") from error
-    except yaml.YAMLError as error:
-        where = re.sub(r"\s+", " ", str(error))
-        raise ConfigError(f"{path} is not YAML: {where}") from error
+        data = read_yaml(path)
+    except YamlFileError as error:
+        raise ConfigError(str(error)) from error
     if data is not None and not isinstance(data, dict):
         raise ConfigError(f"{path}: a mapping of keys is expected, found {type(data).__name__}")
-    return parse_config(data, str(path.name))
+    return parse_config(data, path.name)
