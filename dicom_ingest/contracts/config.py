@@ -61,8 +61,9 @@ LogRetentionDays = Literal[
 Email = Annotated[str, _matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
 AeTitle = Annotated[
     str,
+    Field(min_length=1, max_length=16),
     AfterValidator(str.strip),
-    _matches(r"[\x20-\x5b\x5d-\x7e]{1,16}", "1 to 16 ASCII characters without a backslash"),
+    _matches(r"[\x20-\x5b\x5d-\x7e]+", "ASCII characters without a backslash, and not blank"),
 ]
 """PS3.5 6.2, AE: leading and trailing blanks do not count."""
 TagKey = Annotated[
