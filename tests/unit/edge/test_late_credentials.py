@@ -31,7 +31,7 @@ def clients(folder: Path) -> Clients:
 
 
 def error_of(made: Clients) -> str:
-    """What a call comes to; the address refuses connections, so a signed call says `EndpointConnectionError`."""
+    """Of a call. Nothing listens at its address: once it is signed it is an `EndpointConnectionError`."""
     entry = {"Source": "s", "DetailType": "t", "Detail": "{}", "EventBusName": "b"}
     with pytest.raises(BotoCoreError) as raised:
         made.events.put_events(Entries=[entry])
