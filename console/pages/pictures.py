@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 from markupsafe import Markup
@@ -10,8 +11,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from console.markup.html import tag
-from console.pictures.frames import Frame
-from console.pictures.pixels import UndecodableError
+from console.pictures.decoding import UndecodableError
+from console.pictures.frames import Frame, Picture
 from console.run.sources import Sources
 from dicom_ingest.db.read.index import first
 from dicom_ingest.db.read.places import Filter, places
@@ -34,34 +35,36 @@ class Pictures:
             image_sets = held(index, transfer, series_uid)
         return self._sources.frames.frames(image_sets.items(), series_uid)
 
-    def window(self, frames: list[Frame]) -> Window | None:
-        """The window with which the first is shown; None where there is none, or it cannot be decoded."""
+    def window(self, frames: list[Frame]) -> Window | str | None:
+        """The window with which the first is shown, or why it cannot be shown; None where there is none."""
         try:
             return self._sources.frames.window(frames[0]) if frames else None
-        except UndecodableError:
-            return None
+        except UndecodableError as error:
+            return str(error)
 
     def frame(self, transfer: str, series_uid: str, number: int, wanted: Mapping[str, str]) -> Response:
         """One of them, with the window that is wanted (`center`, `width`), small where `small` is.
 
+        A frame that cannot be decoded here is a picture of the reason: a broken one would hide it.
+
         Raises:
-            NotFound: there is no such frame, or it cannot be decoded here.
+            NotFound: there is no such frame.
         """
         frames = self.frames(transfer, series_uid)
         if not 1 <= number <= len(frames):
             raise NotFound(f"Frame {number}: 1 to {len(frames)} are there.")
         try:
             most = THUMBNAIL if "small" in wanted else None
-            return _png(self._sources.frames.picture(frames[number - 1], _window(wanted), most))
+            return _shown(self._sources.frames.picture(frames[number - 1], _window(wanted), most))
         except UndecodableError as error:
-            raise NotFound(f"Frame {number}: {error}") from error
+            return Response(_notice(f"Frame {number} cannot be shown. {error}"), mimetype="image/svg+xml")
 
     def thumbnail(self, transfer: str, series_uid: str) -> Response:
         """The middle frame, small; the modality as a word where there is no picture to show (yet)."""
         frames = self.frames(transfer, series_uid)
         try:
             if frames:
-                return _png(self._sources.frames.picture(frames[len(frames) // 2], None, THUMBNAIL))
+                return _shown(self._sources.frames.picture(frames[len(frames) // 2], None, THUMBNAIL))
         except UndecodableError:
             return self._word(transfer, series_uid)
         return self._word(transfer, series_uid)
@@ -81,8 +84,20 @@ def _window(wanted: Mapping[str, Any]) -> Window | None:
         return None
 
 
-def _png(content: bytes) -> Response:
-    return Response(content, mimetype="image/png")
+def _shown(picture: Picture) -> Response:
+    return Response(picture.content, mimetype=picture.media_type)
+
+
+def _notice(words: str) -> Markup:
+    """Words as a picture, for the place where a frame would be."""
+    lines = wrap(words, 44)
+    top = 128 - 10 * (len(lines) - 1)
+    text = [
+        tag("text", line, x=200, y=top + 20 * number, text_anchor="middle", fill="#c9d3dc", font_size=15,
+            font_family="system-ui, sans-serif")
+        for number, line in enumerate(lines)
+    ]  # fmt: skip
+    return tag("svg", text, xmlns="http://www.w3.org/2000/svg", viewBox="0 0 400 256")
 
 
 def _tile(word: str) -> Markup:

@@ -10,8 +10,11 @@ from console.pictures.frames import Frame
 from dicom_ingest.db.read.index import Row
 
 
-def viewer(row: Row, frames: list[Frame], window: tuple[float, float] | None, shown: int) -> Markup:
-    """The slices: a slider scrolls, two more set the window; without a script the links do."""
+def viewer(row: Row, frames: list[Frame], window: tuple[float, float] | str | None, shown: int) -> Markup:
+    """The slices: a slider scrolls, two more set the window; without a script the links do.
+
+    `window` is a text where the pictures cannot be shown: the reason.
+    """
     if not frames:
         return tag(
             "section", tag("h2", "Pictures"), tag("p", "There are none (yet).", class_="empty"), class_="card"
@@ -27,7 +30,7 @@ def viewer(row: Row, frames: list[Frame], window: tuple[float, float] | None, sh
             tag("figcaption", f"Frame {number} of {last}", id="frame-caption", aria_live="polite"),
         ),
         _range("frame", "Frame", 1, last, number),
-        (_windows(window) if window else None),
+        _windows(window) if isinstance(window, tuple) else window and tag("p", window, class_="empty"),
         tag(
             "p",
             tag("a", "Previous", href=f"?frame={max(1, number - 1)}"),

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from console.pictures import pixels
+from console.pictures.decoding import JPEG, decode, is_colour, shown_as_it_is
 
 if TYPE_CHECKING:
     from mypy_boto3_medical_imaging import HealthImagingClient
@@ -24,6 +25,15 @@ class Frame:
     sop_instance_uid: str
     instance_number: int
     header: dict[str, Any]
+    transfer_syntax: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that browsers show."""
+
+    content: bytes
+    media_type: str
 
 
 class FrameStore:
@@ -46,21 +56,31 @@ class FrameStore:
 
     def picture(
         self, frame: Frame, window: tuple[float, float] | None = None, most: int | None = None
-    ) -> bytes:
-        """The frame as a PNG; `most`: made smaller until no side is longer.
+    ) -> Picture:
+        """The frame as a PNG, a colour JPEG as it is; `most`: made smaller until no side is longer.
 
         Raises:
             UndecodableError: it cannot be shown here.
         """
-        return pixels.picture(self._values(frame), frame.header, window, most)
+        data, content_type = self._pixels(frame.image_set_id, frame.frame_id)
+        if most is None and shown_as_it_is(content_type, frame.header):
+            return Picture(data, JPEG)
+        return Picture(pixels.picture(self._values(frame), frame.header, window, most), "image/png")
 
-    def window(self, frame: Frame) -> tuple[float, float]:
-        """The window with which it is shown at first: center and width."""
-        return pixels.window_of(frame.header, pixels.rescaled(self._values(frame), frame.header))
+    def window(self, frame: Frame) -> tuple[float, float] | None:
+        """The window with which it is shown at first: center and width; None for colour.
+
+        Raises:
+            UndecodableError: it cannot be shown here.
+        """
+        values = self._values(frame)
+        if is_colour(frame.header):
+            return None
+        return pixels.window_of(frame.header, pixels.rescaled(values, frame.header))
 
     def _values(self, frame: Frame) -> Any:
         data, content_type = self._pixels(frame.image_set_id, frame.frame_id)
-        return pixels.decode(data, content_type, frame.header)
+        return decode(data, content_type, frame.header, frame.transfer_syntax)
 
     def _read_metadata(self, image_set_id: str, version: str) -> Any:
         answer = self._client.get_image_set_metadata(
@@ -82,4 +102,5 @@ def _frames(image_set_id: str, metadata: Any, series: str) -> Iterator[Frame]:
     for uid, instance in instances.items():
         number = int(pixels.number(instance["DICOM"], "InstanceNumber", 0))
         for frame in instance.get("ImageFrames") or []:
-            yield Frame(image_set_id, frame["ID"], uid, number, instance["DICOM"])
+            syntax = instance.get("StoredTransferSyntaxUID") or ""
+            yield Frame(image_set_id, frame["ID"], uid, number, instance["DICOM"], syntax)

@@ -1,8 +1,7 @@
-"""A frame as a PNG: decoded from what the image set holds, windowed as its header asks or as chosen."""
+"""Pixels as a PNG: grey windowed as the header asks or as chosen, colour as it is."""
 
 from __future__ import annotations
 
-import importlib.util
 import struct
 import zlib
 from typing import Any
@@ -12,51 +11,6 @@ from numpy.typing import NDArray
 
 Grey = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
-
-
-class UndecodableError(ValueError):
-    """A frame that this machine cannot decode; the message says why."""
-
-
-def decode(data: bytes, content_type: str, header: dict[str, Any]) -> NDArray[Any]:
-    """The stored pixel values. `content_type`: GetImageFrame's; `header`: the instance's attributes.
-
-    Raises:
-        UndecodableError: another encoding, no codec, or bytes that do not fit the header.
-    """
-    if content_type == "application/octet-stream":
-        return _native(data, header)
-    if importlib.util.find_spec("imagecodecs") is None:
-        raise UndecodableError(f"{content_type}: the package imagecodecs is not installed")
-    import imagecodecs
-
-    decoders: dict[str, Any] = {
-        "image/jph": imagecodecs.htj2k_decode,
-        "image/jphc": imagecodecs.htj2k_decode,
-        "image/j2c": imagecodecs.jpeg2k_decode,
-        "image/jpeg": imagecodecs.jpeg8_decode,
-        "image/jxl": imagecodecs.jpegxl_decode,
-    }
-    if content_type not in decoders:
-        raise UndecodableError(f"{content_type}: only still pictures are shown here")
-    try:
-        decoded: NDArray[Any] = decoders[content_type](data)
-    except (RuntimeError, ValueError) as error:
-        raise UndecodableError(f"{content_type}: {error}") from error
-    return decoded
-
-
-def _native(data: bytes, header: dict[str, Any]) -> NDArray[Any]:
-    rows, columns, samples = int(header["Rows"]), int(header["Columns"]), int(header["SamplesPerPixel"] or 1)
-    if int(header["BitsAllocated"]) == 1:
-        bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
-        return bits[: rows * columns].reshape(rows, columns)
-    kind = "i" if header.get("PixelRepresentation") else "u"
-    values = np.frombuffer(data, f"<{kind}{int(header['BitsAllocated']) // 8}")
-    shape = (rows, columns, samples) if samples > 1 else (rows, columns)
-    if values.size < rows * columns * samples:
-        raise UndecodableError(f"{values.size} values where {rows} x {columns} x {samples} are expected")
-    return values[: rows * columns * samples].reshape(shape)
 
 
 def rescaled(pixels: NDArray[Any], header: dict[str, Any]) -> Grey:
@@ -93,7 +47,7 @@ def picture(
 def shades(pixels: NDArray[Any], header: dict[str, Any], window: tuple[float, float] | None) -> Bytes:
     """Eight bits, as they are shown."""
     if pixels.ndim == 3:
-        return pixels.astype(np.uint8)
+        return (pixels >> max(0, int(number(header, "BitsStored", 8)) - 8)).astype(np.uint8)
     values = rescaled(pixels, header)
     center, width = window or window_of(header, values)
     inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"

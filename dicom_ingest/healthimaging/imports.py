@@ -144,14 +144,24 @@ def results_of(
     job = describe(client, datastore_id, state.import_id) if state.import_id else None
     if job is None:
         return ImportResults()
-    results = read_results(s3, job["outputS3Uri"])
+    folder = job_folder(job)
+    results = read_results(s3, folder)
     if results is None and job["jobStatus"] == "COMPLETED":
         if _ended_lately(job):
-            raise ResultsNotYetWrittenError(
-                f"import {state.import_id}: no manifest below {job['outputS3Uri']}"
-            )
+            raise ResultsNotYetWrittenError(f"import {state.import_id}: no manifest below {folder}")
         return ImportResults(lost=True)
     return results or ImportResults()
+
+
+def job_folder(job: DICOMImportJobPropertiesTypeDef) -> str:
+    """The URI of the import's own folder, with a slash at its end.
+
+    GetDICOMImportJob's `outputS3Uri` was seen as this folder; AWS's page on events also prints it as the
+    prefix that was sent.
+    """
+    uri = job["outputS3Uri"].rstrip("/")
+    folder = f"{job['datastoreId']}-DicomImport-{job['jobId']}"
+    return f"{uri}/" if uri.endswith(f"/{folder}") else f"{uri}/{folder}/"
 
 
 def _ended_lately(job: DICOMImportJobPropertiesTypeDef) -> bool:
@@ -198,7 +208,7 @@ def _deserves_another(s3: S3Client, job: DICOMImportJobPropertiesTypeDef) -> boo
     """It failed as a whole, or on server errors; what is wrong with a file stays wrong."""
     if job["jobStatus"] == "FAILED":
         return True
-    bucket, _, prefix = job["outputS3Uri"].removeprefix("s3://").partition("/")
+    bucket, _, prefix = job_folder(job).removeprefix("s3://").partition("/")
     summary = read_summary(s3, bucket, prefix)
     return summary is not None and int(summary.get("numberOfFilesWithServerError", 0)) > 0
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from dicom_ingest.contracts.outcomes import Verdict
+from dicom_ingest.healthimaging.imports import job_folder
 from dicom_ingest.healthimaging.results import read_results
 from tests.support.stand_ins import S3
 
@@ -63,3 +64,11 @@ def test_a_manifest_of_before_primary_image_sets_is_understood() -> None:
     s3.objects[f"{prefix}job-output-manifest.json"] = json.dumps({"jobSummary": summary}).encode()
     (image_set,) = read(s3).image_sets
     assert (image_set.version, image_set.is_primary) == (1, None)
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://b/r", "s3://b/r/", "s3://b/r/d-DicomImport-j", "s3://b/r/d-DicomImport-j/"]
+)
+def test_the_jobs_folder_is_found_from_the_folder_and_from_the_prefix_that_was_sent(uri: str) -> None:
+    job = {"outputS3Uri": uri, "datastoreId": "d", "jobId": "j"}
+    assert job_folder(cast("Any", job)) == "s3://b/r/d-DicomImport-j/"

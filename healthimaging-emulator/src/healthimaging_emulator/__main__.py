@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config
 from pydantic import ValidationError
 
+from .client import events_client, s3_client
 from .emulator import HealthImaging
 from .server import serve
 from .service.settings import Settings
+from .service.validation import in_words
 from .state.events import Publish
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="healthimaging", description="An AWS HealthImaging emulator.")
+    parser = argparse.ArgumentParser(prog="healthimaging-emulator", description="AWS HealthImaging.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port (default)")
     parser.add_argument("--s3-endpoint", help="S3 endpoint; default: the one of the AWS environment")
@@ -53,32 +54,18 @@ def settings_of(args: argparse.Namespace) -> Settings:
     return base.model_copy(update=changes)
 
 
-def s3_client(args: argparse.Namespace) -> S3Client:
-    """A client that every S3 stand-in understands: path-style, with made-up keys for an own endpoint."""
-    config = Config(s3={"addressing_style": "path"}, max_pool_connections=50)
-    if args.s3_endpoint is None:
-        return boto3.client("s3", region_name=args.region, config=config)
-    return boto3.client(
-        "s3",
-        region_name=args.region,
-        endpoint_url=args.s3_endpoint,
-        config=config,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - stand-ins do not check it
-    )
+def s3_of(args: argparse.Namespace) -> S3Client:
+    """The S3 at --s3-endpoint, else the one of the AWS environment."""
+    if args.s3_endpoint is not None:
+        return s3_client(args.s3_endpoint, args.region)
+    return boto3.client("s3", region_name=args.region)
 
 
 def publisher(args: argparse.Namespace) -> Publish | None:
     """Sends events to an EventBridge endpoint, when one is named."""
     if args.events_endpoint is None:
         return None
-    client = boto3.client(
-        "events",
-        region_name=args.region,
-        endpoint_url=args.events_endpoint,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - stand-ins do not check it
-    )
+    client = events_client(args.events_endpoint, args.region)
     bus = args.event_bus
     return lambda entries: client.put_events(Entries=[{**entry, "EventBusName": bus} for entry in entries])  # type: ignore[typeddict-item]
 
@@ -88,12 +75,14 @@ def main(argv: list[str] | None = None) -> int:
     args = arguments(argv)
     try:
         settings = settings_of(args)
-    except (OSError, ValidationError) as error:
-        sys.exit(f"healthimaging: --settings {args.settings}: {error}")
+    except OSError as error:
+        sys.exit(f"healthimaging-emulator: --settings {args.settings}: {error.strerror}")
+    except ValidationError as error:
+        sys.exit(f"healthimaging-emulator: --settings {args.settings}: {in_words(error)}")
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    with HealthImaging(s3_client(args), settings, publish=publisher(args)) as emulator:
+    with HealthImaging(s3_of(args), settings, publish=publisher(args)) as emulator:
         if args.datastore:
             datastore_id = emulator.ensure_datastore(args.datastore, args.datastore_id)
             print(f"data store {args.datastore}: {datastore_id}", flush=True)  # noqa: T201 - the process's answer

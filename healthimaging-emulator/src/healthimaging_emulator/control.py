@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .emulator import HealthImaging
+from .service import validation
 from .service.settings import Settings
 from .service.wire import HttpAnswer
 from .state.faults import FAULT
@@ -26,7 +27,7 @@ def answer(emulator: HealthImaging, method: str, path: str, body: bytes) -> Http
     try:
         return handler(emulator, rest, body)
     except ValidationError as error:
-        return _json(400, {"message": str(error)})
+        return _json(400, {"message": validation.in_words(error)})
     except json.JSONDecodeError as error:
         return _json(400, {"message": f"the body is not JSON: {error}"})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from healthimaging_emulator import EventFault, FailCall, JobFault, RefuseInstance, SlowCall
+from healthimaging_emulator import EventFault, FailCall, JobFault, RefuseInstance, Settings, SlowCall
 
 from .stand import Stand, instance, wait_for
 
@@ -172,6 +172,28 @@ def test_a_control_call_that_is_not_understood_says_why(
         assert words in answer.read().decode()
 
 
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ({"kind": "refuse_instance"}, "refuse_instance.sop_instance_uid: Field required"),
+        ({"kind": "job", "effect": "stuck", "job_name": 1}, "job.job_name: Input should be a valid string"),
+    ],
+)
+def test_a_fault_that_is_refused_is_told_why_in_one_line(stand: Stand, fault: Any, message: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as failure:
+        control(stand, "POST", "faults", fault)
+    with failure.value as answer:
+        assert json.load(answer) == {"message": message}
+
+
+def test_the_events_of_a_job_can_name_the_prefix_that_was_sent(make_stand: Any) -> None:
+    stand = make_stand(Settings.fast(behaviour={"event_output_uri": "as_sent"}))
+    stand.run("a/")
+    assert {event["Detail"]["outputS3Uri"] for event in stand.events("Import Job")} == {
+        "s3://import-output/results/"
+    }
+
+
 def test_a_fault_that_names_an_unknown_error_is_refused() -> None:
     with pytest.raises(ValueError, match="allowed: "):
         FailCall(operation="GetDatastore", error="NoSuchException")
@@ -202,5 +224,5 @@ def test_events_go_to_the_publisher_in_order_and_a_failing_one_is_tried_again(ma
         "jobName": "job",
         "jobStatus": "COMPLETED",
         "inputS3Uri": job["inputS3Uri"],
-        "outputS3Uri": "s3://import-output/results/",
+        "outputS3Uri": job["outputS3Uri"],
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from healthimaging_emulator import Settings
+from healthimaging_emulator import ManualClock, Settings
 
 from .conftest import MakeStand
 from .stand import Stand, instance
@@ -207,6 +209,27 @@ def test_all_versions_are_listed_newest_first(stand: Stand) -> None:
     assert [each["versionId"] for each in versions] == ["3", "2", "1"]
     assert [each["ImageSetWorkflowStatus"] for each in versions] == ["UPDATED", "UPDATED", "CREATED"]
     assert all(each["imageSetState"] == "ACTIVE" and each["isPrimary"] for each in versions)
+
+
+def test_every_version_has_the_image_sets_creation_time_and_the_first_was_never_updated(
+    make_stand: MakeStand,
+) -> None:
+    clock = ManualClock()
+    stand = make_stand(clock=clock)
+    stand.put("a/1.dcm", instance())
+    for _ in range(3):
+        stand.run("a/")
+        clock.advance(10)
+    (image_set,) = stand.image_sets()
+    key = {"datastoreId": stand.datastore_id, "imageSetId": image_set["imageSetId"]}
+    created = image_set["createdAt"]
+    versions = stand.client.list_image_set_versions(**key)["imageSetPropertiesList"]
+    assert [each["createdAt"] for each in versions] == [created] * 3
+    assert [each.get("updatedAt") for each in versions] == [
+        created + timedelta(seconds=20), created + timedelta(seconds=10), None,
+    ]  # fmt: skip
+    assert stand.client.get_image_set(**key)["createdAt"] == created
+    assert "updatedAt" not in stand.client.get_image_set(**key, versionId="1")
 
 
 def test_a_version_that_does_not_exist_is_not_found(stand: Stand) -> None:

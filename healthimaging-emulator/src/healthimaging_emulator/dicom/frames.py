@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+import logging
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -10,23 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydicom.encaps import generate_frames
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import UID
-
 from . import warning_codes
 from .codecs import EXPLICIT_LITTLE_ENDIAN, Encoder, little_endian
+from .decoders import PIXEL_DATA, can_decode, decoded, encapsulated
 from .metadata import elements
 from .p10 import UNDEFINED_LENGTH, Part10
-from .transfer_syntaxes import RETAINED, SUPPORTED, VIDEO
+from .transfer_syntaxes import NATIVE, RETAINED, SUPPORTED, TRANSCODED, VIDEO
 
-_PIXEL_DATA = 0x7FE00010
-UNDECODABLE = (
-    ValueError, RuntimeError, AttributeError, KeyError, TypeError, IndexError, NotImplementedError, EOFError,
-    OSError, MemoryError, struct.error, AssertionError,
-)  # fmt: skip
-"""What decoding broken pixel data with pydicom and its plugins was seen to raise."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,12 +67,14 @@ def extract(part10: Part10, encoder: Encoder, folder: Path, *, decoded_size: boo
         for encoded in _readable(_encoded_frames(part10, encoder), part10, found):
             found.frames.append(_store(file, encoded, part10, decoded_size))
             found.retained = encoded.retained
-    if found.warnings or not found.frames:
+    if not found.frames:
+        found.warnings = found.warnings or [warning_codes.FRAMES_EXTRACTION_FAILURE]
+    elif part10.transfer_syntax not in VIDEO and len(found.frames) != part10.declared_frames:
+        found.warnings = found.warnings or [warning_codes.FRAME_NUMBER_MISMATCH]
+    if found.warnings:  # none of its frames can be retrieved
         (folder / found.blob).unlink()
-        return Extracted(warnings=found.warnings or [warning_codes.FRAMES_EXTRACTION_FAILURE])
+        return Extracted(warnings=found.warnings)
     found.transfer_syntax = found.frames[0].transfer_syntax
-    if part10.transfer_syntax not in VIDEO and len(found.frames) != _declared_frames(part10):
-        found.warnings.append(warning_codes.FRAME_NUMBER_MISMATCH)
     return found
 
 
@@ -92,39 +85,28 @@ def _readable(frames: Iterator[_Encoded], part10: Part10, found: Extracted) -> I
             encoded = next(frames)
         except StopIteration:
             return
-        except UNDECODABLE:
-            kept = part10.transfer_syntax in RETAINED
-            reason = warning_codes.FRAMES_EXTRACTION_FAILURE if kept else warning_codes.TRANSCODING_EXCEPTION
-            found.warnings.append(reason)
+        except Exception:  # arbitrary bytes: pydicom and its plugins may raise anything
+            log.info("frames not extracted", exc_info=True)
+            is_decoded = part10.transfer_syntax in TRANSCODED - NATIVE
+            found.warnings.append(
+                warning_codes.TRANSCODING_EXCEPTION if is_decoded else warning_codes.FRAMES_EXTRACTION_FAILURE
+            )
             return
         yield encoded
 
 
-def _declared_frames(part10: Part10) -> int:
-    text = part10.attribute("NumberOfFrames")
-    return int(text) if text and text.isdecimal() else 1
-
-
 def _encoded_frames(part10: Part10, encoder: Encoder) -> Iterator[_Encoded]:
     if part10.transfer_syntax in VIDEO:
-        yield _as_stored(b"".join(_encapsulated(part10)), part10)
-    elif part10.transfer_syntax in RETAINED or not _can_decode(part10.transfer_syntax):
-        for data in _encapsulated(part10):
+        yield _as_stored(b"".join(encapsulated(part10)), part10)
+    elif part10.transfer_syntax in RETAINED or not can_decode(part10.transfer_syntax):
+        for data in encapsulated(part10):
             yield _as_stored(data, part10)
     elif _is_binary(part10):
         for bits in _binary_frames(part10):
             yield _as_bits(bits)
     else:
-        for pixels in _decoded(part10):
+        for pixels in decoded(part10):
             yield _encoded(pixels, encoder)
-
-
-def _can_decode(transfer_syntax: str) -> bool:
-    """Without a codec the frames are kept as they came: the service could transcode them, we cannot."""
-    try:
-        return bool(get_decoder(UID(transfer_syntax)).is_available)
-    except NotImplementedError:
-        return False
 
 
 def _as_stored(data: bytes, part10: Part10) -> _Encoded:
@@ -139,7 +121,7 @@ def _encoded(pixels: Any, encoder: Encoder) -> _Encoded:
 
 
 def _is_binary(part10: Part10) -> bool:
-    element = elements(part10.dataset).get(_PIXEL_DATA)
+    element = elements(part10.dataset).get(PIXEL_DATA)
     native = element is not None and element.length != UNDEFINED_LENGTH
     return native and part10.attribute("BitsAllocated") == "1"
 
@@ -148,10 +130,10 @@ def _binary_frames(part10: Part10) -> Iterator[Any]:
     """Frames of one bit per pixel; in the file they follow each other without regard to bytes."""
     import numpy
 
-    raw = numpy.frombuffer(part10.read_value(elements(part10.dataset)[_PIXEL_DATA]), "u1")
+    raw = numpy.frombuffer(part10.read_value(elements(part10.dataset)[PIXEL_DATA]), "u1")
     size = int(part10.rendered.instance["Rows"]) * int(part10.rendered.instance["Columns"])
     bits = numpy.unpackbits(raw, bitorder="little")
-    for number in range(min(_declared_frames(part10), len(bits) // size)):
+    for number in range(min(part10.declared_frames, len(bits) // size)):
         yield bits[number * size : (number + 1) * size]
 
 
@@ -162,23 +144,6 @@ def _as_bits(bits: Any) -> _Encoded:
     data = numpy.packbits(bits, bitorder="little").tobytes()
     lowest, highest = int(bits.min()), int(bits.max())
     return _Encoded(data, EXPLICIT_LITTLE_ENDIAN, zlib.crc32(data), len(data), lowest, highest)
-
-
-def _decoded(part10: Part10) -> Iterator[Any]:
-    """Pixels frame by frame, without colour conversion; only a deflated file is held as a whole."""
-    if part10.dataset.file_meta.TransferSyntaxUID.is_deflated:
-        yield from iter_pixels(part10.dataset, raw=True)
-        return
-    part10.file.seek(0)
-    yield from iter_pixels(part10.file, raw=True)
-
-
-def _encapsulated(part10: Part10) -> Iterator[bytes]:
-    element = elements(part10.dataset)[_PIXEL_DATA]
-    if element.length != UNDEFINED_LENGTH:
-        raise ValueError("compressed pixel data is not encapsulated")
-    part10.file.seek(element.value_tell)
-    yield from generate_frames(part10.file, number_of_frames=_declared_frames(part10))
 
 
 def _store(file: BinaryIO, encoded: _Encoded, part10: Part10, decoded_size: bool) -> Frame:

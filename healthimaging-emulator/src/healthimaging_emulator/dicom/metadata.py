@@ -20,6 +20,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.values import convert_SQ
 
+from .lengths import describes_pixels, fits
 from .levels import level_of
 from .values import Encodings, render_value
 
@@ -43,6 +44,8 @@ class Rendered:
         default_factory=lambda: {"Patient": {}, "Study": {}, "Series": {}, "Instance": {}}
     )
     vrs: dict[str, str] = field(default_factory=dict)
+    misfits: list[str] = field(default_factory=list)
+    """Attributes with a value that is too long for its VR, or no whole number of numbers."""
 
     @property
     def instance(self) -> dict[str, Any]:
@@ -55,9 +58,13 @@ class Rendered:
 
 
 def render(dataset: Dataset, read_value: ReadValue) -> Rendered:
-    """Renders file meta information and data set, without pixel data."""
+    """Render file meta information and data set, without pixel data.
+
+    Raises:
+        ValueError: what describes the pixel data is no number.
+    """
     rendered = Rendered()
-    renderer = _Renderer(read_value, rendered.vrs)
+    renderer = _Renderer(read_value, rendered)
     rendered.instance.update(renderer.attributes(dataset.file_meta, ["iso8859"]))
     for keyword, value in renderer.attributes(dataset, ["iso8859"]).items():
         rendered.levels[level_of(keyword)][keyword] = value
@@ -70,9 +77,10 @@ def elements(dataset: Dataset) -> dict[int, Any]:
 
 
 class _Renderer:
-    def __init__(self, read_value: ReadValue, vrs: dict[str, str]) -> None:
+    def __init__(self, read_value: ReadValue, rendered: Rendered) -> None:
         self._read = read_value
-        self._vrs = vrs
+        self._vrs = rendered.vrs
+        self._misfits = rendered.misfits
         self._signed = False
 
     def attributes(self, dataset: Dataset, inherited: Encodings) -> dict[str, Any]:
@@ -115,8 +123,16 @@ class _Renderer:
             return {"BulkDataURI": f"bulkdata/{int(tag):08X}"}
         else:
             little_endian = element.is_little_endian or element.VR == "UN"
-            values = render_value(vr, self._read(element), little_endian=little_endian, encodings=encodings)
+            raw = self._read(element)
+            values = render_value(vr, raw, little_endian=little_endian, encodings=encodings)
+            if not fits(vr, raw, values):
+                self._misfit(tag)
         return _scalar_or_list(tag, values)
+
+    def _misfit(self, tag: BaseTag) -> None:
+        if describes_pixels(tag):
+            raise ValueError(f"{tag} is no number")
+        self._misfits.append(self._key(tag, "UN"))
 
     def _items(self, element: Any, encodings: Encodings) -> list[Dataset]:
         if not isinstance(element, RawDataElement):

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from pydicom import Dataset, dcmread
 from pydicom.dataelem import RawDataElement
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from .metadata import PIXEL_DATA, Rendered, render
 
 DEFER_BYTES = 1 << 16
 UNDEFINED_LENGTH = 0xFFFFFFFF
-
-UNREADABLE = (
-    InvalidDicomError, BytesLengthException, EOFError, struct.error, zlib.error, OSError, ValueError,
-    KeyError, TypeError, AttributeError, IndexError, NotImplementedError, RecursionError, OverflowError,
-)  # fmt: skip
-"""What reading arbitrary bytes with pydicom was seen to raise."""
 
 REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 MAX_LENGTHS = {
@@ -61,6 +52,12 @@ class Part10:
         return _read_value(self.file, element)
 
     @property
+    def declared_frames(self) -> int:
+        """NumberOfFrames; 1 where it is not given."""
+        text = self.attribute("NumberOfFrames")
+        return int(text) if text and text.isdecimal() else 1
+
+    @property
     def has_pixel_data(self) -> bool:
         """Whether there is anything to extract frames from."""
         return any(tag in self.dataset for tag in PIXEL_DATA if tag > 0x7FE00002)
@@ -71,7 +68,7 @@ def read(file: BinaryIO) -> Part10:
     try:
         dataset = dcmread(file, defer_size=None if _is_deflated(file) else DEFER_BYTES)
         rendered = render(dataset, lambda element: _read_value(file, element))
-    except UNREADABLE as error:
+    except Exception as error:  # arbitrary bytes: pydicom may raise anything, even LookupError for a codec
         raise Refused("DICOM attributes does not exist") from error
     transfer_syntax = rendered.instance.get("TransferSyntaxUID")
     if not transfer_syntax:

@@ -24,15 +24,13 @@ _TAGS = {
 
 
 def dicom_tags(levels: Levels) -> dict[str, Any]:
-    """The tags that have a value; numbers of series and instances are counted when searched."""
+    """The tags, null where a value is empty; numbers of series and instances are counted when searched."""
     found: dict[str, Any] = {}
     for name, (level, keyword) in _TAGS.items():
         value = levels[level].get(keyword)
-        if isinstance(value, str) and value.strip():
-            found[name] = value.strip()
+        found[name] = (isinstance(value, str) and value.strip()) or None
     number = str(levels["Series"].get("SeriesNumber") or "").strip()
-    if number.lstrip("+-").isdecimal():
-        found["DICOMSeriesNumber"] = int(number)
+    found["DICOMSeriesNumber"] = int(number) if number.lstrip("+-").isdecimal() else None
     return found
 
 

@@ -18,11 +18,13 @@ VIDEO = _family(
 RETAINED = _family("50", "91", "203", "112") | VIDEO
 """Kept in their original encoding."""
 
-TRANSCODED = frozenset(
+NATIVE = frozenset(
     {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"}
-    | {"1.2.840.10008.1.2.5"}
-    | _family("51", "57", "70", "80", "81", "90", "92", "93", "201", "202")
 )
+"""Not compressed."""
+
+RLE = "1.2.840.10008.1.2.5"
+TRANSCODED = NATIVE | {RLE} | _family("51", "57", "70", "80", "81", "90", "92", "93", "201", "202")
 """Stored in the data store's lossless format."""
 
 SUPPORTED = RETAINED | TRANSCODED
@@ -30,7 +32,6 @@ SUPPORTED = RETAINED | TRANSCODED
 _CONTENT_TYPES = {
     "1.2.840.10008.1.2.1": "application/octet-stream",
     _JPEG + "50": "image/jpeg",
-    _JPEG + "90": "image/j2c",
     _JPEG + "91": "image/j2c",
     _JPEG + "112": "image/jxl",
     _JPEG + "202": "image/jph",
@@ -41,7 +42,10 @@ _CONTENT_TYPES = {
 
 
 def content_type(transfer_syntax: str) -> str:
-    """GetImageFrame's contentType for a stored transfer syntax (service model, GetImageFrameResponse)."""
+    """GetImageFrame's contentType for a stored transfer syntax (service model, GetImageFrameResponse).
+
+    The model names none for JPEG 2000 Lossless (.90): it has the default.
+    """
     if transfer_syntax in _CONTENT_TYPES:
         return _CONTENT_TYPES[transfer_syntax]
     if transfer_syntax in _family("100", "100.1", "101", "101.1"):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+INVALID_DICOM_VALUE_LENGTH = (
+    45571, "INVALID_DICOM_VALUE_LENGTH",
+    "The file was imported but contains an element whose length does not fit its value representation.",
+)  # fmt: skip
 INVALID_UID_FORMAT = (45570, "INVALID_UID_FORMAT", "The file was imported but contains an invalid UID.")
 FRAME_NUMBER_MISMATCH = (
     45329, "FRAME_NUMBER_MISMATCH",
-    "The file was imported but its number of frames differs from its NumberOfFrames attribute.",
+    "The file was imported but its number of frames differs from its NumberOfFrames attribute: its frames"
+    " cannot be retrieved.",
 )  # fmt: skip
 FRAMES_EXTRACTION_FAILURE = (
     45328, "FRAMES_EXTRACTION_FAILURE", "The file was imported but its frames could not be extracted.",

@@ -6,11 +6,11 @@ import sqlite3
 import uuid
 
 from ..datastores.datastores import find
-from ..imports.organise import describe
 from ..service import errors
 from ..state.core import Answer, Core, Request
 from ..state.image_set_events import announce
 from ..state.store import Row, unpack
+from ..state.summary import describe
 from .image_sets import require_image_set, require_version
 from .patches import read
 from .writes import EVENTS, WriteFailed, add_version, latest_levels, lock, set_status, unlock
@@ -30,7 +30,7 @@ def copy_image_set(core: Core, request: Request) -> Answer:
         status = "COPYING_WITH_READ_ONLY_ACCESS"
         source = lock(core, db, request["datastoreId"], request["sourceImageSetId"], latest, status)
         _check_frames(core, db, source, selection)
-        set_status(db, source["id"], status)
+        set_status(core, db, source["id"], status)
         destination = _destination(core, db, request, source)
     announce(core, source["id"], EVENTS[status])
     announce(core, destination, EVENTS["COPYING"], source["id"])
@@ -108,9 +108,9 @@ def _new_image_set(core: Core, db: sqlite3.Connection, source: Row, *, is_primar
         (image_set_id, is_primary, now, now, now, source["id"]),
     )
     db.execute(
-        "INSERT INTO image_set_version SELECT ?, 1, 'COPYING', ?, ?, NULL, NULL, ?, levels"
+        "INSERT INTO image_set_version SELECT ?, 1, 'COPYING', ?, NULL, NULL, ?, levels"
         " FROM image_set_version WHERE image_set_id = ? AND version = ?",
-        (image_set_id, now, now, is_primary, source["id"], source["version"]),
+        (image_set_id, now, is_primary, source["id"], source["version"]),
     )
     return image_set_id
 
@@ -123,7 +123,7 @@ def _properties(core: Core, datastore_id: str, image_set_id: str) -> Answer:
         "latestVersionId": str(image_set["version"]),
         "imageSetState": image_set["state"],
         "imageSetWorkflowStatus": version["workflow_status"],
-        "createdAt": version["created_at"],
+        "createdAt": image_set["created_at"],
         "updatedAt": version["updated_at"],
         "imageSetArn": core.image_set_arn(datastore_id, image_set_id),
     }
@@ -139,7 +139,7 @@ def _copy(core: Core, source: Row, destination: str, selection: Selection, *, co
         unlock(core, destination, "COPY_FAILED", str(failure), source["id"])
         with core.store.transaction() as db:
             db.execute("UPDATE image_set SET state = 'ACTIVE' WHERE id = ?", (source["id"],))
-            set_status(db, source["id"], source["workflow_status"])
+            set_status(core, db, source["id"], source["workflow_status"])
         return
     unlock(core, destination, "COPIED", None, source["id"])
     unlock(core, source["id"], "COPIED")

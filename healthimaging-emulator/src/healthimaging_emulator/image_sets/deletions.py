@@ -15,7 +15,7 @@ def delete_image_set(core: Core, request: Request) -> Answer:
     find(core, datastore_id)
     with core.store.transaction() as db:
         lock(core, db, datastore_id, image_set_id, None, "DELETING")
-        set_status(db, image_set_id, "DELETING")
+        set_status(core, db, image_set_id, "DELETING")
     announce(core, image_set_id, EVENTS["DELETING"])
     core.background.after(
         core.settings.timing.write, f"delete-{image_set_id}", lambda: _delete(core, image_set_id)
@@ -48,6 +48,6 @@ def _delete(core: Core, image_set_id: str) -> None:
             "UPDATE image_set SET state = 'DELETED', deleted_at = ?, updated_at = ? WHERE id = ?",
             (now, now, image_set_id),
         )
-        set_status(db, image_set_id, "DELETED")
+        set_status(core, db, image_set_id, "DELETED")
     drop_unused(core, [row["blob"] for row in rows])
     announce(core, image_set_id, EVENTS["DELETED"])

@@ -77,7 +77,7 @@ def properties(image_set: Row, version: Row) -> Answer:
         "imageSetId": image_set["id"],
         "versionId": str(version["version"]),
         "imageSetState": image_set["state"] if is_latest or image_set["state"] == "DELETED" else "ACTIVE",
-        "createdAt": version["created_at"],
+        "createdAt": image_set["created_at"],
         "updatedAt": version["updated_at"],
         "deletedAt": image_set["deleted_at"],
         "message": version["message"],

@@ -17,6 +17,7 @@ from pydicom.valuerep import validate_value
 
 from ..dicom.levels import level_of
 from ..service import errors
+from ..service.validation import in_words
 from .writes import WriteFailed
 
 _GENERATED = {
@@ -101,8 +102,7 @@ def read(document: bytes | str) -> Document:
     try:
         return Document.model_validate_json(document)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise errors.validation(f"Not of the form of image set metadata: {problems}") from error
+        raise errors.validation(f"Not of the form of image set metadata: {in_words(error)}") from error
 
 
 def _attributes(level: str, content: Level, removes: bool, sop_uid: str | None = None) -> Iterator[Change]:

@@ -6,11 +6,11 @@ import sqlite3
 from typing import Any
 
 from ..dicom.identities import Identity
-from ..imports.organise import describe
 from ..service import errors
 from ..state.core import Core
 from ..state.image_set_events import announce
 from ..state.store import Row, pack, unpack
+from ..state.summary import describe
 
 EVENTS = {
     "UPDATING": "Image Set Updating",
@@ -67,12 +67,14 @@ def _check_quota(core: Core, db: sqlite3.Connection, datastore_id: str, status: 
         raise errors.quota_exceeded(f"The quota of {limit} concurrent writes of this kind is used up")
 
 
-def set_status(db: sqlite3.Connection, image_set_id: str, status: str, message: str | None = None) -> None:
-    """Sets the latest version's workflow status."""
+def set_status(
+    core: Core, db: sqlite3.Connection, image_set_id: str, status: str, message: str | None = None
+) -> None:
+    """Set the latest version's workflow status, which updates the version."""
     db.execute(
-        "UPDATE image_set_version SET workflow_status = ?, message = ? WHERE image_set_id = ?"
+        "UPDATE image_set_version SET workflow_status = ?, message = ?, updated_at = ? WHERE image_set_id = ?"
         " AND version = (SELECT version FROM image_set WHERE id = ?)",
-        (status, message, image_set_id, image_set_id),
+        (status, message, core.clock.now(), image_set_id, image_set_id),
     )
 
 
@@ -80,10 +82,10 @@ def add_version(core: Core, db: sqlite3.Connection, image_set_id: str, status: s
     """A new latest version with the content of the one before; its number."""
     now = core.clock.now()
     db.execute(
-        "INSERT INTO image_set_version SELECT image_set_id, version + 1, ?, ?, ?, NULL, ?, is_primary, levels"
+        "INSERT INTO image_set_version SELECT image_set_id, version + 1, ?, ?, NULL, ?, is_primary, levels"
         " FROM image_set_version WHERE image_set_id = ?"
         " AND version = (SELECT version FROM image_set WHERE id = ?)",
-        (status, now, now, forced or None, image_set_id, image_set_id),
+        (status, now, forced or None, image_set_id, image_set_id),
     )
     db.execute("UPDATE image_set SET version = version + 1, updated_at = ? WHERE id = ?", (now, image_set_id))
     return int(db.execute("SELECT version FROM image_set WHERE id = ?", (image_set_id,)).fetchone()[0])
@@ -121,12 +123,7 @@ def unlock(
     """Ends a write: the image set is ACTIVE again, its latest version tells the outcome."""
     with core.store.transaction() as db:
         db.execute("UPDATE image_set SET state = 'ACTIVE' WHERE id = ?", (image_set_id,))
-        set_status(db, image_set_id, status, message)
-        db.execute(
-            "UPDATE image_set_version SET updated_at = ? WHERE image_set_id = ?"
-            " AND version = (SELECT version FROM image_set WHERE id = ?)",
-            (core.clock.now(), image_set_id, image_set_id),
-        )
+        set_status(core, db, image_set_id, status, message)
     if status in EVENTS:
         announce(core, image_set_id, EVENTS[status], source)
 

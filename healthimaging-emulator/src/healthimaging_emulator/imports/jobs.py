@@ -20,12 +20,9 @@ def get_dicom_import_job(core: Core, request: Request) -> Answer:
     row = core.store.one("SELECT * FROM job WHERE id = ?", request["jobId"])
     if row is None or row["datastore_id"] != request["datastoreId"]:
         raise errors.not_found(f"Import job {request['jobId']} does not exist")
-    more = {
-        "inputS3Uri": row["input_uri"],
-        "outputS3Uri": row["output_uri"],
-        "importConfiguration": json.loads(row["configuration"]) if row["configuration"] else None,
-    }
-    properties = _summary(row) | {name: value for name, value in more.items() if value is not None}
+    properties = _summary(row) | {"inputS3Uri": row["input_uri"], "outputS3Uri": row["output_uri"]}
+    if row["configuration"]:
+        properties["importConfiguration"] = json.loads(row["configuration"])
     return {"jobProperties": properties}
 
 
@@ -76,6 +73,7 @@ def announce(core: Core, job_id: str, detail_type: str) -> None:
 
 
 def _summary(row: Row) -> Answer:
+    """Null for a name that was not given and for a message that there is not: seen on the wire."""
     summary = {
         "jobId": row["id"],
         "jobName": row["name"],
@@ -83,7 +81,6 @@ def _summary(row: Row) -> Answer:
         "datastoreId": row["datastore_id"],
         "dataAccessRoleArn": row["role_arn"],
         "submittedAt": row["submitted_at"],
-        "endedAt": row["ended_at"],
         "message": row["message"],
     }
-    return {name: value for name, value in summary.items() if value is not None}
+    return summary if row["ended_at"] is None else summary | {"endedAt": row["ended_at"]}

@@ -6,16 +6,14 @@ and job; an instance that is imported again replaces the older one in a new vers
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
-from ..dicom.summaries import dicom_tags, study_moment
 from ..state.core import Core
 from ..state.image_set_events import announce
 from ..state.store import Row, unpack
+from ..state.summary import describe
 from .scan import JobFailed
 
 
@@ -101,9 +99,12 @@ def _fill(core: Core, db: sqlite3.Connection, job: Row, group: Row, target: Targ
         ).fetchone()["levels"]
     status = "CREATED" if target.version == 1 else "UPDATED"
     db.execute(
-        "INSERT INTO image_set_version VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?)",
-        (target.image_set_id, target.version, status, now, now, target.is_primary, levels),
-    )
+        "INSERT INTO image_set_version VALUES (?, ?, ?, ?, NULL, NULL, ?, ?)",
+        (
+            target.image_set_id, target.version, status, now if target.version > 1 else None,
+            target.is_primary, levels,
+        ),
+    )  # fmt: skip
     describe(db, target.image_set_id, target.version, unpack(levels), now)
     _move_staged(db, job_id, group, target)
 
@@ -123,16 +124,6 @@ def _insert(db: sqlite3.Connection, datastore_id: str, group: Row, target: Targe
             group["study_identity"], group["series_identity"], target.is_primary, now, now, now,
         ),
     )  # fmt: skip
-
-
-def describe(
-    db: sqlite3.Connection, image_set_id: str, version: int, levels: dict[str, Any], now: float
-) -> None:
-    """Makes a version the latest and keeps what SearchImageSets answers and looks for."""
-    db.execute(
-        "UPDATE image_set SET version = ?, updated_at = ?, study_at = ?, tags = ? WHERE id = ?",
-        (version, now, study_moment(levels), json.dumps(dicom_tags(levels)), image_set_id),
-    )
 
 
 def _move_staged(db: sqlite3.Connection, job_id: str, group: Row, target: Target) -> None:

@@ -6,6 +6,7 @@ One file is held at a time, large ones on disk; everything read goes to the stor
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 import sqlite3
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
+
+from botocore.exceptions import ClientError
 
 from ..datastores.datastores import find
 from ..dicom import codecs, p10, warning_codes
@@ -24,7 +27,10 @@ from ..state.faults import RefuseInstance
 from ..state.store import Row, pack, unpack_text
 from ..state.uris import S3Location
 
+log = logging.getLogger(__name__)
+
 IN_MEMORY = 8 << 20
+_SERVER_ERROR = "InternalServerException"
 _VALID_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
 
 
@@ -48,7 +54,7 @@ def scan(core: Core, job: Row, refuse_all: str | None) -> list[InputObject]:
     location = S3Location.parse(job["input_uri"])
     if core.settings.behaviour.input_prefix == "append_slash":
         location = location.with_slash()
-    found = _listed(core, location)
+    found = _listed(core, location, _metadata_keys(job, location))
     lossless = json.loads(find(core, job["datastore_id"])["details"]).get("losslessStorageFormat", "HTJ2K")
     encoder = codecs.encoder(lossless, core.settings.frames)
     for each in found:
@@ -60,7 +66,17 @@ def scan(core: Core, job: Row, refuse_all: str | None) -> list[InputObject]:
             _read(core, job["id"], location.bucket, each, encoder)
         except p10.Refused as refusal:
             _refuse(core, job["id"], each.key, refusal)
+        except Exception:
+            log.exception("file not imported", extra={"object_key": each.key})
+            _refuse(core, job["id"], each.key, p10.Refused("INTERNAL_SERVER_ERROR", _SERVER_ERROR))
     return found
+
+
+def _metadata_keys(job: Row, location: S3Location) -> frozenset[str]:
+    """The JSON files that importConfiguration names below the prefix: they describe, and are not imported."""
+    configuration = json.loads(job["configuration"] or "{}").get("dicomJsonMetadataImportConfiguration", {})
+    mappings = configuration.get("dicomMetadataMappings", [])
+    return frozenset(location.with_slash().key + each["metadataFilePath"].lstrip("/") for each in mappings)
 
 
 def _refuse(core: Core, job_id: str, key: str, refusal: p10.Refused) -> None:
@@ -69,12 +85,14 @@ def _refuse(core: Core, job_id: str, key: str, refusal: p10.Refused) -> None:
     )
 
 
-def _listed(core: Core, location: S3Location) -> list[InputObject]:
-    """All objects in key order, without the empty objects that stand for folders."""
+def _listed(core: Core, location: S3Location, apart: frozenset[str]) -> list[InputObject]:
+    """All objects but those `apart`, in key order, without the empty objects that stand for folders."""
     limits = core.settings.limits
     found: list[InputObject] = []
     folders: set[str] = set()
     for each in _objects(core, location):
+        if each.key in apart:
+            continue
         found.append(each)
         folders.add(each.key.rpartition("/")[0])
         if len(found) > limits.files_per_job:
@@ -101,14 +119,23 @@ def _read(core: Core, job_id: str, bucket: str, each: InputObject, encoder: code
         raise p10.Refused(f"The file exceeds the maximum size of {core.settings.limits.bytes_per_file} bytes")
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spooled:
         file = cast(BinaryIO, spooled)
-        with closing(core.s3.get_object(Bucket=bucket, Key=each.key)["Body"]) as body:
-            shutil.copyfileobj(body, file, 1 << 20)
-        file.seek(0)
+        _fetch(core, bucket, each.key, file)
         part10 = p10.read(file)
         _refuse_on_demand(core, part10)
         decoded_size = core.settings.behaviour.frame_size == "decoded"
         extracted = extract(part10, encoder, core.store.frames, decoded_size=decoded_size)
         _stage(core, job_id, each.key, part10, extracted)
+
+
+def _fetch(core: Core, bucket: str, key: str, file: BinaryIO) -> None:
+    """Raise Refused for an object that S3 denies: only this file fails."""
+    try:
+        answer = core.s3.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        raise p10.Refused(f"S3 answered {error.response['Error'].get('Code')} to GetObject") from error
+    with closing(answer["Body"]) as body:
+        shutil.copyfileobj(body, file, 1 << 20)
+    file.seek(0)
 
 
 def _refuse_on_demand(core: Core, part10: p10.Part10) -> None:
@@ -122,7 +149,7 @@ def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Ext
     levels = {name: part10.rendered.levels[name] for name in ("Patient", "Study", "Series")}
     identity = Identity.of(levels)
     document = pack(_document(core, part10, extracted))
-    warnings = [warning_codes.render(w) for w in [*_uid_warnings(part10), *extracted.warnings]]
+    warnings = [warning_codes.render(w) for w in [*_value_warnings(part10), *extracted.warnings]]
     values = {
         "job_id": job_id,
         "key": key,
@@ -167,7 +194,8 @@ def _document(core: Core, part10: p10.Part10, extracted: Extracted) -> dict[str,
     return document | {"ImageFrames": [frame.described for frame in extracted.frames]}
 
 
-def _uid_warnings(part10: p10.Part10) -> list[warning_codes.Reason]:
+def _value_warnings(part10: p10.Part10) -> list[warning_codes.Reason]:
+    found = [warning_codes.INVALID_DICOM_VALUE_LENGTH] if part10.rendered.misfits else []
     uids = [part10.attribute(k) or "" for k in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
     well_formed = all(len(uid) <= 64 and _VALID_UID.fullmatch(uid) for uid in uids)
-    return [] if well_formed else [warning_codes.INVALID_UID_FORMAT]
+    return found if well_formed else [warning_codes.INVALID_UID_FORMAT, *found]

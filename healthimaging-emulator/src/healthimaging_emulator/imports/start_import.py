@@ -49,7 +49,7 @@ def _insert(db: sqlite3.Connection, datastore_id: str, request: Request, now: fl
     values = {
         "id": job_id,
         "datastore_id": datastore_id,
-        "name": request.get("jobName", job_id),
+        "name": request.get("jobName"),
         "role_arn": request["dataAccessRoleArn"],
         "input_uri": request["inputS3Uri"],
         "output_uri": str(folder),

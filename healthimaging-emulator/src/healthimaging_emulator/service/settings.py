@@ -46,8 +46,8 @@ class Limits(_Frozen):
     """Per data store; 20 in ap-southeast-2."""
     files_per_job: int = 5_000
     bytes_per_job: int = 10_000_000_000
-    bytes_per_file: int = 4_000_000_000
-    """Pages disagree (4 GB, 10 GB): the lower one."""
+    bytes_per_file: int = 10_000_000_000
+    """An older page, without the London Region, says 4 GB."""
     folders_per_job: int = 10_000
     metadata_bytes_per_import: int = 50_000_000
     """Of one image set in one import, copy or update."""
@@ -83,7 +83,7 @@ class Behaviour(_Frozen):
     empty_prefix: Literal["COMPLETED", "FAILED"] = "COMPLETED"
     missing_bucket: Literal["failed_job", "validation"] = "failed_job"
     write_empty_outputs: bool = False
-    event_output_uri: Literal["as_sent", "job_folder"] = "as_sent"
+    event_output_uri: Literal["job_folder", "as_sent"] = "job_folder"
     merge_event: Literal["Image Set Updated", "Image Set Created"] = "Image Set Updated"
     conflict_scope: Literal["study", "series"] = "study"
     normalised_levels: Literal["newest", "first"] = "newest"

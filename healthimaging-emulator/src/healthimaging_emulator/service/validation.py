@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from botocore.model import Shape
+from pydantic import ValidationError
 
 from . import errors
 from .model import members
@@ -94,6 +95,14 @@ def _broken_rules(shape: Shape, value: Any) -> list[str]:
     if "pattern" in rules and not _pattern(rules["pattern"]).fullmatch(value):
         broken.append(f"Member must satisfy regular expression pattern: {rules['pattern']}")
     return broken
+
+
+def in_words(error: ValidationError) -> str:
+    """What is wrong with settings or a fault, in one line: each member, and what it has to be."""
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    )
 
 
 @cache

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
+VERSION = 2
+"""Of the schema. A state folder of another version is refused: it holds test data, and is not migrated."""
 
 Row = sqlite3.Row
 
 
 class Store:
-    """One connection behind a lock; raises RuntimeError when another emulator has the state folder."""
+    """One connection behind a lock.
+
+    Raises:
+        RuntimeError: another emulator uses the state folder, or one of another version has written it.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="healthimaging-") if folder is None else None
@@ -35,12 +41,22 @@ class Store:
         except sqlite3.OperationalError as error:
             self._db.close()
             raise RuntimeError(f"state folder {self.folder} is in use by another emulator") from error
+        except RuntimeError:
+            self._db.close()
+            raise
 
     def _prepare(self, synchronous: str) -> None:
         self._db.execute("PRAGMA busy_timeout = 0")
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute(f"PRAGMA synchronous = {synchronous}")
+        written = self._db.execute("PRAGMA user_version").fetchone()[0]
+        is_empty = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if not is_empty and written != VERSION:
+            raise RuntimeError(
+                f"state folder {self.folder} has version {written}, not {VERSION}: name another"
+            )
+        self._db.execute(f"PRAGMA user_version = {VERSION}")
         self._db.executescript(_SCHEMA.read_text(encoding="utf-8"))
 
     @contextmanager
