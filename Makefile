@@ -97,15 +97,18 @@ env: .venv/local.done
 dev-env: .venv/dev.done
 
 .venv/local.done: uv.lock | $(UV)
+	@echo "Installing the locked packages into .venv (the first time about a minute)"
 	@test .venv/dev.done -nt uv.lock || $(UV) sync --quiet --frozen --inexact --group local
 	@touch $@
 
 .venv/dev.done: uv.lock | $(UV)
+	@echo "Installing the locked packages for development into .venv (the first time about two minutes)"
 	@$(UV) sync --quiet --frozen --group dev
 	@touch $@
 
 $(UV):
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and f'Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12')"
 	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "First run: fetching uv $(UV_VERSION) into .local/uv"
 	@$(PYTHON) -m venv .local/uv
 	@.local/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

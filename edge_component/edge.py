@@ -14,7 +14,8 @@ from edge_component import VERSION
 from edge_component.commitment.reports import CommitmentReports
 from edge_component.dimse.admission import CONGESTED
 from edge_component.dimse.tls import server_context
-from edge_component.journal.database import open_journal, set_broken_aside
+from edge_component.journal.damage import DamageCheck, set_broken_aside
+from edge_component.journal.database import open_journal
 from edge_component.journal.intake import Intake
 from edge_component.receiving.associations import Associations
 from edge_component.receiving.readers.pool import Readers
@@ -61,6 +62,7 @@ class Edge:
         self._readers = Readers(settings, self._intake, self._heal)
         store = Store(self._spool, self._intake, self._watermark)
         self._receiver = Receiver(settings, store, self._associations, self._readers)
+        self._damage = DamageCheck(self._spool.journal)
         self._worker = WorkerProcess(settings)
         self._health = HealthServer(settings.health_port, self.problems, self.metrics, self.status)
         self._failed = threading.Event()
@@ -92,6 +94,7 @@ class Edge:
         self._health.start()
         self._measuring.start()
         self._reports.start()
+        self._damage.start()
         ports = {**self._receiver.ports, "health_port": self._health.port, "pid": os.getpid()}
         logs.info("edge started", edge=self.settings.edge, version=VERSION, **ports)
         if ready_file is not None:
@@ -124,8 +127,7 @@ class Edge:
             reasons.append("the DICOM port is not being listened on")
         if not self._intake.alive:
             reasons.append("the journal's writer is dead: nothing can be acknowledged")
-        if self._intake.problem:
-            reasons.append(self._intake.problem)
+        reasons += [problem for problem in (self._intake.problem, self._damage.problem) if problem]
         if self._failed.is_set():
             reasons.append("a thread of the receiver is dead, see the log")
         if self._readers.mending:

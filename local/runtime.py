@@ -19,6 +19,7 @@ from uuid import uuid4
 from typing_extensions import Self
 
 from dicom_ingest.contracts.steps import MigrateDatabaseRequest, MigrationProperties
+from dicom_ingest.errors import DatabaseAwayError
 from local.clients.aws import Clients
 from local.clients.invoke import invoke
 from local.parts import processes as parts
@@ -27,8 +28,8 @@ from local.parts.background import Background
 from local.parts.part import Part, PartFailedError
 from local.parts.pump import Batches, Pump
 from local.parts.status_changes import StatusChanges
-from local.postgres.databases import create_database, drop_database
-from local.postgres.server import Postgres
+from local.postgres.databases import create_database, drop_database, without_password
+from local.postgres.server import Postgres, PostgresError
 from local.processes.guard import GUARD
 from local.run import wiring
 from local.run.options import Options
@@ -133,8 +134,13 @@ class Runtime:
             self.postgres = self._exit.enter_context(Postgres())
             return create_database(self.postgres.admin_url, self.options.config.db_config.db_name)
         name = f"dicom_ingest_{self.options.name.replace('-', '_')}_{uuid4().hex[:8]}"
+        try:
+            url = create_database(admin_url, name)
+        except DatabaseAwayError as error:
+            shown = without_password(admin_url)
+            raise PostgresError(f"DATABASE_URL or --database-url {shown}: {error}") from error
         self._exit.callback(drop_database, admin_url, name)
-        return create_database(admin_url, name)
+        return url
 
     def _start_aws(self) -> str:
         part = self._start_part(parts.aws(self.options, self.folder))

@@ -212,7 +212,8 @@ def _into_outbox(journal: sqlite3.Connection, sequence: int, announcement: Annou
     if len(announcement.event.encode()) > MAX_EVENT_BYTES:
         raise ValueError(f"the event of series transfer {sequence} is longer than {MAX_EVENT_BYTES} bytes")
     journal.execute(
-        "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)",
+        """INSERT INTO outbox (sequence, manifest_key, manifest, manifest_sha256, event, event_sha256)
+           VALUES (?, ?, ?, ?, ?, ?)""",
         (
             sequence,
             announcement.manifest_key,
@@ -222,6 +223,7 @@ def _into_outbox(journal: sqlite3.Connection, sequence: int, announcement: Annou
             _sha256(announcement.event.encode()),
         ),
     )
+    journal.execute("UPDATE series_transfer SET built = 1 WHERE sequence = ?", (sequence,))
 
 
 def mark_announced(journal: sqlite3.Connection, sequence: int, now: float) -> str:

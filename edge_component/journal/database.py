@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from edge_component.journal.schema import SCHEMA, VERSION
+from edge_component.journal.migrations import OLDEST, JournalError, check_version, migrate
+from edge_component.journal.schema import VERSION
 
 BUSY_SECONDS = 60
 REFUSED_STATUS = "refused_0x"
 """Prefix of the counters of instances refused, one a status."""
-
-
-class JournalError(RuntimeError):
-    """The journal would not take a row, so nothing may be acknowledged."""
+__all__ = ["JournalError"]
 
 
 def open_journal(path: Path) -> sqlite3.Connection:
-    """A connection of one thread; makes the tables where they are missing.
+    """A connection of one thread; makes the tables where they are missing, and migrates an older journal.
 
     Raises:
-        JournalError: the file is not a journal of this version.
+        JournalError: the file is a journal of a release that this one does not know.
+        sqlite3.Error: the disk, or a journal that cannot be migrated.
     """
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
@@ -32,47 +30,20 @@ def open_journal(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA secure_delete = ON")  # erased header attributes are erased
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -2000")
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-    else:
-        check_version(found, path)
+    if (found := version_of(connection)) != VERSION:
+        try:
+            if found:
+                check_version(found, path, OLDEST)
+            migrate(connection, found)
+        except (JournalError, sqlite3.Error):
+            connection.close()
+            raise
     return connection
 
 
-def check_version(found: int, path: Path) -> None:
-    """Of a journal that is there.
-
-    Raises:
-        JournalError: it is not the version of this release.
-    """
-    if found != VERSION:
-        raise JournalError(f"{path} is a journal of version {found}; this release reads version {VERSION}")
-
-
-def set_broken_aside(path: Path) -> Path | None:
-    """Rename a journal that SQLite cannot read, so that a new one is made from the files; where it went.
-
-    Whoever calls holds the spool's locks.
-    """
-    if not path.exists():
-        return None
-    try:
-        with closing(sqlite3.connect(path)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.OperationalError:
-        raise  # the disk or the permissions, not the file
-    except sqlite3.DatabaseError as error:
-        found = str(error)
-    if found == "ok":
-        return None
-    aside = path.with_name(f"{path.name}.broken-{time.time_ns()}")
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):  # they belong to it, and would spoil the new one
-        companion = path.with_name(f"{path.name}{suffix}")
-        if companion.exists():
-            companion.rename(aside.with_name(f"{aside.name}{suffix}"))
-    return aside
+def version_of(connection: sqlite3.Connection) -> int:
+    """The release's mark in a journal; 0: it is new and empty."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextmanager

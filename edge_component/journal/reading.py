@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from edge_component.journal.database import JournalError, check_version
+from edge_component.journal.migrations import JournalError, check_version
 from edge_component.spool.receipt import of_place
 
 

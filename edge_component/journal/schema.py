@@ -1,8 +1,12 @@
-"""The journal's tables. Times are seconds since the epoch; JSON columns are text."""
+"""The journal's tables. Times are seconds since the epoch; JSON columns are text.
+
+A change here needs a new `VERSION`, a step in `migrations`, and a sample of the old journal in
+`tests/support/journals`: an edge that was upgraded opens what the release before it wrote.
+"""
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS epoch (
@@ -32,9 +36,19 @@ CREATE TABLE IF NOT EXISTS series_transfer (
     seal_reason TEXT,
     aborted INTEGER NOT NULL DEFAULT 0,
     announced_at REAL,
+    unsent INTEGER NOT NULL DEFAULT 0,         -- kept by triggers: its instances that will be in S3,
+    stuck INTEGER NOT NULL DEFAULT 0,          -- and those that have a problem of their own
+    built INTEGER NOT NULL DEFAULT 0,          -- its manifest and event are in the outbox
+    problem TEXT,                              -- why it cannot be announced; tried again
     UNIQUE (transfer_id, series_instance_uid)
 );
-CREATE INDEX IF NOT EXISTS series_transfer_pending ON series_transfer (sequence) WHERE announced_at IS NULL;
+CREATE INDEX IF NOT EXISTS series_transfer_open ON series_transfer (study_instance_uid)
+    WHERE sealed_at IS NULL AND announced_at IS NULL;
+CREATE INDEX IF NOT EXISTS series_transfer_sent ON series_transfer (sequence)
+    WHERE announced_at IS NULL AND sealed_at IS NOT NULL AND built = 0 AND unsent = 0;
+CREATE INDEX IF NOT EXISTS series_transfer_problem ON series_transfer (sequence)
+    WHERE announced_at IS NULL AND problem IS NOT NULL;
+CREATE INDEX IF NOT EXISTS series_transfer_announced ON series_transfer (announced_at);
 CREATE INDEX IF NOT EXISTS series_transfer_series ON series_transfer (series_instance_uid);
 CREATE TABLE IF NOT EXISTS instance (
     instance INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -53,12 +67,17 @@ CREATE TABLE IF NOT EXISTS instance (
     dataset_sha256 TEXT,
     uid_findings TEXT NOT NULL,
     attributes TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'received' CHECK (state IN ('received', 'assigned', 'uploaded', 'missing')),
+    state TEXT NOT NULL DEFAULT 'received'     -- see `instances`
+        CHECK (state IN ('received', 'duplicate', 'assigned', 'sending', 'uploaded', 'missing')),
     sequence INTEGER REFERENCES series_transfer,
     problem TEXT,                              -- why it cannot be sent; tried again until the series goes
-    upload_id TEXT                             -- of a multipart upload under way
+    upload_id TEXT,                            -- of a multipart upload under way
+    unsure INTEGER NOT NULL DEFAULT 0,         -- an attempt ended without an answer: S3 may have it
+    twin INTEGER                               -- of a duplicate: the instance that it equals
 );
 CREATE INDEX IF NOT EXISTS instance_state ON instance (state, instance);
+CREATE INDEX IF NOT EXISTS instance_association ON instance (association);
+CREATE INDEX IF NOT EXISTS instance_twin ON instance (twin) WHERE twin IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instance_sequence ON instance (sequence);
 CREATE INDEX IF NOT EXISTS instance_sop ON instance (sop_instance_uid);
 CREATE TABLE IF NOT EXISTS outbox (
@@ -67,7 +86,8 @@ CREATE TABLE IF NOT EXISTS outbox (
     manifest BLOB NOT NULL,                    -- the very bytes that are put, never rebuilt
     manifest_sha256 TEXT NOT NULL,             -- of the bytes in `manifest`
     event TEXT NOT NULL,                       -- the very text that is announced
-    event_sha256 TEXT NOT NULL
+    event_sha256 TEXT NOT NULL,
+    unsure INTEGER NOT NULL DEFAULT 0          -- the manifest was put, or may have been
 );
 CREATE TABLE IF NOT EXISTS receipt (
     sop_instance_uid TEXT NOT NULL,
@@ -78,10 +98,12 @@ CREATE TABLE IF NOT EXISTS receipt (
     uploaded INTEGER NOT NULL,                 -- 0: announced as missing
     bytes INTEGER NOT NULL,
     file TEXT,                                 -- until its place is released
+    crc32 INTEGER,                             -- of the data set as it was received
     PRIMARY KEY (sop_instance_uid, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS receipt_file ON receipt (file) WHERE file IS NOT NULL;
-CREATE INDEX IF NOT EXISTS receipt_announced ON receipt (announced_at);
+CREATE INDEX IF NOT EXISTS receipt_unreleased ON receipt (uploaded, file) WHERE file IS NOT NULL;
+CREATE INDEX IF NOT EXISTS receipt_sequence ON receipt (sequence);
 CREATE TABLE IF NOT EXISTS segment (
     segment TEXT PRIMARY KEY,
     records INTEGER,                           -- instances in it, once nothing is written to it any more
@@ -114,8 +136,89 @@ CREATE TABLE IF NOT EXISTS counter (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS channel (           -- see `channels`
+    name TEXT PRIMARY KEY,
+    last_success_at REAL,
+    failing_since REAL,
+    failed_at REAL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    code TEXT NOT NULL DEFAULT '',
+    words TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notice (            -- see `channels`
+    name TEXT PRIMARY KEY,
+    happened_at REAL NOT NULL,
+    times INTEGER NOT NULL,
+    words TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tally (             -- running sums, by state: kept by the triggers below
+    name TEXT PRIMARY KEY,
+    number INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    problems INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sender (
     calling_ae TEXT PRIMARY KEY,
     last_association_at REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sender_heard (
+    calling_ae TEXT NOT NULL,
+    slot INTEGER NOT NULL,                     -- see `senders`
+    PRIMARY KEY (calling_ae, slot)
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO tally (name) VALUES ('received'), ('duplicate'), ('assigned'), ('sending'),
+    ('uploaded'), ('missing'), ('series_open'), ('series_sealed'), ('series_built');
+CREATE TRIGGER IF NOT EXISTS instance_added AFTER INSERT ON instance BEGIN
+    UPDATE tally SET number = number + 1, bytes = bytes + NEW.bytes,
+        problems = problems + (NEW.problem NOT NULL)
+     WHERE name = NEW.state;
+    UPDATE series_transfer SET unsent = unsent + 1 WHERE sequence = NEW.sequence
+       AND (NEW.state = 'sending' OR NEW.state = 'assigned' AND NEW.problem IS NULL);
+    UPDATE series_transfer SET stuck = stuck + 1 WHERE sequence = NEW.sequence
+       AND NEW.state = 'assigned' AND NEW.problem NOT NULL;
+END;
+CREATE TRIGGER IF NOT EXISTS instance_gone AFTER DELETE ON instance BEGIN
+    UPDATE tally SET number = number - 1, bytes = bytes - OLD.bytes,
+        problems = problems - (OLD.problem NOT NULL)
+     WHERE name = OLD.state;
+    UPDATE series_transfer SET unsent = unsent - 1 WHERE sequence = OLD.sequence
+       AND (OLD.state = 'sending' OR OLD.state = 'assigned' AND OLD.problem IS NULL);
+    UPDATE series_transfer SET stuck = stuck - 1 WHERE sequence = OLD.sequence
+       AND OLD.state = 'assigned' AND OLD.problem NOT NULL;
+END;
+CREATE TRIGGER IF NOT EXISTS instance_changed AFTER UPDATE OF state, problem, sequence ON instance
+    WHEN OLD.state IS NOT NEW.state OR OLD.problem IS NOT NEW.problem
+        OR OLD.sequence IS NOT NEW.sequence BEGIN
+    UPDATE tally SET number = number - 1, bytes = bytes - OLD.bytes,
+        problems = problems - (OLD.problem NOT NULL)
+     WHERE name = OLD.state;
+    UPDATE tally SET number = number + 1, bytes = bytes + NEW.bytes,
+        problems = problems + (NEW.problem NOT NULL)
+     WHERE name = NEW.state;
+    UPDATE series_transfer SET
+        unsent = unsent - (OLD.state = 'sending' OR OLD.state = 'assigned' AND OLD.problem IS NULL),
+        stuck = stuck - (OLD.state = 'assigned' AND OLD.problem NOT NULL) WHERE sequence = OLD.sequence;
+    UPDATE series_transfer SET
+        unsent = unsent + (NEW.state = 'sending' OR NEW.state = 'assigned' AND NEW.problem IS NULL),
+        stuck = stuck + (NEW.state = 'assigned' AND NEW.problem NOT NULL) WHERE sequence = NEW.sequence;
+END;
+CREATE TRIGGER IF NOT EXISTS series_transfer_added AFTER INSERT ON series_transfer BEGIN
+    UPDATE tally SET number = number + 1 WHERE name = CASE
+        WHEN NEW.announced_at NOT NULL THEN '' WHEN NEW.built THEN 'series_built'
+        WHEN NEW.sealed_at IS NULL THEN 'series_open' ELSE 'series_sealed' END;
+END;
+CREATE TRIGGER IF NOT EXISTS series_transfer_gone AFTER DELETE ON series_transfer BEGIN
+    UPDATE tally SET number = number - 1 WHERE name = CASE
+        WHEN OLD.announced_at NOT NULL THEN '' WHEN OLD.built THEN 'series_built'
+        WHEN OLD.sealed_at IS NULL THEN 'series_open' ELSE 'series_sealed' END;
+END;
+CREATE TRIGGER IF NOT EXISTS series_transfer_changed
+    AFTER UPDATE OF sealed_at, built, announced_at ON series_transfer BEGIN
+    UPDATE tally SET number = number - 1 WHERE name = CASE
+        WHEN OLD.announced_at NOT NULL THEN '' WHEN OLD.built THEN 'series_built'
+        WHEN OLD.sealed_at IS NULL THEN 'series_open' ELSE 'series_sealed' END;
+    UPDATE tally SET number = number + 1 WHERE name = CASE
+        WHEN NEW.announced_at NOT NULL THEN '' WHEN NEW.built THEN 'series_built'
+        WHEN NEW.sealed_at IS NULL THEN 'series_open' ELSE 'series_sealed' END;
+END;
 """

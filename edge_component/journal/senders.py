@@ -20,14 +20,6 @@ KEPT_SECONDS = (WEEKS + 1) * WEEK
 SHORTEST_SECONDS = HOUR
 EXPECTED_SLOTS = 3
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS sender_heard (
-    calling_ae TEXT NOT NULL,
-    slot INTEGER NOT NULL,                     -- seconds since the epoch / SLOT_SECONDS
-    PRIMARY KEY (calling_ae, slot)
-) WITHOUT ROWID
-"""
-
 
 class Rhythm:
     """Of every sender; the heartbeat remembers, and whoever wants to know asks."""
@@ -36,7 +28,6 @@ class Rhythm:
         self._journal = journal
         self._clock = clock
         self._started_at = clock()
-        journal.execute(_TABLE)
 
     def remember(self) -> None:
         """Who was heard lately: often enough, it sees every quarter of an hour."""

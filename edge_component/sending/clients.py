@@ -8,7 +8,9 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
 
+from edge_component.sending.credentials import LateCredentials
 from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.objects import FilePut
 from edge_component.settings import Settings
@@ -24,16 +26,29 @@ class Clients:
 
 
 def make_clients(settings: Settings) -> Clients:
-    """Credentials are looked up at the first call, and again when they run out."""
-    session = botocore.session.get_session()
+    """Clients that need no credentials before their first call, and look for them until they are there."""
+    session = _session()
+    credentials = LateCredentials()
+    session.register_component("credential_provider", credentials)
     config = Config(
         connect_timeout=settings.aws_timeout,
         read_timeout=settings.aws_timeout,
         retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=settings.uploads_in_flight + 2,
         user_agent_extra="dicom-ingest-edge",
+        s3={"us_east_1_regional_endpoint": "regional"},  # as in every other region: one host to let through
     )
     s3 = session.create_client("s3", config=config)
     verify = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
-    put_file = DirectPut(s3, session.get_credentials(), verify)
+    put_file = DirectPut(s3, credentials, verify)
     return Clients(s3, session.create_client("events", config=config), put_file)
+
+
+def _session() -> Any:
+    """The usual session; without its profile while the profile's file is not written yet."""
+    session = botocore.session.get_session()
+    try:
+        session.get_scoped_config()
+    except ProfileNotFound:
+        return botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    return session

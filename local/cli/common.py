@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from dicom_ingest.contracts.config import Config, load_config
+from local.demo.tables import console
+from local.postgres.databases import without_password
 from local.run.options import RUNS, Options
 from local.run.state import RunState, find_run
 from local.run.wiring import REPOSITORY
@@ -53,12 +55,22 @@ def add_runtime_options(parser: argparse.ArgumentParser, name: str, ports: dict[
         "--fast-imports", action="store_true", help="the emulator neither throttles nor takes time"
     )
     parser.add_argument(
+        "--database-url",
+        metavar="URL",
+        help="another PostgreSQL server, where the run makes a database of its own "
+        "(default: $DATABASE_URL, else an embedded server)",
+    )
+    parser.add_argument(
         "--healthimaging-settings", type=Path, metavar="JSON", help="settings of the emulator"
     )
 
 
 def runtime_options(arguments: argparse.Namespace) -> Options:
     """The options of a run; raises ConfigError."""
+    if (url := os.environ.get("DATABASE_URL")) and not arguments.database_url:
+        console().print(
+            f"Using the PostgreSQL server of DATABASE_URL: {without_password(url)}", highlight=False
+        )
     options = Options(
         name=arguments.name,
         runs=arguments.runs.resolve(),
@@ -73,7 +85,7 @@ def runtime_options(arguments: argparse.Namespace) -> Options:
         start_rate=arguments.start_rate,
         fast_imports=arguments.fast_imports,
         healthimaging_settings=arguments.healthimaging_settings,
-        database_url=os.environ.get("DATABASE_URL") or None,
+        database_url=arguments.database_url or os.environ.get("DATABASE_URL") or None,
     )
     options.check()
     return options

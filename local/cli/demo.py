@@ -12,6 +12,7 @@ from local.demo.main_job import demo
 from local.demo.report import Report
 from local.demo.tables import console
 from local.run.wiring import REPOSITORY
+from local.sending.dicom_folder import study_folders
 
 HELP = "start everything, send a folder over DIMSE, show what arrives, stop"
 DCMDATA = REPOSITORY / "dcmdata"
@@ -20,14 +21,21 @@ DCMDATA = REPOSITORY / "dcmdata"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_runtime_options(parser, "demo", {})
-    parser.add_argument("--input", type=Path, default=DCMDATA, metavar="DIR", help="what to send (dcmdata/)")
+    parser.add_argument(
+        "--input",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="folders to send (default: the studies of dcmdata/)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0: every instance that was found is in an image set; 1: something is missing."""
     output = console()
-    report = demo(quick(runtime_options(arguments)), arguments.input, output)
+    folders = arguments.input or study_folders(DCMDATA)
+    report = demo(quick(runtime_options(arguments)), folders, output)
     if arguments.json is not None:
         arguments.json.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     _show(report, output)
@@ -51,7 +59,7 @@ def _show(report: Report, output: Console) -> None:
         output.print(f"[bold red]missing[/]: {sentence}", highlight=False)
     output.print(
         "\nNext: make up                                                     keep it running"
-        "\n      storescu -v -aec EDGE_AE -aet CLIENT_AE localhost 11112 *.dcm   send your own files, or"
+        "\n      dcmsend -v +sd +r -aec EDGE_AE localhost 11112 FOLDER            send your own files, or"
         '\n      make local ARGS="send DIR"; make ops ARGS="status"               from another terminal',
         highlight=False,
     )

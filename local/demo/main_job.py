@@ -20,27 +20,27 @@ from local.demo.tables import draw
 from local.postgres.databases import session
 from local.run.options import Options
 from local.runtime import Runtime
-from local.sending.dicom_folder import DicomFolder, InstanceFile, read_folder
+from local.sending.dicom_folder import DicomFolder, InstanceFile, read_folders
 from local.sending.sender import Sent, send
 
 STALLED_SECONDS = 90.0
 """Without any change for so long, what is missing is reported instead of waited for."""
 
 
-def demo(options: Options, input_folder: Path, console: Console) -> Report:
+def demo(options: Options, inputs: Sequence[Path], console: Console) -> Report:
     """Run it; everything but the report's files is shown.
 
     Raises:
         EmptyFolderError, PartFailedError, SendError: it cannot go on; see there.
     """
-    folder = read_folder(input_folder)
+    folder = read_folders(inputs)
     began = time.monotonic()
     with ExitStack() as stack:
         with console.status("Starting PostgreSQL, AWS, HealthImaging and the edge"):
             runtime = stack.enter_context(Runtime(options))
         connection = stack.enter_context(session(runtime.state.database_url))
         _say_started(runtime, time.monotonic() - began, console)
-        _say_input(folder, input_folder, console)
+        _say_input(folder, inputs, console)
         sent = _send_and_watch(runtime, folder, connection, console)
         report = build(folder, sent, series_transfers(connection), time.monotonic() - began)
         for title, query in TABLES.items():
@@ -57,11 +57,12 @@ def _say_started(runtime: Runtime, seconds: float, console: Console) -> None:
     )
 
 
-def _say_input(folder: DicomFolder, path: Path, console: Console) -> None:
+def _say_input(folder: DicomFolder, inputs: Sequence[Path], console: Console) -> None:
     series = {file.series_instance_uid for file in folder.instances}
     studies = {file.study_instance_uid for file in folder.instances}
+    names = ", ".join(folder.name for folder in inputs)
     console.print(
-        f"Sending {path}: {len(folder.instances)} instances, {len(series)} series, {len(studies)} studies"
+        f"Sending {names}: {len(folder.instances)} instances, {len(series)} series, {len(studies)} studies"
     )
     for line in folder.others_by_reason():
         console.print(line, highlight=False)

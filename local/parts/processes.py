@@ -45,6 +45,8 @@ def edge(options: Options, folder: Path, aws_url: str) -> Part:
         "DICOM_PORT": str(options.edge_port),
         "HEALTH_PORT": str(options.health_port),
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
+        # A developer's disk is often nearly full: the reserve counts, not the percentage.
+        **{f"WATERMARK_{level}_PERCENT": "100" for level in ("WARN", "SLOW", "REFUSE")},
         "SENDERS": json.dumps([sender.model_dump(mode="json") for sender in options.config.senders]),
     }
     if options.quiet_seconds is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from local.run.wiring import DEFINITION, REPOSITORY, Names
 
 RUN_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 RUNS = REPOSITORY / ".local"
+FREE_BYTES = 1_500_000_000
+"""The edge's reserve (`disk_reserve_bytes`), the database and what is sent."""
 
 
 class OptionsError(ValueError):
@@ -95,7 +98,7 @@ class Options:
         """Find out now what would fail later.
 
         Raises:
-            OptionsError: a name or number cannot be used, or a port is taken.
+            OptionsError: a name or number cannot be used, a port is taken, or the disk is nearly full.
         """
         self.semaphore("")
         if self.quiet_seconds is not None and self.quiet_seconds <= 0:
@@ -110,6 +113,17 @@ class Options:
         }
         for option, (host, port) in ports.items():
             _check_port(option, host, port)
+        _check_disk(self.runs)
+
+
+def _check_disk(runs: Path) -> None:
+    existing = next(folder for folder in (runs, *runs.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    if free < FREE_BYTES:
+        raise OptionsError(
+            f"{runs} has {free / 1e9:.1f} GB free; a run needs {FREE_BYTES / 1e9:.1f} GB, "
+            "of which its edge leaves 1 GB untouched"
+        )
 
 
 def _check_port(option: str, host: str, port: int) -> None:

@@ -1,8 +1,9 @@
-"""What lies in a folder: DICOM instances to send, and everything else by name and reason."""
+"""What a folder holds: DICOM instances to send, and every other file with the reason why it is not sent."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
+SHOWN = 5
+"""Names of files in one line."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,16 @@ class DicomFolder:
         """A line per reason with the names of its files."""
         reasons = dict.fromkeys(other.reason for other in self.others)
         names = {why: [other.path.name for other in self.others if other.reason == why] for why in reasons}
-        return [f"{len(files)} not sent, {why}: {', '.join(files)}" for why, files in names.items()]
+        return [f"{len(files)} not sent, {why}: {_some(files)}" for why, files in names.items()]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 class EmptyFolderError(ValueError):
-    """The folder does not exist, or holds no DICOM instance; the message names it."""
+    """The folder does not exist, or has no DICOM instance. The message names it."""
 
 
 class _NotSendableError(ValueError):
@@ -72,8 +80,23 @@ def read_folder(folder: Path) -> DicomFolder:
         except _NotSendableError as error:
             found.others.append(OtherFile(path, str(error)))
     if not found.instances:
-        raise EmptyFolderError(f"{folder} holds no DICOM instance ({len(found.others)} other files)")
+        reasons = "; ".join(found.others_by_reason()) or "it is empty"
+        raise EmptyFolderError(f"{folder} has no DICOM instance: {reasons}")
     return found
+
+
+def study_folders(folder: Path) -> list[Path]:
+    """The folders directly under this one that have `.dcm` files."""
+    return sorted({folder / path.relative_to(folder).parts[0] for path in folder.glob("*/**/*.dcm")})
+
+
+def read_folders(folders: Sequence[Path]) -> DicomFolder:
+    """Several folders as one; see `read_folder`."""
+    found = [read_folder(folder) for folder in folders]
+    return DicomFolder(
+        [file for folder in found for file in folder.instances],
+        [file for folder in found for file in folder.others],
+    )
 
 
 def _read(path: Path) -> InstanceFile:

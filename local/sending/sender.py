@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from pydicom.uid import UID
-from pynetdicom import AE, _config
+from pynetdicom import AE
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import split_dataset
 from pynetdicom.presentation import build_context
 
 from local.sending.dicom_folder import InstanceFile
@@ -45,10 +47,8 @@ def send(
     """C-STORE every file (PS3.4 B).
 
     Raises:
-        SendError: nobody answers, or the association broke.
+        SendError: the edge does not answer, or the association broke.
     """
-    # Streams the encoded data set from disk: nothing is decoded, nothing re-encoded.
-    _config.STORE_SEND_CHUNKED_DATASET = True
     sent = Sent()
     for batch in _batches(files):
         association = _associate(batch, host, port)
@@ -96,14 +96,33 @@ def keep_answers(association: Association) -> None:
 
 def _send(association: Association, file: InstanceFile, sent: Sent) -> None:
     try:
-        status = association.send_c_store(file.path)
+        answer = _store(association, file)
     except ValueError as error:  # no accepted context for this file
         sent.refused.append((file, str(error)))
         return
-    if "Status" not in status:
+    if answer is None or answer.Status is None:
         raise SendError(f"the association broke while {file.path.name} was sent")
-    if status.Status == 0x0000:
+    if answer.Status == 0x0000:
         sent.accepted.append(file)
     else:
-        comment = status.get("ErrorComment", "")
-        sent.refused.append((file, f"0x{status.Status:04X} {comment}".strip()))
+        sent.refused.append((file, f"0x{answer.Status:04X} {answer.ErrorComment or ''}".strip()))
+
+
+def _store(association: Association, file: InstanceFile) -> C_STORE | None:
+    """Send one C-STORE named by the data set's own UIDs, and wait for its answer.
+
+    pynetdicom's `send_c_store` takes the UIDs of the file meta information, which some files have wrong.
+    """
+    context = association._get_valid_context(
+        UID(file.sop_class_uid), UID(file.transfer_syntax_uid), "scu", allow_conversion=False
+    )
+    request = C_STORE()
+    request.MessageID = 1
+    request.Priority = 2
+    request.AffectedSOPClassUID = file.sop_class_uid
+    request.AffectedSOPInstanceUID = file.sop_instance_uid
+    # The encoded data set is streamed from disk: nothing is decoded, nothing encoded again.
+    request._dataset_path = (file.path, split_dataset(file.path)[1])
+    association.dimse.send_msg(request, context.context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    return answer if isinstance(answer, C_STORE) else None

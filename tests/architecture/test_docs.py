@@ -12,7 +12,7 @@ import pytest
 
 from dicom_ingest.contracts.config import Config
 from dicom_ingest.contracts.outcomes import Outcome, Verdict
-from local.__main__ import build_parser as local_parser
+from local.cli.program import build_parser as local_parser
 from ops.__main__ import build_parser as ops_parser
 from tests.support.documentation import ROOT, Page, pages
 from tests.support.documented_names import FOREIGN, KINDS

@@ -40,7 +40,7 @@ def test_a_demo_sends_a_folder_and_reports_every_series_as_text_files_and_json(t
     }
     for title in ("Patient (1)", "Study (2)", "Series (2)", "Ahlijob (2)", "Ahliimageset (2)"):
         assert title in done.stdout
-    for word in ("received 6", "uploaded 6", "indexed 2", "imported 2", "make up", "storescu"):
+    for word in ("received 6", "uploaded 6", "indexed 2", "imported 2", "make up", "dcmsend"):
         assert word in done.stdout
     assert not list((tmp_path / "demo").rglob("*.dcm"))
     assert not (tmp_path / "demo" / "datastore").exists()
@@ -68,7 +68,7 @@ def test_a_folder_without_dicom_is_one_clear_line_and_nothing_is_started(tmp_pat
     (tmp_path / "notes.txt").write_text("nothing")
     done = run(tmp_path, "demo", "--input", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {tmp_path} holds no DICOM instance (1 other files)\n"
+    assert done.stderr == f"error: {tmp_path} has no DICOM instance: 1 not sent, not DICOM: notes.txt\n"
     assert not (tmp_path / "demo").exists()
 
 

@@ -168,7 +168,8 @@ def test_what_cannot_start_is_named_and_the_rest_is_stopped(tmp_path: Path) -> N
     started: Any = run(tmp_path, "up", *ANY_PORT, DATABASE_URL=url)
     assert started.returncode == 1
     assert started.stderr.startswith("error: ")
-    assert "127.0.0.1" in started.stderr
+    assert f"DATABASE_URL or --database-url {url.split('?')[0]}" in started.stderr
+    assert "Using the PostgreSQL server of DATABASE_URL" in started.stdout
     assert not list(tmp_path.glob("*/state.json"))
 
 

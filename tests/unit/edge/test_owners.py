@@ -9,7 +9,7 @@ import pytest
 from pydicom.filereader import dcmread
 
 from edge_component.commitment.request import Request
-from edge_component.journal.database import set_broken_aside
+from edge_component.journal.damage import set_broken_aside
 from edge_component.journal.retention import DAY, Retention
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.store import Store, StoreCommand

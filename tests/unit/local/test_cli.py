@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local.__main__ import COMMANDS, main
+from local.cli.program import COMMANDS, main
 from local.demo.tables import draw
 
 

@@ -10,7 +10,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit, MediaStorageDirectoryStorage, generate_uid
 
-from local.sending.dicom_folder import EmptyFolderError, read_folder
+from local.sending.dicom_folder import EmptyFolderError, read_folder, study_folders
 from tests.support.runtime_dicom import instance, write_series
 
 
@@ -87,10 +87,27 @@ def test_a_dicomdir_is_not_an_instance(folder: Path) -> None:
 
 def test_a_folder_without_dicom_is_refused_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(EmptyFolderError, match=rf"{tmp_path} holds no DICOM instance \(1 other files\)"):
+    with pytest.raises(
+        EmptyFolderError, match=f"{tmp_path} has no DICOM instance: 1 not sent, not DICOM: notes.txt"
+    ):
         read_folder(tmp_path)
 
 
 def test_a_folder_that_does_not_exist_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(EmptyFolderError, match="nowhere does not exist"):
         read_folder(tmp_path / "nowhere")
+
+
+def test_study_folders_leave_out_what_has_no_dicom_file(tmp_path: Path) -> None:
+    for name in ("ct/1", "mr", "generate"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("ct/1/a.dcm", "mr/b.dcm", "generate/c.py", "README.md"):
+        (tmp_path / name).touch()
+    assert [folder.name for folder in study_folders(tmp_path)] == ["ct", "mr"]
+
+
+def test_a_long_list_of_files_that_are_not_sent_is_shortened(folder: Path) -> None:
+    for number in range(9):
+        (folder / f"{number}.txt").write_text("text")
+    (line,) = read_folder(folder).others_by_reason()
+    assert line == "9 not sent, not DICOM: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4 more"

@@ -59,3 +59,11 @@ def test_no_slots_at_all_is_a_choice() -> None:
 
 def test_a_run_writes_below_its_own_name(tmp_path: Path) -> None:
     assert Options(name="demo", runs=tmp_path).folder == tmp_path / "demo"
+
+
+def test_a_disk_that_is_nearly_full_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.run.options.FREE_BYTES", 1 << 60)
+    with pytest.raises(OptionsError, match=r"none has .* GB free; a run needs"):
+        Options(runs=tmp_path / "none").check()

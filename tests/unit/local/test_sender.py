@@ -105,3 +105,19 @@ def test_nobody_there_is_one_clear_error(tmp_path: Path) -> None:
         port = unused.getsockname()[1]
     with pytest.raises(SendError, match=f"EDGE_AE at 127.0.0.1:{port} does not answer"):
         send(read_folder(tmp_path).instances, "127.0.0.1", port)
+
+
+def test_an_instance_is_named_by_its_data_set_where_the_file_meta_information_differs(tmp_path: Path) -> None:
+    path = tmp_path / "one.dcm"
+    ds = instance(1, generate_uid(), generate_uid())
+    ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    ds.save_as(path, enforce_file_format=True)
+    named: list[str] = []
+
+    def keep(event: Any) -> int:
+        named.append(event.request.AffectedSOPInstanceUID)
+        return 0x0000
+
+    with scp(keep) as port:
+        sent = send(read_folder(path).instances, "127.0.0.1", port)
+    assert (len(sent.accepted), named) == (1, [ds.SOPInstanceUID])
