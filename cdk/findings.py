@@ -145,8 +145,19 @@ def _wildcards(config: Config) -> list[Finding]:
 
 def _edges(config: Config) -> list[Finding]:
     findings = []
+    assets = "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>"
+    artifacts = {
+        f"{assets}/{config.cdk_app_name}/*.zip": "Artifacts of the component in any version.",
+        "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*": (
+            "The key of the CDK's own bucket, where it has one; a condition names the bucket."
+        ),
+    }
     for edge in config.edge_config:
         name = config.edge_name(edge.name)
+        findings += [
+            Finding(f"AwsSolutions-IAM5[Resource::{resource}]", f"edge/{edge.name}", reason)
+            for resource, reason in artifacts.items()
+        ]
         findings += [
             Finding(
                 f"AwsSolutions-IAM5[Resource::{_BUCKET}/{prefix}{name}/*]",

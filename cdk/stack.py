@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Annotations, App, CfnOutput, Environment, Stack, Tags
+from aws_cdk import Annotations, App, CfnOutput, DefaultStackSynthesizer, Environment, Stack, Tags
 
 from cdk.data import Data
 from cdk.edge import Edge
@@ -24,6 +24,8 @@ class IngestStack(Stack):
             env=environment,
             description="DICOM from the hospital's network to AWS HealthImaging, losing nothing on the way",
             termination_protection=config.environment == "prod",
+            # Devices may fetch what is in this folder of the CDK's assets, and nothing of other stacks.
+            synthesizer=DefaultStackSynthesizer(bucket_prefix=f"{config.cdk_app_name}/"),
         )
         self.data = Data(self, config)
         self.pipeline = Pipeline(self, config, self.data, builder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -29,7 +30,8 @@ class Network(Construct):
             self,
             "vpc",
             ip_addresses=ec2.IpAddresses.cidr(config.vpc_cidr),
-            max_azs=2,
+            availability_zones=config.availability_zones or None,
+            max_azs=None if config.availability_zones else 2,
             nat_gateways=1 if self.has_edges else 0,
             restrict_default_security_group=True,
             subnet_configuration=_subnets(self.has_edges),
@@ -50,7 +52,12 @@ class Network(Construct):
             if name == "medical-imaging" and not config.ahli_config.ahli_enabled:
                 continue
             self.vpc.add_interface_endpoint(
-                name, service=service, subnets=self.isolated, security_groups=[endpoints], open=False
+                name,
+                service=service,
+                subnets=self.isolated,
+                security_groups=[endpoints],
+                open=False,
+                lookup_supported_azs=_known(Stack.of(self)),
             )
 
     def _group(self, name: str, description: str) -> ec2.SecurityGroup:
@@ -60,6 +67,15 @@ class Network(Construct):
         group = log_group(self, "flow-log", f"/{config.cdk_app_name}/vpc-flow", config, key)
         role = iam.Role(self, "flow-log-role", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
         self.vpc.add_flow_log("flow", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role))
+
+
+def _known(stack: Stack) -> bool:
+    """On deploy the CDK asks AWS which zones an endpoint exists in; without an account it cannot.
+
+    A service has no endpoint in some zones, and then CloudFormation refuses the whole endpoint. One zone is
+    enough: the endpoint's name leads there from every subnet of the VPC.
+    """
+    return not (Token.is_unresolved(stack.account) or Token.is_unresolved(stack.region))
 
 
 def _subnets(has_edges: bool) -> list[ec2.SubnetConfiguration]:

@@ -29,7 +29,7 @@ class Edge(Construct):
         component = Component(self, config, data, bus, builder)
         for device in self.devices:
             component.allow_download(device.role)
-        component.deploy(self.group.attr_arn)
+        component.deploy(self.group.attr_arn, self.devices)
         for edge, device in zip(config.edge_config, self.devices, strict=True):
             if edge.device_type == "EC2":
                 EdgeInstance(self, edge, config, data, device, self.group.attr_arn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
@@ -45,7 +46,7 @@ class Component(Construct):
                 "component_name": self.name,
                 "component_version": self.version,
                 "artifact_uri": self._artifact.s3_object_url,
-                "artifact_name": self._artifact.s3_object_key.removesuffix(".zip"),
+                "artifact_name": self._artifact.s3_object_key.rpartition("/")[2].removesuffix(".zip"),
                 "bucket": data.bucket.bucket_name,
                 "event_bus": bus.event_bus_name,
                 "region": Stack.of(self).region,
@@ -58,12 +59,39 @@ class Component(Construct):
         self._version = version
 
     def allow_download(self, role: iam.Role) -> None:
-        """The one object that a device fetches: not the whole bucket of the CDK's assets."""
-        arn = self._artifact.bucket.arn_for_objects(self._artifact.s3_object_key)
-        role.add_to_policy(iam.PolicyStatement(sid="Component", actions=["s3:GetObject"], resources=[arn]))
+        """Let a device fetch the artifact of any version: not the assets of other stacks.
 
-    def deploy(self, group_arn: str) -> greengrass.CfnDeployment:
-        """Ask the devices of the group to run this version; an edge finishes open associations first."""
+        The nucleus asks for the bucket's region first; 403 fails the deployment. A device that is behind may
+        still fetch the version before, so the policy does not name one artifact.
+        """
+        bucket = self._artifact.bucket
+        folder = self._artifact.s3_object_key.rpartition("/")[0]
+        artifacts = bucket.arn_for_objects(f"{folder}/*.zip")
+        for statement in (
+            iam.PolicyStatement(
+                sid="ComponentRegion", actions=["s3:GetBucketLocation"], resources=[bucket.bucket_arn]
+            ),
+            iam.PolicyStatement(sid="Component", actions=["s3:GetObject"], resources=[artifacts]),
+            # A bootstrap with a customer key: its ARN is not known here, so the bucket is named instead.
+            # S3 gives the bucket's ARN where it uses a bucket key, else the object's.
+            iam.PolicyStatement(
+                sid="ComponentKey",
+                actions=["kms:Decrypt"],
+                resources=[Stack.of(self).format_arn(service="kms", resource="key", resource_name="*")],
+                conditions={
+                    "StringEquals": {"kms:ViaService": f"s3.{Stack.of(self).region}.amazonaws.com"},
+                    "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket.bucket_arn, artifacts]},
+                },
+            ),
+        ):
+            role.add_to_policy(statement)
+
+    def deploy(self, group_arn: str, devices: Sequence[Construct]) -> greengrass.CfnDeployment:
+        """Ask the devices of the group to run this version; an edge finishes open associations first.
+
+        It comes after everything that the devices need: a device that may not fetch it yet fails, and is not
+        asked again before the next version.
+        """
         components = {
             self.name: greengrass.CfnDeployment.ComponentDeploymentSpecificationProperty(
                 component_version=self.version,
@@ -88,5 +116,5 @@ class Component(Construct):
                 ),
             ),
         )
-        deployment.node.add_dependency(self._version)
+        deployment.node.add_dependency(self._version, *devices)
         return deployment

@@ -40,16 +40,13 @@ class EdgeDevice(Construct):
         )
 
     def _role(self, name: str, data: Data, bus: events.EventBus) -> iam.Role:
-        account = self._stack.account
-        alias = self._iot_arn("rolealias", f"{self.thing_name}-GG-Role-Alias")
-        principal = iam.ServicePrincipal(
-            "credentials.iot.amazonaws.com",
-            conditions={
-                "StringEquals": {"aws:SourceAccount": account},
-                "ArnEquals": {"aws:SourceArn": alias},
-            },
+        # No aws:SourceArn or aws:SourceAccount: AWS shows neither for this principal, and if the credentials
+        # provider does not send them, the device gets no credentials at all. The device's own IoT policy
+        # names the one alias that its certificate may use, and an alias exists in this account only.
+        # https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html
+        role = iam.Role(
+            self, "role", role_name=name, assumed_by=iam.ServicePrincipal("credentials.iot.amazonaws.com")
         )
-        role = iam.Role(self, "role", role_name=name, assumed_by=principal)
         bucket, edge = data.bucket, self.thing_name
         for statement in (
             iam.PolicyStatement(

@@ -18,6 +18,8 @@ ATTENTION = ("FAILED", "PARTIAL", "NON_PRIMARY", "UNKNOWN")
 """Outcomes that a person should look at (docs/architecture.md, "Outcomes")."""
 OLDEST_WAITER_HOURS = 6
 HEARTBEATS_MISSED = 3
+UPKEEP_ERRORS = 3
+"""Within an hour: the first attempt and both retries of one event."""
 CERTIFICATE_DAYS = 30
 """A hospital's authority takes its time."""
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
@@ -55,6 +57,10 @@ class Alarms(Construct):
     def _of_events(self, metrics: Metrics) -> None:
         self._alarm("undelivered-events", metrics.undelivered(), 1, "Events lie in the dead-letter queue.")
         self._alarm("failed-upkeep", metrics.failed_upkeep(), 1, "Reclaiming or audit failed.")
+        # The dead-letter queue alone would be silent if Lambda could not use it.
+        for function, errors in metrics.upkeep_errors().items():
+            name = f"{function.replace('_', '-')}-errors"
+            self._alarm(name, errors, UPKEEP_ERRORS, f"{function} fails.")
         self._alarm("database-at-its-limit", metrics.database_capacity(), 95, "Raise max_acu_capacity.", 3)
 
     def _of_series(self, metrics: Metrics) -> None:

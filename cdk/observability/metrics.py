@@ -9,6 +9,7 @@ from constructs import Construct
 from cdk.data import Data
 from cdk.observability.heartbeats import Heartbeats
 from cdk.pipeline import Pipeline
+from cdk.pipeline.functions import SCHEDULED
 from dicom_ingest.contracts import wiring
 from dicom_ingest.contracts.config import Config
 
@@ -95,6 +96,13 @@ class Metrics(Construct):
         """Invocations of the upkeep that failed for good."""
         queue = self._pipeline.functions.failed
         return queue.metric_approximate_number_of_messages_visible(period=PERIOD, label="failed upkeep")
+
+    def upkeep_errors(self) -> dict[str, cloudwatch.Metric]:
+        """Invocations of each function of the upkeep that failed, retries among them, by function."""
+        return {
+            name: self._pipeline.functions.by_name[name].metric_errors(period=Duration.hours(1), label=name)
+            for name in SCHEDULED
+        }
 
     def database_capacity(self) -> cloudwatch.Metric:
         """Percent of the largest capacity that is allowed."""

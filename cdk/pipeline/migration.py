@@ -41,7 +41,8 @@ class Migration(Construct):
                 "migrations": _content(MIGRATIONS),
             },
         )
-        self.resource.node.add_dependency(data.database.cluster, data.database.operator_secret)
+        # The network, too: endpoints and rules of security groups that the function meets on its way.
+        self.resource.node.add_dependency(data.database, data.network)
 
 
 def _semaphore(config: Config, data: Data) -> dict[str, object] | None:

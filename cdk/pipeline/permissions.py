@@ -113,6 +113,13 @@ class Permissions:
         """Is the data store well again? That opens its gate."""
         return self._images(["medical-imaging:GetDatastore"])
 
+    def use_queues(self) -> list[iam.PolicyStatement]:
+        """Lambda uses the encrypted queues as the function's role: for failed events, and for its source.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+        """
+        return [self._key("sqs", ["kms:Decrypt", "kms:GenerateDataKey"])]
+
     def read_secrets(self) -> list[iam.PolicyStatement]:
         """The schema is made by the administrator, who also sets the operator's password."""
         secrets = [self.data.database.secret.secret_arn, self.data.database.operator_secret.secret_arn]
@@ -176,7 +183,8 @@ _NEEDS: dict[str, tuple[Need, ...]] = {
         Permissions.probe_data_store,
         Permissions.read_manifests,
         Permissions.read_results,
+        Permissions.use_queues,
     ),
-    "audit_uploads": (Permissions.list_everything,),
+    "audit_uploads": (Permissions.list_everything, Permissions.use_queues),
     "migrate_database": (Permissions.read_secrets,),
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -50,7 +50,16 @@ class Upkeep(Construct):
         for id_, of in patterns.items():
             target = targets.SqsQueue(changes, dead_letter_queue=self._failed)
             events.Rule(self, id_, event_pattern=pattern(of), targets=[target])
-        source = sources.SqsEventSource(
-            changes, batch_size=100, max_batching_window=Duration.seconds(20), max_concurrency=2
+        # Not the CDK's event source, which would let the role decrypt whatever our key encrypts.
+        # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaSQSQueueExecutionRole.html
+        reading = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        reclaim.add_to_role_policy(iam.PolicyStatement(actions=reading, resources=[changes.queue_arn]))
+        lambda_.EventSourceMapping(
+            self,
+            "status-change-batches",
+            target=reclaim,
+            event_source_arn=changes.queue_arn,
+            batch_size=100,
+            max_batching_window=Duration.seconds(20),
+            max_concurrency=2,
         )
-        reclaim.add_event_source(source)

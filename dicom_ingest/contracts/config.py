@@ -18,6 +18,8 @@ from dicom_ingest.contracts.model import StrictModel
 from dicom_ingest.contracts.yaml_file import YamlFileError, read_yaml
 
 HEALTHIMAGING_REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-west-2", "ap-southeast-2")
+EDGE_NAME_LENGTH = 56
+"""An IAM role's name has at most 64 characters, and an edge's is `{stack}-{edge}-GG-Role`."""
 AUTO_PAUSE_MINUTES = range(5, 1441)
 """Aurora Serverless v2: 300 to 86,400 seconds."""
 
@@ -74,6 +76,9 @@ TagKey = Annotated[
 ]
 TagValue = Annotated[str, _matches(r"[\w\s.:/=+@-]{0,256}", "0 to 256 letters, digits, blanks or _.:/=+@-")]
 """https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"""
+AvailabilityZone = Annotated[
+    str, _matches(r"[a-z]{2}(-[a-z]+)+-[0-9][a-z]", "a zone's name such as us-east-1a")
+]
 
 
 class EdgeConfig(StrictModel):
@@ -87,7 +92,15 @@ class EdgeConfig(StrictModel):
     ]
     device_type: Literal["LOCAL", "EC2"] = "LOCAL"
     dicom_networks: list[Network] = []
-    """EC2 only: CIDR blocks that may reach the DICOM ports."""
+    """EC2 only: IPv4 blocks that may reach the DICOM ports."""
+
+    @field_validator("dicom_networks")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for block in value:
+            if ipaddress.ip_network(block).version != 4:
+                raise ValueError(f"{block} must be an IPv4 network")
+        return value
 
 
 class HealthImagingConfig(StrictModel):
@@ -164,6 +177,8 @@ class Config(StrictModel):
     ] = "dicom-ingest"
     environment: Literal["prod", "dev"] = "prod"
     vpc_cidr: Network = "10.31.0.0/16"
+    availability_zones: list[AvailabilityZone] = []
+    """The VPC's zones; Aurora needs two. Empty: the first two of the region."""
     resource_tags: dict[TagKey, TagValue] = Field(default={}, max_length=50)
     archive_retention_days: int = Field(default=365, ge=0, le=3650)
     """How long *Series Complete* events can be replayed; 0 keeps them for ever."""
@@ -197,12 +212,24 @@ class Config(StrictModel):
         _once("calling_ae", [sender.calling_ae for sender in value])
         return value
 
+    @field_validator("availability_zones")
+    @classmethod
+    def _zones(cls, value: list[str]) -> list[str]:
+        if value and (len(value) not in (2, 3) or len(set(value)) != len(value)):
+            raise ValueError("must be two or three different zones, or none: the first two of the region")
+        return value
+
     @model_validator(mode="after")
     def _edge_names(self) -> Self:
         for edge in self.edge_config:
             name = self.edge_name(edge.name)
             if not EDGE_NAME.fullmatch(name) or name in RESERVED_EDGE_NAMES:
                 raise ValueError(f"{name!r} cannot be an edge's name")
+            if len(name) > EDGE_NAME_LENGTH:
+                raise ValueError(
+                    f"cdk_app_name and edge_config.name together: at most {EDGE_NAME_LENGTH} characters "
+                    f"are allowed, not the {len(name)} of {name!r}"
+                )
         return self
 
     def edge_name(self, name: str) -> str:
@@ -220,6 +247,8 @@ class Config(StrictModel):
         if self.ahli_config.ahli_enabled and region and region not in HEALTHIMAGING_REGIONS:
             known = ", ".join(HEALTHIMAGING_REGIONS)
             found.append(f"HealthImaging is not known to exist in {region} (known: {known})")
+        if elsewhere := [zone for zone in self.availability_zones if region and zone[:-1] != region]:
+            found.append(f"availability_zones: {', '.join(elsewhere)} not in {region}")
         return found
 
 

@@ -66,6 +66,12 @@ def default(template: Callable[[str], Template]) -> Template:
     return template("default")
 
 
+@pytest.fixture(scope="session")
+def longest(template: Callable[[str], Template]) -> Template:
+    """The template with the longest names that `config.yaml` takes."""
+    return template("longest")
+
+
 @pytest.fixture
 def aws_iot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An empty AWS IoT and its client; whatever the test starts finds it through its environment."""

@@ -88,7 +88,7 @@ class Template:
                 actions=self._texts(statement["Action"]),
                 resources=self._texts(statement.get("Resource", [])),
                 principals=self._principals(statement.get("Principal", {})),
-                conditions=self._plain(statement.get("Condition", {})),
+                conditions=self.plain(statement.get("Condition", {})),
             )
             for statement in document["Statement"]
         ]
@@ -119,9 +119,10 @@ class Template:
             return (value,)
         return tuple(one for part in value.values() for one in self._texts(part))
 
-    def _plain(self, value: Any) -> Any:
+    def plain(self, value: Any) -> Any:
+        """A value with every reference in it written out."""
         if isinstance(value, dict) and not any(k.startswith("Fn::") or k == "Ref" for k in value):
-            return {key: self._plain(inner) for key, inner in value.items()}
+            return {key: self.plain(inner) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self._plain(inner) for inner in value]
+            return [self.plain(inner) for inner in value]
         return self.text(value)

@@ -10,7 +10,7 @@ import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from cdk.data.database import cluster_name
-from tests.infrastructure.template import Template
+from tests.infrastructure.template import Statement, Template
 
 RETAINED = ("AWS::S3::Bucket", "AWS::HealthImaging::Datastore", "AWS::KMS::Key")
 
@@ -203,3 +203,30 @@ def test_a_cluster_can_be_named_after_every_stack() -> None:
     assert cluster_name("dicom-ingest") == "dicom-ingest-iepauroradb"
     assert cluster_name("a--b") == "a-b-iepauroradb"
     assert len(cluster_name("s" * 40)) <= 63
+
+
+def _key_statements(template: Template) -> list[Any]:
+    return template.statements(template.properties("AWS::KMS::Key")["KeyPolicy"])
+
+
+def test_the_archive_may_re_encrypt_its_events(default: Template) -> None:
+    (archive,) = [s for s in _key_statements(default) if "kms:ReEncrypt*" in s.actions and _is_events(s)]
+    assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= set(archive.actions)
+    bus = "arn:<Partition>:events:<Region>:<AccountId>:event-bus/dicom-ingest-events"
+    assert archive.conditions == {"ArnLike": {"kms:EncryptionContext:aws:events:event-bus:arn": bus}}
+    (looking,) = [s for s in _key_statements(default) if s.actions == ("kms:DescribeKey",) and _is_events(s)]
+    assert looking.conditions == {}
+
+
+def test_eventbridge_may_encrypt_for_queues_without_naming_its_source(default: Template) -> None:
+    """AWS documents no aws:Source* key for EventBridge that sends to an encrypted queue or topic."""
+    context = "kms:EncryptionContext:aws:sqs:arn"
+    (sending,) = [
+        s for s in _key_statements(default) if _is_events(s) and context in s.conditions.get("ArnLike", {})
+    ]
+    assert {"kms:Decrypt", "kms:GenerateDataKey*"} == set(sending.actions)
+    assert sending.conditions == {"ArnLike": {context: "arn:<Partition>:sqs:<Region>:<AccountId>:*"}}
+
+
+def _is_events(statement: Statement) -> bool:
+    return statement.principals == ("events.amazonaws.com",)

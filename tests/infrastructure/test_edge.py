@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,12 +39,27 @@ def test_the_device_is_told_the_names_that_the_stack_gives(default: Template) ->
     assert told["ROLE_ALIAS"] == default.properties("AWS::IoT::RoleAlias")["RoleAlias"]
 
 
+def test_an_edges_role_trusts_iots_credentials_with_no_condition_that_aws_does_not_document(
+    edges: Template,
+) -> None:
+    """A key that the credentials provider does not send would leave the device without credentials."""
+    for edge in ("edge1", "edge10", "cloud"):
+        role = edges.properties("AWS::IAM::Role", f"edge/{edge}/role")
+        (trust,) = edges.statements(role["AssumeRolePolicyDocument"])
+        assert (trust.principals, trust.conditions) == (("credentials.iot.amazonaws.com",), {})
+
+
 def test_a_role_can_be_had_through_its_own_alias_only(edges: Template) -> None:
-    role = edges.properties("AWS::IAM::Role", "edge/edge1/role")
-    (trust,) = edges.statements(role["AssumeRolePolicyDocument"])
-    assert trust.principals == ("credentials.iot.amazonaws.com",)
-    assert trust.conditions["StringEquals"] == {"aws:SourceAccount": "<AccountId>"}
-    assert trust.conditions["ArnEquals"]["aws:SourceArn"].endswith(":rolealias/clinic-edge1-GG-Role-Alias")
+    for edge in ("edge1", "edge10", "cloud"):
+        alias = edges.properties("AWS::IoT::RoleAlias", f"edge/{edge}/alias")
+        assert edges.text(alias["RoleArn"]) == f"<edge/{edge}/role.Arn>"
+        named = {
+            resource.rpartition("/")[2]
+            for path, s in edges.all_statements()
+            if path == f"edge/{edge}/policy" and "iot:AssumeRoleWithCertificate" in s.actions
+            for resource in s.resources
+        }
+        assert named == {alias["RoleAlias"]}
 
 
 def test_the_installer_can_register_devices_of_this_stack_and_nothing_else(edges: Template) -> None:
@@ -157,12 +173,40 @@ def test_another_content_of_the_configuration_is_another_version(default: Templa
     assert _recipe(default)["ComponentVersion"] != _recipe(edges)["ComponentVersion"]
 
 
-def test_an_edge_may_fetch_its_component_and_nothing_else_of_the_assets(default: Template) -> None:
-    (artifact,) = {m["Artifacts"][0]["URI"] for m in _recipe(default)["Manifests"]}
-    (granted,) = [s for s in default.granted("edge/edge1/role") if s.actions == ("s3:GetObject",)]
-    (resource,) = granted.resources
-    assert resource.rpartition("/")[2] == artifact.rpartition("/")[2]
-    assert artifact.endswith(".zip")
+def test_an_edge_may_fetch_its_component_and_nothing_of_other_stacks(edges: Template) -> None:
+    (artifact,) = {m["Artifacts"][0]["URI"] for m in _recipe(edges)["Manifests"]}
+    bucket, folder, name = artifact.removeprefix("s3://").rsplit("/", 2)
+    assert (folder, name.rpartition(".")[2]) == ("clinic", "zip")
+    for edge in ("edge1", "edge10", "cloud"):
+        granted = edges.granted(f"edge/{edge}/role")
+        (reading,) = [s for s in granted if s.actions == ("s3:GetObject",)]
+        assert reading.resources == (f"arn:<Partition>:s3:::{bucket}/clinic/*.zip",)
+
+
+def test_an_edge_may_ask_where_the_bucket_of_its_component_is(edges: Template) -> None:
+    """The nucleus does before every download, and takes 403 for the end of the deployment."""
+    (artifact,) = {m["Artifacts"][0]["URI"] for m in _recipe(edges)["Manifests"]}
+    bucket = artifact.removeprefix("s3://").split("/")[0]
+    for edge in ("edge1", "edge10", "cloud"):
+        pairs = {pair for s in edges.granted(f"edge/{edge}/role") for pair in s.pairs}
+        assert ("s3:GetBucketLocation", f"arn:<Partition>:s3:::{bucket}") in pairs
+
+
+def test_the_folder_that_the_nucleus_unpacks_to_is_the_artifacts_name(default: Template) -> None:
+    for manifest in _recipe(default)["Manifests"]:
+        (artifact,) = manifest["Artifacts"]
+        unpacked = artifact["URI"].rpartition("/")[2].removesuffix(".zip")
+        lifecycle = json.dumps(manifest["Lifecycle"])
+        named = set(re.findall(r"\{artifacts:decompressedPath\}[/\\]+([^/\\\"]+)", lifecycle))
+        assert named == {unpacked}
+
+
+def test_no_device_is_asked_to_run_a_version_before_it_may_fetch_it(edges: Template) -> None:
+    """A device that is refused its artifact is not asked again before the next version."""
+    (deployment,) = edges.resources("AWS::GreengrassV2::Deployment").values()
+    before = {edges.paths[id_] for id_ in deployment["DependsOn"]}
+    for edge in ("edge1", "edge10", "cloud"):
+        assert {f"edge/{edge}/role/DefaultPolicy", f"edge/{edge}/policy", f"edge/{edge}/alias"} <= before
 
 
 def test_the_settings_are_ones_that_the_edge_takes(edges: Template) -> None:

@@ -21,6 +21,11 @@ EXPLAINED = {
     (r"logs:\w+(LogDelivery|LogDeliveries|ResourcePolicy|ResourcePolicies)", r"\*"): "no resource types",
     (r"logs:DescribeLogGroups", r"\*"): "no resource types",
     (r"s3:GetObject", r"<data/bucket.Arn>/(manifests|results|[a-z-]+-)/?\*"): "keys below one prefix",
+    (r"s3:GetObject", r"arn:.*:cdk-\w+-assets-\S+/[a-z-]+/\*\.zip"): "artifacts of any version",
+    (
+        r"kms:Decrypt",
+        r"arn:<Partition>:kms:<Region>:<AccountId>:key/\*",
+    ): "limited to one bucket by a condition",
     (r"s3:PutObject", r"<data/bucket.Arn>/results/\*"): "HealthImaging's results",
     (
         r"s3:(Put\w+|Abort\w+|List\w+)",

@@ -160,6 +160,40 @@ def test_nothing_asynchronous_is_without_a_dead_letter_queue(default: Template) 
     assert last == {"pipeline/bus/undelivered", "pipeline/functions/failed"}
 
 
+@pytest.mark.parametrize("name", ["reclaim_import_slots", "audit_uploads"])
+def test_a_failed_event_can_be_encrypted_for_its_dead_letter_queue(name: str, default: Template) -> None:
+    """Lambda sends it as the function's role; a role that may not use the key loses the event."""
+    granted = default.granted(f"pipeline/functions/{name}-role")
+    sending = {resource for s in granted for action, resource in s.pairs if action == "sqs:SendMessage"}
+    assert sending == {"<pipeline/functions/failed.Arn>"}
+    (key,) = [
+        s for s in granted if s.conditions.get("StringEquals", {}).get("kms:ViaService", "")[:4] == "sqs."
+    ]
+    assert key.actions == ("kms:Decrypt", "kms:GenerateDataKey")
+    assert key.resources == ("<data/key.Arn>",)
+
+
+def test_no_role_of_a_function_uses_the_key_but_through_a_service(
+    template: Callable[[str], Template],
+) -> None:
+    using = [
+        (role, s.conditions)
+        for role, s in template("edges").all_statements()
+        if role.startswith(("pipeline/functions", "edge")) and any(a.startswith("kms:") for a in s.actions)
+    ]
+    assert using
+    assert [role for role, conditions in using if "kms:ViaService" not in str(conditions)] == []
+
+
+def test_the_schema_waits_for_every_way_that_its_function_takes(default: Template) -> None:
+    (schema,) = default.resources("AWS::CloudFormation::CustomResource").values()
+    before = {default.paths[id_] for id_ in schema["DependsOn"]}
+    for kind in ("VPCEndpoint", "SecurityGroup", "SecurityGroupIngress", "SecurityGroupEgress", "Subnet"):
+        assert set(default.resources(f"AWS::EC2::{kind}")) <= before, kind
+    assert set(default.resources("AWS::RDS::DBInstance")) <= before
+    assert set(default.resources("AWS::SecretsManager::SecretTargetAttachment")) <= before
+
+
 def _senders(template: Template, queue: str) -> set[str]:
     """Who may send to a queue on whose behalf: the `aws:SourceArn` of every statement that allows."""
     policy = template.properties("AWS::SQS::QueuePolicy", f"{queue}/Policy")["PolicyDocument"]

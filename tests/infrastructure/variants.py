@@ -21,6 +21,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         ],
     },
     "dev": {"environment": "dev"},
+    # Every name that is made of these must fit the service that it is for.
+    "longest": {
+        "cdk_app_name": "st-marys-hospital-imaging-production-one",
+        "edge_config": [{"name": "radiology-edge1", "device_type": "EC2"}],
+        "availability_zones": ["us-east-1b", "us-east-1d"],
+    },
     "full": {
         "resource_tags": {"cost-centre": "radiology", "owner": "pacs"},
         "archive_retention_days": 0,

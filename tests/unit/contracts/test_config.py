@@ -57,6 +57,14 @@ def test_capacity_units_are_understood_in_every_spelling(written: Any, units: fl
         ({"db_config": 3}, ["db_config: must be a mapping of keys, not 3"]),
         ({"edge_config": "edge1"}, ["edge_config: must be a list, not 'edge1'"]),
         (
+            {"cdk_app_name": "st-marys-hospital-imaging-prod", "edge_config": [{"name": "e" * 26}]},
+            ["cdk_app_name and edge_config.name", "at most 56 characters are allowed, not the 57"],
+        ),
+        ({"edge_config": [{"name": "a", "dicom_networks": ["fd00::/8"]}]}, ["dicom_networks", "fd00::/8"]),
+        ({"availability_zones": ["us-east-1a"]}, ["availability_zones", "two or three different zones"]),
+        ({"availability_zones": ["us-east-1a"] * 2}, ["availability_zones", "two or three different zones"]),
+        ({"availability_zones": ["us-east-1", "us-east-2"]}, ["availability_zones.0", "'us-east-1'"]),
+        (
             {"edge_config": [{"name": "a", "device_type": "VM"}]},
             ["edge_config.0.device_type", "'VM'", "'LOCAL' or 'EC2'"],
         ),
@@ -127,3 +135,18 @@ def test_a_folder_or_a_missing_file_is_named(tmp_path: Path) -> None:
         load_config(tmp_path)
     with pytest.raises(ConfigError, match="does not exist"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_what_will_disappoint_is_a_warning() -> None:
+    config = parse_config({"db_config": {"min_acu_capacity": "ACU_8", "db_engine_pause": 20}})
+    assert "no effect" in config.warnings()[0]
+    assert "eu-central-1" in Config().warnings("eu-central-1")[0]
+    assert Config().warnings("us-east-1") == []
+    zones = parse_config({"availability_zones": ["us-east-1a", "us-east-1c"]})
+    assert zones.warnings("us-east-1") == zones.warnings() == []
+    assert zones.warnings("us-west-2") == ["availability_zones: us-east-1a, us-east-1c not in us-west-2"]
+
+
+def test_the_longest_name_of_an_edge_fits_iam() -> None:
+    config = parse_config({"cdk_app_name": "s" * 40, "edge_config": [{"name": "e" * 15}]})
+    assert len(f"{config.edge_name('e' * 15)}-GG-Role") == 64
