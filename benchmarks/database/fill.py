@@ -130,6 +130,11 @@ SELECT :datastore, md5('set' || t.pk), 1, true, t.series_pk, t.series_instance_u
 FROM series_transfer t JOIN ahlijob j ON j.series_transfer_pk = t.pk
 WHERE t.state = 'OVER' AND t.outcome = 'COMPLETED' AND t.pk > :from AND t.pk <= :to ORDER BY t.pk
 """
+_FORCED = """
+INSERT INTO forced_import (series_transfer_pk, replay_name, execution)
+SELECT pk, 'force-' || pk, owner_execution FROM series_transfer
+WHERE pk % 100 = 0 AND pk > :from AND pk <= :to
+"""
 CHUNK = 20_000
 
 
@@ -157,3 +162,4 @@ def _chunk(connection: Connection, size: Size, part: dict[str, int]) -> None:
     connection.run(_VERSIONS, **part)
     connection.run(_TICKETS, **waiting, **part)
     connection.run(_IMAGE_SETS, datastore=DATASTORE, **part)
+    connection.run(_FORCED, **part)

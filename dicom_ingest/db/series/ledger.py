@@ -88,7 +88,7 @@ def seen_lately(connection: Connection, edge: str, days: int) -> set[str]:
     """The transfers of an edge that were announced in the last days."""
     rows = connection.run(
         "SELECT DISTINCT transfer_id::text AS transfer FROM series_transfer "
-        "WHERE edge = :edge AND sealed_at > clock_timestamp() - make_interval(days => :days)",
+        "WHERE edge = :edge AND sealed_at > now() - make_interval(days => :days)",
         edge=edge,
         days=days,
     )
