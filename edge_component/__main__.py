@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_component.running import logs
 from edge_component.running.lean import be_lean
 from edge_component.running.locks import LockedError
+from edge_component.running.startup import StartError
 from edge_component.settings import Settings, SettingsError, load_settings
 
 
@@ -68,10 +69,13 @@ def _receive(settings: Settings, ready_file: Path | None) -> int:
 
     try:
         edge = Edge(settings)
+        edge.start(ready_file)
     except LockedError as error:
         logs.error("spool is in use", reason=str(error))
         return 1
-    edge.start(ready_file)
+    except StartError as error:
+        logs.error("edge cannot start", reason=str(error))
+        return 1
     while not stop.wait(1.0):  # a plain wait would not let Windows deliver the signal
         pass
     edge.stop()
