@@ -40,6 +40,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT, or do what an operator asks; 2: the settings cannot be used."""
+    try:
+        code = _main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more
+        return 1
+    return code
+
+
+def _main(arguments: list[str] | None) -> int:
     options = build_parser().parse_args(arguments)
     be_lean()
     try:

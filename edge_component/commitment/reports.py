@@ -132,7 +132,8 @@ class Queue:
             return
         verdicts = self._verdicts(commitment)
         if verdicts.pending and age < self._settings.commitment_patience_seconds:
-            self._later(number, now + max(LOOK_SECONDS, min(age / 10, PENDING_MOST_SECONDS)))
+            again = now + max(LOOK_SECONDS, min(age / 10, PENDING_MOST_SECONDS))
+            self._later(number, min(again, now - age + self._settings.commitment_patience_seconds))
         elif verdicts.unknown and age < UNKNOWN_SECONDS:
             self._later(number, now + LOOK_SECONDS)
         elif now < self._not_before:

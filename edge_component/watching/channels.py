@@ -1,4 +1,4 @@
-"""What the edge says of its ways to AWS: since when one fails, in the cloud's words, and what waits for it."""
+"""What the edge says of its ways to AWS: since when one fails, the cloud's words, what waits for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ WAITS = {UPLOAD: ("instance", "instances"), ANNOUNCEMENT: ("series", "series")}
 
 def way_of(channel: Channel) -> Way:
     """Times and words, without what waits."""
-    words = f"{channel.code}: {channel.words}" if channel.words and channel.words != channel.code else channel.code
+    words = (
+        f"{channel.code}: {channel.words}"
+        if channel.words and channel.words != channel.code
+        else channel.code
+    )
     return Way(channel.last_success_at, channel.failing_since, words, channel.tries)
 
 

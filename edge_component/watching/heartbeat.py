@@ -75,7 +75,6 @@ class Heartbeat:
         if now < self._next_at:
             return False
         self._next_at = now + self._settings.heartbeat_seconds
-        self._rhythm.remember()
         detail = self.detail()
         try:
             self._put(EDGE_HEARTBEAT, detail.model_dump(mode="json"))
@@ -106,6 +105,7 @@ class Heartbeat:
         senders = self._journal.execute(
             "SELECT calling_ae, last_association_at FROM sender ORDER BY 2 DESC LIMIT ?", (MAX_SENDERS,)
         ).fetchall()
+        self._rhythm.remember()
         silent, expires = self._rhythm.silent(), self.edge_says.get("certificate_expires_at")
         problems = decode_problems(self.edge_says.get("problems", []))
         failing = [now - problem.since for problem in problems if problem.name in WAYS and problem.since]
