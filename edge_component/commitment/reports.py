@@ -6,7 +6,7 @@ import heapq
 import sqlite3
 import ssl
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +91,15 @@ class Queue:
         self._outage = Outage(clock)
 
     def run_once(self) -> bool:
-        """Note how deliveries ended, take what is new, deliver what is due."""
+        """Note how deliveries ended, take what is new, deliver what is due; True: more may be due."""
         self._take_ends()
         self._take_new()
-        now = self._monotonic()
         for _ in range(STARTS):
-            if not self._due or self._due[0][0] > now or len(self._delivering) >= self._at_once:
-                break
-            _, number = heapq.heappop(self._due)
-            self._consider(number, now)
-        return bool(self._delivering)
+            now = self._monotonic()
+            if not self._due or self._due[0][0] > now or not self._has_room():
+                return False
+            self._consider(heapq.heappop(self._due)[1], now)
+        return True
 
     def facts(self) -> dict[str, Any]:
         """How it stands, for `/status`."""
@@ -120,6 +119,13 @@ class Queue:
                 self._newest = number
                 self._asked_at[number] = now - age(number, at)
                 heapq.heappush(self._due, (self._asked_at[number] + LEAST_AGE_SECONDS, number))
+
+    def _has_room(self) -> bool:
+        """Whether another delivery may start; waits a moment for one that ends."""
+        if len(self._delivering) >= self._at_once:
+            wait(self._delivering, LOOK_SECONDS, FIRST_COMPLETED)
+            self._take_ends()
+        return len(self._delivering) < self._at_once
 
     def _consider(self, number: int, now: float) -> None:
         commitment = open_commitment(self._journal, number)
@@ -246,7 +252,7 @@ class CommitmentReports:
             at_once=ON_ASSOCIATIONS,
         )
         self._tasks = [
-            Task(f"commitment reports {name}", _paced(queue), LOOK_SECONDS)
+            Task(f"commitment reports {name}", queue.run_once, LOOK_SECONDS)
             for name, queue in self._queues.items()
         ]
 
@@ -273,11 +279,3 @@ class CommitmentReports:
         """Peers that take no report, and tasks that fail."""
         found = [task.problem for task in self._tasks] + [queue.problem() for queue in self._queues.values()]
         return [problem for problem in found if problem is not None]
-
-
-def _paced(queue: Queue) -> Callable[[], bool]:
-    def paced() -> bool:
-        queue.run_once()
-        return False
-
-    return paced
