@@ -147,7 +147,11 @@ def test_colours_become_the_reversible_transform_and_come_back() -> None:
 
 
 def change(**values: object) -> Callable[[Dataset], object]:
-    return lambda ds: [setattr(ds, keyword, value) for keyword, value in values.items()]
+    def spoil(ds: Dataset) -> None:
+        for keyword, value in values.items():
+            setattr(ds, keyword, value)
+
+    return spoil
 
 
 def overlay(ds: Dataset) -> None:
