@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from cdk.device import script
+from cdk.interpreter import python
 from cdk.packaging.build import ROOT
 from dicom_ingest.contracts.config import Config, ConfigError, load_config
 
@@ -59,7 +60,8 @@ _KEPT = """\
 def cleanup_script(config: Config) -> str:
     """The whole script for this configuration."""
     stack, prod = config.cdk_app_name, config.environment == "prod"
-    lines = [*_HEAD, *(f"remove_edge {config.edge_name(edge.name)}" for edge in config.edge_config)]
+    lines = [*_HEAD, f"{python()} -c 'import cdk.cli' # nothing is deleted where the last step cannot run"]
+    lines += [f"remove_edge {config.edge_name(edge.name)}" for edge in config.edge_config]
     lines.append(_OUTPUT.format(stack=stack))
     if prod:
         cloud = [config.edge_name(edge.name) for edge in config.edge_config if edge.device_type == "EC2"]
@@ -67,7 +69,7 @@ def cleanup_script(config: Config) -> str:
         lines += [_UNPROTECT_INSTANCE.format(thing=thing) for thing in cloud]
     elif config.ahli_config.ahli_enabled:
         lines.append(_EMPTY_STORE)
-    lines.append(f"python -m cdk.cli destroy --force {stack}")
+    lines.append(f"{python()} -m cdk.cli destroy --force {stack}")
     return "\n".join([*lines, _KEPT if prod else ""])
 
 

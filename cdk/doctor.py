@@ -1,47 +1,116 @@
-"""`python -m cdk.doctor device|account`: print the checks that say whether a device or an account is ready.
+"""`python -m cdk.doctor device|account|firewall`: is all ready, and what must a firewall let out?
 
-They are shell scripts that change nothing; the last line is the verdict, and the exit code says it, too:
-`python -m cdk.doctor device --region R | ssh DEVICE sudo bash -s`
-`python -m cdk.doctor account --region R | bash`
+`device` and `account` print shell scripts that change nothing. Their last line is the verdict; the exit code
+says it, too. `firewall` prints the hosts and ports that a device uses.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shlex
+import shutil
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from cdk.device import script
+from cdk.device import ProxyError, checked_proxy, exports, script
+from cdk.device.hosts import Names, firewall_list, hosts
+from cdk.interpreter import python
 from cdk.packaging.build import ROOT
+from cdk.packaging.edge_wheels import PYTHONS
 from dicom_ingest.contracts.config import Config, ConfigError, load_config
 
 
-def doctor_script(subject: str, config: Config, region: str) -> str:
-    """The checks of `device` or `account`."""
-    values = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    if subject == "account":
-        values["IMPORTS"] = str(config.ahli_config.ahli_concurrent_imports)
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
-    return "\n".join(["#!/bin/bash", *exports, script("checks"), script(f"doctor_{subject}")])
+def account_script(config: Config, region: str) -> str:
+    """The checks of the account."""
+    imports = str(config.ahli_config.ahli_concurrent_imports)
+    return _script("account", {**_region(region), "IMPORTS": imports, "PYTHON": python()})
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the script."""
+def device_script(region: str, names: Names, *, proxy: str | None = None, greengrass: bool = True) -> str:
+    """The checks of a device.
+
+    Raises:
+        ProxyError: the message says what is allowed.
+    """
+    values = {
+        **_region(region),
+        "PYTHONS": f"{PYTHONS[0]} {PYTHONS[-1]}",
+        "URLS": " ".join(host.url for host in hosts(region, names, greengrass=greengrass)),
+    }
+    return _script("device", values | ({"PROXY": checked_proxy(proxy)} if proxy else {}))
+
+
+def names_in_aws(config: Config, region: str) -> Names:
+    """The account's own names of hosts, asked with the AWS command line; stars where it cannot say."""
+    stack = config.cdk_app_name
+    data, credentials = (_iot_endpoint(kind, region) for kind in ("Data-ATS", "CredentialProvider"))
+    account = _aws("sts", "get-caller-identity", "--query", "Account")
+    query = "Stacks[0].Outputs[?OutputKey=='DicomBucket'].OutputValue"
+    bucket = _aws(
+        "cloudformation", "describe-stacks", "--region", region, "--stack-name", stack, "--query", query
+    )
+    unknown = Names()
+    return Names(
+        data=data or unknown.data,
+        credentials=credentials or unknown.credentials,
+        bucket=bucket or unknown.bucket,
+        software=f"cdk-hnb659fds-assets-{account}-{region}" if account else unknown.software,
+    )
+
+
+def _iot_endpoint(kind: str, region: str) -> str | None:
+    answer = _aws(
+        *("iot", "describe-endpoint", "--region", region, "--endpoint-type", f"iot:{kind}"),
+        *("--query", "endpointAddress"),
+    )
+    return answer.partition(".")[0] if answer else None
+
+
+def _aws(*words: str) -> str | None:
+    program = shutil.which("aws")
+    if program is None:
+        return None
+    done = subprocess.run(  # noqa: S603 - the AWS command line, reading
+        [program, *words, "--output", "text"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _region(region: str) -> dict[str, str]:
+    return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+
+
+def _script(subject: str, values: dict[str, str]) -> str:
+    return "\n".join(["#!/bin/bash", exports(values), script("checks"), script(f"doctor_{subject}")])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the script, or the list."""
     parser = argparse.ArgumentParser(prog="python -m cdk.doctor", description=__doc__)
-    parser.add_argument("subject", choices=["device", "account"])
+    parser.add_argument("subject", choices=["device", "account", "firewall"])
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     parser.add_argument("--region", default=region, required=region is None, help="the stack's region")
+    parser.add_argument("--proxy", metavar="URL", help="that the device will use")
+    parser.add_argument("--without-greengrass", action="store_true", help="the edge is a service of its own")
     parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
     options = parser.parse_args(arguments)
     try:
-        config = load_config(options.config)
-    except ConfigError as error:
+        sys.stdout.write(_printed(options, load_config(options.config)))
+    except (ConfigError, ProxyError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(doctor_script(options.subject, config, options.region))
     return 0
+
+
+def _printed(options: argparse.Namespace, config: Config) -> str:
+    if options.subject == "account":
+        return account_script(config, options.region)
+    names, greengrass = names_in_aws(config, options.region), not options.without_greengrass
+    if options.subject == "firewall":
+        return firewall_list(options.region, names, greengrass=greengrass)
+    return device_script(options.region, names, proxy=options.proxy, greengrass=greengrass)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,33 @@
 """`python -m cdk.install_edge NAME --region REGION`: print what makes a device the edge NAME of the stack.
 
 The script goes to standard output, how to run it to standard error. Credentials are in neither: they are
-borrowed for an hour and reach the device through its environment only.
+borrowed for an hour, and the script asks for them or finds them in its environment.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
-from cdk.device import install_script
+from cdk.device import ProxyError, install_script
+from cdk.interpreter import python
 from cdk.packaging.build import ROOT
 from dicom_ingest.contracts.config import Config, ConfigError, load_config
 
 HOW = """\
-# 1. Borrow credentials that may register devices of this stack, for one hour:
+# 1. Write the script for the device. It holds no credentials:
+{command} >{thing}.sh
+# 2. Borrow credentials that may register devices of this stack, for one hour:
 account="$(aws sts get-caller-identity --query Account --output text)"
-eval "$(aws sts assume-role --role-arn "arn:aws:iam::$account:role/{role}" \\
+aws sts assume-role --role-arn "arn:aws:iam::$account:role/{role}" \\
   --role-session-name {thing} --duration-seconds 3600 \\
-  --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text |
-  awk '{{print "export AWS_ACCESS_KEY_ID="$1" AWS_SECRET_ACCESS_KEY="$2" AWS_SESSION_TOKEN="$3}}')"
-# 2. Run the script on the device; script and credentials travel through standard input, nothing is written:
-{{ export -p | grep -E ' AWS_(ACCESS|SECRET|SESSION)'
-   python -m cdk.install_edge {name} --region {region}; }} | ssh DEVICE sudo bash -s
-# 3. Forget the credentials:
-unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+  --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text
+# 3. Run it on the device. sudo may ask for your password; the script asks for the line that step 2 printed:
+scp {thing}.sh DEVICE:
+ssh -t DEVICE sudo bash {thing}.sh
 """
 
 
@@ -34,11 +35,11 @@ class UnknownEdgeError(ValueError):
     """A name that is not in `edge_config`, or of an edge that installs itself."""
 
 
-def script_for(config: Config, name: str, region: str) -> str:
+def script_for(config: Config, name: str, region: str, proxy: str | None = None) -> str:
     """The script for the device that becomes this edge.
 
     Raises:
-        UnknownEdgeError: the message says which names are allowed.
+        UnknownEdgeError, ProxyError: the message says what is allowed.
     """
     local = [edge.name for edge in config.edge_config if edge.device_type == "LOCAL"]
     if name not in local:
@@ -47,7 +48,7 @@ def script_for(config: Config, name: str, region: str) -> str:
             f"edge {name!r} is not a device to install; LOCAL edges of config.yaml: {allowed} "
             "(an EC2 edge is installed by the stack)"
         )
-    return install_script(config.cdk_app_name, config.edge_name(name), region)
+    return install_script(config.cdk_app_name, config.edge_name(name), region, proxy=proxy)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,16 +57,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", help="as in edge_config")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     parser.add_argument("--region", default=region, required=region is None, help="the stack's region")
+    parser.add_argument("--proxy", metavar="URL", help="http://[user:password@]host:port, for all traffic")
     parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
     options = parser.parse_args(arguments)
     try:
         config = load_config(options.config)
-        script = script_for(config, options.name, options.region)
-    except (ConfigError, UnknownEdgeError) as error:
+        script = script_for(config, options.name, options.region, options.proxy)
+    except (ConfigError, UnknownEdgeError, ProxyError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    names = {"role": f"{config.cdk_app_name}-GGInstallerRole", "thing": config.edge_name(options.name)}
-    sys.stderr.write(HOW.format(name=options.name, region=options.region, **names))
+    typed = arguments if arguments is not None else sys.argv[1:]
+    how = HOW.format(
+        command=f"{python()} -m cdk.install_edge {shlex.join(typed)}",
+        role=f"{config.cdk_app_name}-GGInstallerRole",
+        thing=config.edge_name(options.name),
+    )
+    sys.stderr.write(how)
     sys.stdout.write(script)
     return 0
 

@@ -5,7 +5,7 @@ warn() { printf 'warn  %-14s %s\n' "$1" "$2"; warned=$((warned + 1)); }
 fail() { printf 'FAIL  %-14s %s\n' "$1" "$2"; failed=$((failed + 1)); }
 verdict() {
   if [ "$failed" -gt 0 ]; then
-    printf '%s\n' "NOT READY: $failed to mend, $warned to look at"
+    printf '%s\n' "NOT READY: $failed to fix, $warned to look at"
     exit 1
   elif [ "$warned" -gt 0 ]; then
     printf '%s\n' "READY ($warned to look at)"

@@ -1,4 +1,4 @@
-# Is this AWS account ready for the stack? Reads only, with the AWS command line. Expects AWS_REGION, IMPORTS.
+# Is this AWS account ready for the stack? Reads only, with the AWS command line. Expects AWS_REGION, IMPORTS, PYTHON.
 if account="$(aws sts get-caller-identity --query Account --output text 2>/dev/null)"; then
   ok credentials "account $account"
 else
@@ -9,7 +9,7 @@ fi
 if aws cloudformation describe-stacks --stack-name CDKToolkit --query 'Stacks[0].StackName' --output text >/dev/null 2>&1; then
   ok bootstrap "CDKToolkit is there"
 else
-  fail bootstrap "python -m cdk.cli bootstrap aws://$account/$AWS_REGION"
+  fail bootstrap "$PYTHON -m cdk.cli bootstrap aws://$account/$AWS_REGION"
 fi
 
 if aws medical-imaging list-datastores --query 'datastoreSummaries[].datastoreId' --output text >/dev/null 2>&1; then

@@ -1,4 +1,5 @@
-# Is this device fit to be an edge? Changes nothing. Expects AWS_REGION; ROOT and PORTS may be set.
+# Is this device fit to be an edge? Changes nothing. Expects AWS_REGION, PYTHONS (first and last)
+# and URLS; PROXY, ROOT and PORTS may be set.
 ROOT="${ROOT:-/greengrass}"
 PORTS="${PORTS:-11112 2762 8042}"
 MINIMUM_GIB="${MINIMUM_GIB:-20}"
@@ -15,8 +16,14 @@ else
   fail time "not synchronised: AWS refuses signatures more than five minutes off; timedatectl set-ntp true"
 fi
 
-version="$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 10))' 2>/dev/null)"
-if [ $? -eq 0 ] && [ -n "$version" ]; then ok python "$version"; else fail python "${version:-none}: 3.10 or newer is needed"; fi
+version="$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
+if [ -n "$version" ] && python3 - "$version" $PYTHONS <<'PYTHON'
+import sys
+
+number = [tuple(map(int, word.split("."))) for word in sys.argv[1:]]
+sys.exit(not number[1] <= number[0] <= number[2])
+PYTHON
+then ok python "$version"; else fail python "${version:-none}: ${PYTHONS% *} to ${PYTHONS#* } is needed"; fi
 if python3 -c 'import ensurepip, venv' 2>/dev/null; then ok venv "present"; else fail venv "apt-get install python3-venv"; fi
 
 place="$ROOT"
@@ -49,12 +56,25 @@ for port in $PORTS; do
   fi
 done
 
-for host in s3 events greengrass-ats.iot iot sts logs; do
-  name="$host.$AWS_REGION.amazonaws.com"
-  if curl --silent --output /dev/null --connect-timeout 5 "https://$name/"; then
-    ok reach "$name"
-  else
-    fail reach "$name: no HTTPS connection; proxy, firewall or DNS"
-  fi
+if [ -n "${PROXY:-}" ]; then export http_proxy="$PROXY" https_proxy="$PROXY"; fi
+# Ubuntu's mirrors are those that apt is set to.
+mirrors="$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep '^http' | sort -u)"
+for url in $(printf '%s\n' $URLS | grep -v '\.ubuntu\.com') $mirrors; do
+  name="${url#*://}"
+  case "$url" in *'*'*)
+    warn reach "${name%/}: not tried, its name is not known here; run the doctor with credentials for the account"
+    continue ;;
+  esac
+  curl --silent --output /dev/null --connect-timeout 5 --max-time 20 "$url"
+  case $? in
+    0) ok reach "${name%/}" ;;
+    5) fail reach "${name%/}: the proxy's name is not found" ;;
+    6) fail reach "${name%/}: the name is not found (DNS)" ;;
+    7 | 28) fail reach "${name%/}: no connection; firewall or proxy" ;;
+    35 | 60) fail reach "${name%/}: another certificate than AWS's; a proxy or firewall opens TLS" ;;
+    56) fail reach "${name%/}: the proxy refuses it" ;;
+    127) fail reach "curl is not installed" ;;
+    *) fail reach "${name%/}: no answer" ;;
+  esac
 done
 verdict

@@ -16,7 +16,7 @@ from cdk.edge.ubuntu import Ubuntu
 from dicom_ingest.contracts.config import Config, EdgeConfig
 
 DICOM_PORTS = {11112: "DICOM", 2762: "DICOM TLS"}
-OUTBOUND_PORTS = {443: "AWS", 8883: "AWS IoT", 80: "Ubuntu's packages"}
+OUTBOUND_PORTS = {443: "AWS", 80: "Ubuntu's packages"}
 SPOOL_GIB = 200
 
 
@@ -106,4 +106,5 @@ class EdgeInstance(Construct):
                 ssm.CfnAssociation.TargetProperty(key="InstanceIds", values=[self.instance.instance_id])
             ],
             parameters={"commands": [script], "executionTimeout": ["1800"]},
+            schedule_expression="rate(30 minutes)",  # one that broke off is continued
         )

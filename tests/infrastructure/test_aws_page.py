@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cdk import install_edge
-from cdk.doctor import doctor_script
+from cdk.device.hosts import firewall_list
+from cdk.doctor import account_script
 from dicom_ingest.contracts.config import HEALTHIMAGING_REGIONS, ConfigError, parse_config
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
@@ -32,7 +33,7 @@ def _doctor(answers: dict[str, str], folder: Path) -> str:
     (folder / "aws").write_text(f'#!/bin/sh\ncase "$1" in {cases} *) echo 1 ;; esac\n')
     (folder / "aws").chmod(0o755)
     environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
-    script = doctor_script("account", parse_config({}), "us-east-1")
+    script = account_script(parse_config({}), "us-east-1")
     done = subprocess.run(
         ["bash", "-s"], input=script, env=environment, capture_output=True, text=True, check=False
     )
@@ -58,6 +59,10 @@ def test_how_an_edge_is_installed_is_what_the_command_says() -> None:
     for line in re.findall(r"`(edge: .+?)`", PAGE.replace("\n", " "))[:2]:
         words = line.removeprefix("edge: ").split(" dicom-ingest")[0].rstrip()
         assert words in script.getvalue(), words
+
+
+def test_the_firewall_list_is_the_real_one() -> None:
+    assert PRINTED["firewall"] == firewall_list("us-east-1")
 
 
 def test_the_outputs_are_those_of_the_stack(default: Template) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from cdk import device
 from cdk.cleanup import cleanup_script, removal_script
-from cdk.doctor import doctor_script
+from cdk.device.hosts import Names, firewall_list, hosts
+from cdk.doctor import account_script, device_script, names_in_aws
 from dicom_ingest.contracts.config import Config, parse_config
 from tests.support.programs import require
 
@@ -27,7 +28,7 @@ while rest:
     value = rest.pop(0) if rest and not rest[0].startswith("--") else True
     options[name] = value
 query, _ = options.pop("query", None), options.pop("output", None)
-client = boto3.client(service)
+client = boto3.client(service, region_name=options.pop("region", None))
 method = operation.replace("-", "_").replace("get_core_device", "missing")
 names = {}
 for option, value in options.items():
@@ -39,11 +40,13 @@ print("\\t".join(map(str, found)) if isinstance(found, list) else "" if found is
 '''
 REPLACED = {
     "timedatectl": "echo ${SYNCHRONISED:-yes}",
-    "curl": 'case "$*" in *${UNREACHABLE:-nothing}*) exit 7 ;; esac',
+    "curl": 'case "$*" in *${UNREACHABLE:-nothing}*) exit ${CODE:-7} ;; esac; echo "$https_proxy" >>"$0.log"',
+    "apt-get": "echo http://mirror.hospital.example/ubuntu; echo file:/cdrom",
     "findmnt": "echo /dev/mapper/spool",
     "lsblk": "echo ${DISK:-crypt}",
     "systemctl": "exit 3",
 }
+KNOWN = Names(data="a1-ats", credentials="c1", bucket="dicom", software="assets")
 
 
 @pytest.fixture
@@ -126,30 +129,37 @@ def config() -> Config:
     return parse_config({})
 
 
-def test_a_fit_device_is_told_so(programs: Path, tmp_path: Path, config: Config) -> None:
-    script = doctor_script("device", config, "eu-west-1")
+def test_a_fit_device_is_told_so(programs: Path, tmp_path: Path) -> None:
+    script = device_script("eu-west-1", KNOWN)
     done = _run(script, programs, ROOT=str(tmp_path), PORTS="0", MINIMUM_GIB="0")
     assert done.stdout.splitlines()[-1].startswith("READY"), done.stdout + done.stderr
     assert done.returncode == 0
-    assert "ok    reach          s3.eu-west-1.amazonaws.com" in done.stdout
+    for host in hosts("eu-west-1", KNOWN):
+        assert f"ok    reach          {host.name}:443" in done.stdout or host.port == 80
+    assert "archive.ubuntu.com" not in done.stdout  # the mirrors are those that apt is set to
+    assert "ok    reach          mirror.hospital.example" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("wrong", "line"),
     [
         ({"SYNCHRONISED": "no"}, "FAIL  time"),
-        ({"UNREACHABLE": "events"}, "FAIL  reach          events.eu-west-1.amazonaws.com"),
+        ({"UNREACHABLE": "events"}, "FAIL  reach          events.eu-west-1.amazonaws.com:443: no connection"),
+        (
+            {"UNREACHABLE": "a1-ats", "CODE": "60"},
+            "a1-ats.iot.eu-west-1.amazonaws.com:443: another certificate",
+        ),
         ({"MINIMUM_GIB": "99999999"}, "FAIL  disk"),
         ({"DISK": "disk"}, "warn  encryption"),
     ],
 )
 def test_what_is_wrong_with_a_device_is_named(
-    wrong: dict[str, str], line: str, programs: Path, tmp_path: Path, config: Config
+    wrong: dict[str, str], line: str, programs: Path, tmp_path: Path
 ) -> None:
     settings = {"ROOT": str(tmp_path), "PORTS": "0", "MINIMUM_GIB": "0"} | wrong
-    done = _run(doctor_script("device", config, "eu-west-1"), programs, **settings)
+    done = _run(device_script("eu-west-1", KNOWN), programs, **settings)
     assert line in done.stdout
-    assert (done.returncode == 1) is line.startswith("FAIL")
+    assert (done.returncode == 1) is not line.startswith("warn")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +167,7 @@ def test_what_is_wrong_with_a_device_is_named(
     [
         ("ok a b", "READY"),
         ("warn a b", "READY (1 to look at)"),
-        ("warn a b; fail c d", "NOT READY: 1 to mend, 1 to look at"),
+        ("warn a b; fail c d", "NOT READY: 1 to fix, 1 to look at"),
     ],
 )
 def test_the_verdict_names_only_what_there_is_to_do(programs: Path, checks: str, verdict: str) -> None:
@@ -166,18 +176,59 @@ def test_the_verdict_names_only_what_there_is_to_do(programs: Path, checks: str,
     assert done.returncode == (1 if verdict.startswith("NOT") else 0)
 
 
-def test_a_taken_port_is_found(programs: Path, tmp_path: Path, config: Config) -> None:
+@pytest.mark.parametrize("wheels", ["3.8 3.9", "3.30 3.31"])
+def test_a_python_that_has_no_wheels_is_found(programs: Path, tmp_path: Path, wheels: str) -> None:
+    script = device_script("eu-west-1", KNOWN).replace("'3.10 3.13'", f"'{wheels}'")
+    done = _run(script, programs, ROOT=str(tmp_path), PORTS="0", MINIMUM_GIB="0")
+    assert f"{wheels.replace(' ', ' to ')} is needed" in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_device_behind_a_proxy_is_looked_at_through_it(programs: Path, tmp_path: Path) -> None:
+    script = device_script("eu-west-1", KNOWN, proxy="http://proxy:3128")
+    _run(script, programs, ROOT=str(tmp_path), PORTS="0", MINIMUM_GIB="0")
+    assert set((programs / "curl.log").read_text().split()) == {"http://proxy:3128"}
+
+
+def test_a_host_whose_name_is_not_known_is_not_said_to_be_reached(programs: Path, tmp_path: Path) -> None:
+    done = _run(device_script("eu-west-1", Names()), programs, ROOT=str(tmp_path), PORTS="0", MINIMUM_GIB="0")
+    assert "warn  reach          *-ats.iot.eu-west-1.amazonaws.com:443: not tried" in done.stdout
+
+
+@pytest.mark.usefixtures("aws_iot")
+def test_the_accounts_own_hosts_are_asked_of_aws(
+    programs: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    names = names_in_aws(config, "eu-west-1")
+    assert names.data.endswith("-ats")
+    assert names.credentials != "*"
+    assert names.software == "cdk-hnb659fds-assets-123456789012-eu-west-1"
+    assert names.bucket == "*"  # there is no stack yet
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert names_in_aws(config, "eu-west-1") == Names()
+
+
+def test_the_firewall_list_has_one_port_for_aws_and_no_host_twice() -> None:
+    lines = firewall_list("eu-west-2").splitlines()
+    assert {line.split()[1] for line in lines if "amazonaws" in line or "cloudfront" in line} == {"443"}
+    assert len({line.split()[0] for line in lines}) == len(lines)
+    for unused in ("sts.", "logs.", "amazontrust", " 8443", " 8883"):
+        assert unused not in "\n".join(lines)
+
+
+def test_a_taken_port_is_found(programs: Path, tmp_path: Path) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = str(taken.getsockname()[1])
         settings = {"ROOT": str(tmp_path), "PORTS": port, "MINIMUM_GIB": "0"}
-        done = _run(doctor_script("device", config, "eu-west-1"), programs, **settings)
+        done = _run(device_script("eu-west-1", KNOWN), programs, **settings)
     assert f"FAIL  port {port}" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("NOT READY")
 
 
 def test_an_account_without_credentials_is_not_ready(programs: Path, config: Config) -> None:
     (programs / "aws").write_text("#!/bin/sh\nexit 253\n")
-    done = _run(doctor_script("account", config, "eu-west-1"), programs)
+    done = _run(account_script(config, "eu-west-1"), programs)
     assert done.returncode == 1
     assert "FAIL  credentials" in done.stdout
 
@@ -188,6 +239,6 @@ def test_the_quota_of_imports_is_compared_with_the_configuration(
 ) -> None:
     answers = f'case "$1 $2" in "service-quotas"*) echo {quota} ;; "lambda"*) echo 1000 ;; *) echo 1 ;; esac'
     (programs / "aws").write_text(f"#!/bin/sh\n{answers}\n")
-    done = _run(doctor_script("account", config, "eu-west-1"), programs)
+    done = _run(account_script(config, "eu-west-1"), programs)
     assert verdict in done.stdout
     assert done.returncode == (1 if verdict.startswith("FAIL") else 0)

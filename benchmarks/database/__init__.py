@@ -1,1 +1,0 @@
-"""The index at the size of years: made by statements, then asked."""
