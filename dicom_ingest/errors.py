@@ -6,6 +6,7 @@
     ├── RetryableError                  the state machine tries again, for up to a day
     │   ├── DatabaseAwayError           the index cannot be reached, or is resuming
     │   ├── DatabaseConflictError       serialisation failure, deadlock, lock time-out
+    │   ├── MigrationUnderWayError      the schema is being migrated, and that takes longer than this call
     │   ├── AwsAwayError                S3, Step Functions or Secrets Manager refuses or cannot be reached
     │   ├── HealthImagingBusyError      throttled, quota reached (HTTP 402), 5xx
     │   ├── DataStoreGateClosedError    something is wrong with the data store; nobody's series is to blame
@@ -35,6 +36,10 @@ class DatabaseAwayError(RetryableError):
 
 class DatabaseConflictError(RetryableError):
     """Serialisation failure, deadlock or lock time-out: another transaction won."""
+
+
+class MigrationUnderWayError(RetryableError):
+    """The schema is being migrated, and that takes longer than this call."""
 
 
 class AwsAwayError(RetryableError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_component.running import logs
 from edge_component.running.lean import be_lean
 from edge_component.running.locks import LockedError
+from edge_component.running.startup import StartError
 from edge_component.settings import Settings, SettingsError, load_settings
 
 
@@ -39,6 +40,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT, or do what an operator asks; 2: the settings cannot be used."""
+    try:
+        code = _main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more
+        return 1
+    return code
+
+
+def _main(arguments: list[str] | None) -> int:
     options = build_parser().parse_args(arguments)
     be_lean()
     try:
@@ -68,10 +79,13 @@ def _receive(settings: Settings, ready_file: Path | None) -> int:
 
     try:
         edge = Edge(settings)
+        edge.start(ready_file)
     except LockedError as error:
         logs.error("spool is in use", reason=str(error))
         return 1
-    edge.start(ready_file)
+    except StartError as error:
+        logs.error("edge cannot start", reason=str(error))
+        return 1
     while not stop.wait(1.0):  # a plain wait would not let Windows deliver the signal
         pass
     edge.stop()

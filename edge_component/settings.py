@@ -82,6 +82,8 @@ class Settings(StrictModel):
     """How long a connection may take to send its A-ASSOCIATE-RQ (and its TLS handshake)."""
     network_timeout: float = Field(default=60, gt=0)
     """How long an association may be silent before it is aborted."""
+    hung_seconds: float = Field(default=30, ge=1)
+    """A process of the edge that has not been heard for as long is killed and started again."""
     drain_seconds: float = Field(default=30, ge=0)
     """After SIGTERM: how long open associations may go on."""
 
@@ -121,6 +123,8 @@ class Settings(StrictModel):
     receipt_days: float = Field(default=365, gt=0)
     commitment_patience_seconds: float = Field(default=86400, ge=0)
     """How long a storage commitment waits for instances that are not in S3 yet."""
+    commitment_days: float = Field(default=7, gt=0)
+    """A report that its peer has not taken after as long is given up, and counted."""
     heartbeat_seconds: float = Field(default=300, gt=0)
     log_format: Literal["json", "human"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -221,4 +225,8 @@ def _from_file(file: Path) -> dict[str, Any]:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{file} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+        ) from error
     return _mapping(text, str(file))

@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TextIO
+
+from botocore.exceptions import BotoCoreError, NoRegionError
 
 from edge_component.announcing.announcer import Announcer
 from edge_component.announcing.aside import take_again
 from edge_component.assembling.assembly import Assembly
-from edge_component.journal.database import open_journal
+from edge_component.journal.database import JournalError, open_journal
 from edge_component.journal.retention import Retention
 from edge_component.running import logs
+from edge_component.running.beats import BEAT_SECONDS
 from edge_component.running.clock import ClockWatch
 from edge_component.running.lean import be_lean
-from edge_component.running.locks import WORKER_LOCK, ProcessLock
-from edge_component.running.task import Loop
+from edge_component.running.locks import WORKER_LOCK, LockedError, ProcessLock
+from edge_component.running.supervisor import WorkerReport
+from edge_component.running.task import Task
 from edge_component.sending.clients import Clients, make_clients
 from edge_component.sending.uploader import Uploader
 from edge_component.settings import Settings
@@ -32,49 +39,63 @@ ASSEMBLE_SECONDS = 0.25
 UPLOAD_SECONDS = 0.05
 ANNOUNCE_SECONDS = 0.1
 HOUSEKEEPING_SECONDS = 1.0
+NO_REGION = "no AWS region is set: set AWS_DEFAULT_REGION, or `region` in the AWS configuration"
+CANNOT_START, HANGS, ORPHANED = 1, 3, 2
 
 
 class Worker:
-    """The loops of one worker process over one journal."""
+    """The tasks of one worker process over one journal.
+
+    Raises:
+        JournalError, sqlite3.Error: the journal cannot be opened.
+    """
 
     def __init__(self, settings: Settings, spool: Spool, clients: Clients) -> None:
-        self.failed = threading.Event()
+        def journal() -> sqlite3.Connection:
+            return open_journal(spool.journal)
+
         self._pool = ThreadPoolExecutor(settings.uploads_in_flight, thread_name_prefix="upload")
-        self._connections = [open_journal(spool.journal) for _ in range(4)]
-        assembly = Assembly(self._connections[0], spool, settings)
-        uploader = Uploader(
-            self._connections[1],
-            spool,
-            settings,
-            clients.s3,
-            self._pool,
-            put_file=clients.put_file,
-        )
-        announcer = Announcer(self._connections[2], spool, settings, clients.s3, clients.events)
-        heartbeat = Heartbeat(self._connections[3], settings, clients.events)
-        asked = open_journal(spool.journal)
-        retention = Retention(open_journal(spool.journal), spool, settings)
-        self._loops = [
-            Loop("assembler", _paced(assembly.run_once), ASSEMBLE_SECONDS, self.failed),
-            Loop("uploader", uploader.run_once, UPLOAD_SECONDS, self.failed),
-            Loop("announcer", announcer.run_once, ANNOUNCE_SECONDS, self.failed),
-            Loop("heartbeat", heartbeat.run_once, HOUSEKEEPING_SECONDS, self.failed),
-            Loop("aside", lambda: take_again(asked, spool), HOUSEKEEPING_SECONDS, self.failed),
-            Loop("clock", ClockWatch().run_once, HOUSEKEEPING_SECONDS, self.failed),
-            Loop("retention", retention.run_once, HOUSEKEEPING_SECONDS, self.failed),
+        assembly = Assembly(journal(), spool, settings)
+        uploader = Uploader(journal(), spool, settings, clients.s3, self._pool, put_file=clients.put_file)
+        announcer = Announcer(journal(), spool, settings, clients.s3, clients.events)
+        self._heartbeat = Heartbeat(journal(), spool, settings, clients.events)
+        retention = Retention(journal(), spool, settings)
+        asked = journal()
+        self._tasks = [
+            Task("assembler", _paced(assembly.run_once), ASSEMBLE_SECONDS),
+            Task("uploader", uploader.run_once, UPLOAD_SECONDS),
+            Task("announcer", announcer.run_once, ANNOUNCE_SECONDS),
+            Task("heartbeat", self._heartbeat.run_once, HOUSEKEEPING_SECONDS),
+            Task("aside", lambda: take_again(asked, spool), HOUSEKEEPING_SECONDS),
+            Task("clock", ClockWatch().run_once, HOUSEKEEPING_SECONDS),
+            Task("retention", retention.run_once, HOUSEKEEPING_SECONDS),
         ]
 
     def start(self) -> None:
         """Begin."""
-        for loop in self._loops:
-            loop.start()
+        for task in self._tasks:
+            task.start()
+
+    def told(self, facts: dict[str, Any]) -> None:
+        """What the edge knows and the heartbeat says."""
+        self._heartbeat.edge_says = facts
+
+    @property
+    def hung(self) -> list[str]:
+        """Tasks that only a new process helps."""
+        return [task.name for task in self._tasks if task.hung]
+
+    def report(self) -> WorkerReport:
+        """What the edge is to know, each second."""
+        own = [task.problem for task in self._tasks if task.problem]
+        return WorkerReport([*own, *self._heartbeat.problems()], {"heartbeat": self._heartbeat.facts()})
 
     def stop(self, seconds: float) -> None:
-        """End after the steps under way; an upload cut off here is done again at the next start."""
-        for loop in self._loops:
-            loop.stop()
-        for loop in self._loops:
-            loop.join(seconds)
+        """End after the current steps. An upload that is cut off is repeated at the next start."""
+        for task in self._tasks:
+            task.stop()
+        for task in self._tasks:
+            task.join(seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -89,36 +110,64 @@ def _paced(step: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def main() -> int:
-    """Settings come as one JSON line on standard input; the next line, or its end, is ours."""
+    """Settings come as one JSON line on standard input; each later line is for us, and its end is ours."""
     settings = Settings.model_validate(json.loads(sys.stdin.readline()))
     logs.configure(settings.log_format, settings.log_level)
+    channel = _channel()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     be_lean()
-    spool = Spool(settings.spool)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    lock = ProcessLock(settings.spool / WORKER_LOCK)
-    lock.acquire(settings.aws_timeout)
-    worker = Worker(settings, spool, make_clients(settings))
+    try:
+        worker = _made(settings)
+    except (BotoCoreError, JournalError, LockedError, OSError, ValueError, sqlite3.Error) as error:
+        words = NO_REGION if isinstance(error, NoRegionError) else f"{type(error).__name__}: {error}"
+        _say(channel, WorkerReport(cannot_start=words))
+        return CANNOT_START
     over = threading.Event()
-    threading.Thread(target=_heed_parent, args=(over,), name="parent", daemon=True).start()
+    threading.Thread(target=_heed_parent, args=(worker, over), name="parent", daemon=True).start()
     worker.start()
     logs.info("worker started", pid=os.getpid())
-    while not over.wait(0.2):
-        if worker.failed.is_set():
-            os._exit(1)  # a thread is dead: the supervisor starts a new process
+    while True:
+        _say(channel, worker.report())
+        if hung := worker.hung:
+            logs.error("task hangs", tasks=hung)
+            os._exit(HANGS)  # the supervisor starts a new process
+        if over.wait(BEAT_SECONDS):
+            break
     worker.stop(settings.aws_timeout)
     logs.info("worker stopped")
     logs.LOGGER.handlers.clear()
     os._exit(0)  # uploads that still wait for an answer are daemons of the pool
 
 
-def _heed_parent(over: threading.Event) -> None:
-    """A line means: finish. The end of input means that the parent is dead, and another will start anew."""
-    if sys.stdin.readline():
-        over.set()
-    else:
-        os._exit(2)
+def _made(settings: Settings) -> Worker:
+    lock = ProcessLock(settings.spool / WORKER_LOCK)
+    lock.acquire(settings.aws_timeout)
+    return Worker(settings, Spool(settings.spool), make_clients(settings))
+
+
+def _channel() -> TextIO:
+    """Standard output, for reports alone: what else is printed goes to standard error."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return channel
+
+
+def _say(channel: TextIO, report: WorkerReport) -> None:
+    with suppress(OSError):  # the edge is gone, and its end of the other pipe says so
+        channel.write(f"{report.encode()}\n")
+        channel.flush()
+
+
+def _heed_parent(worker: Worker, over: threading.Event) -> None:
+    """Heed lines of the edge until it says stop. The end of input means that it is dead."""
+    while line := sys.stdin.readline():
+        if line.strip() == "stop":
+            over.set()
+            return
+        worker.told(json.loads(line))
+    os._exit(ORPHANED)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from console.markup.html import tag
 from console.markup.words import roughly
+from dicom_ingest.db.read.flow import HOURS
 from dicom_ingest.db.read.index import Row
 
 
@@ -48,14 +49,14 @@ def stages(counts: Row, edge: dict[str, Any] | None) -> list[Stage]:
             "S3",
             said.get("instances_uploaded", "?"),
             "instances",
-            f"{counts['series_announced']} series announced",
+            f"{counts['series_announced']} series announced in {HOURS} h",
             _pace(said.get("uploaded_last_minute")),
         ),
         Stage(
             "Index",
             counts["series_indexed"],
             "series",
-            f"{counts['instances_indexed']} instances",
+            f"{counts['instances_indexed']} instances in {HOURS} h",
             _pace(counts["series_indexed_last_minute"]),
             moving=bool(counts["series_being_indexed"]),
         ),
@@ -80,7 +81,7 @@ def stages(counts: Row, edge: dict[str, Any] | None) -> list[Stage]:
             "Image sets",
             counts["image_sets"],
             "image sets",
-            f"{counts['instances_imported']} instances",
+            f"{counts['instances_imported']} instances in {HOURS} h",
             _pace(counts["image_sets_last_minute"]),
         ),
     ]

@@ -10,7 +10,7 @@ from console.markup.html import tag
 from console.markup.page import definitions, table
 from console.markup.words import address, place, size, time
 from console.run.changes import ticket_form
-from dicom_ingest.db.read.edges import edges, senders
+from dicom_ingest.db.read.edges import RECENT_DAYS, edges, senders
 from dicom_ingest.db.read.index import Index, Row
 from dicom_ingest.db.read.ledger import differences, sums
 from dicom_ingest.db.read.slots import semaphores, tickets
@@ -117,7 +117,7 @@ def the_edges(index: Index, said: Row | None) -> list[Markup]:
             "div",
             _said(said) if said else tag("p", "The edge does not answer.", class_="card trouble"),
             table(
-                "Senders",
+                f"Senders of the last {RECENT_DAYS} days",
                 senders(index),
                 {
                     "AE title": "calling_ae",
@@ -129,7 +129,7 @@ def the_edges(index: Index, said: Row | None) -> list[Markup]:
                 "Nobody has sent anything yet.",
             ),
             table(
-                "As the index says",
+                f"As the index says: announced in the last {RECENT_DAYS} days",
                 edges(index),
                 {
                     "Edge": "edge",

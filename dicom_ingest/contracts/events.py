@@ -13,12 +13,17 @@ from dicom_ingest.contracts.times import Timestamp
 EDGE_SOURCE = "dicom-ingest.edge"
 SERIES_COMPLETE = "Series Complete"
 EDGE_HEARTBEAT = "Edge Heartbeat"
+EDGE_HOLDINGS = "Edge Holdings"
 MAX_EVENT_BYTES = 64_000
 
 Priority = Literal["live", "bulk"]
 SealReason = Literal["quiet", "inactive", "instances", "bytes", "hard_cap", "drain"]
 """Why a series was called complete: quiet after the last release, inactive although an association
 stays open, 4,500 instances, 9 GB, the longest time a series may stay open, or an operator's drain."""
+
+
+HeldState = Literal["received", "open", "sealed", "announcing"]
+"""Not assigned yet; instances may still come; complete, not all in S3; in S3, its event not accepted yet."""
 
 
 class SeriesComplete(Message):
@@ -55,6 +60,16 @@ class SenderSilence(Message):
     last_association_at: Timestamp
 
 
+class EdgeProblem(Message):
+    """What is wrong at an edge, since when, and where the runbook has it."""
+
+    name: str
+    level: Literal["degraded", "failed"]
+    reason: str
+    since: Timestamp | None = None
+    see: str
+
+
 class EdgeHeartbeat(Message):
     """``detail`` of *Edge Heartbeat*, every five minutes: cumulative, so a lost one costs nothing."""
 
@@ -82,6 +97,51 @@ class EdgeHeartbeat(Message):
     """Fell silent against their own rhythm of the weeks before."""
     silent_senders: int = 0
     """How many: a metric filter counts no list."""
+    instances_missing: int = 0
+    """Announced as missing, since the spool was made."""
+    instances_with_problem: int = 0
+    """In the spool, and cannot be sent."""
+    instances_quarantined: int = 0
+    instances_aside: int = 0
+    oldest_unsent_seconds: int = 0
+    series_held: int = 0
+    """Open, or complete and not announced: *Edge Holdings* events name them."""
+    failing_seconds: int = 0
+    """For how long no upload, announcement or commitment report has succeeded: the longest; 0: all do."""
+    state: Literal["ok", "degraded", "failed"] = "ok"
+    problems: list[EdgeProblem] = []
+
+
+class HeldSeries(Message):
+    """Instances of one series that an edge holds and has not announced. UIDs and counts, no names."""
+
+    study_instance_uid: Uid
+    series_instance_uid: Uid
+    transfer_id: TransferId | None = None
+    """None: just received, not assigned to a transfer yet."""
+    modality: str | None = None
+    calling_ae: AETitle
+    state: HeldState
+    instances: int
+    instances_uploaded: int
+    total_bytes: int
+    first_received_at: Timestamp
+    last_received_at: Timestamp
+    problem: str | None = None
+
+
+class EdgeHoldings(Message):
+    """``detail`` of *Edge Holdings*, after a heartbeat: what the edge holds, in several events when long."""
+
+    schema_version: Literal[1] = 1
+    edge: EdgeName
+    said_at: Timestamp
+    """The same in all events of one look."""
+    page: int = Field(ge=1)
+    pages: int = Field(ge=1)
+    series: list[HeldSeries] = []
+    series_more: int = 0
+    """Held as well, and not listed."""
 
 
 class Envelope(BaseModel):

@@ -55,7 +55,8 @@ FUNCTIONS = (
     FunctionSpec(
         "audit_uploads", (*BASE, *DATABASE, "BUCKET"), in_workflow=False, timeout_seconds=900, memory_mb=1024
     ),
-    FunctionSpec("migrate_database", (*BASE, *DATABASE), in_workflow=False, timeout_seconds=300),
+    # Below the 900 s of the function that invokes it for CloudFormation.
+    FunctionSpec("migrate_database", (*BASE, *DATABASE), in_workflow=False, timeout_seconds=840),
 )
 """All functions. DATASTORE_ID is empty where importing is switched off (`ahli_enabled: false`)."""
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dicom_ingest.contracts.events import EDGE_HEARTBEAT, EDGE_SOURCE, SERIES_COMPLETE
+from dicom_ingest.contracts.events import EDGE_HEARTBEAT, EDGE_HOLDINGS, EDGE_SOURCE, SERIES_COMPLETE
 from dicom_ingest.contracts.functions import FunctionSpec
 
 SERIES_COMPLETE_PATTERN: dict[str, Any] = {"source": [EDGE_SOURCE], "detail-type": [SERIES_COMPLETE]}
 """Of the rule that starts an execution with the whole event, and of the archive."""
 
-HEARTBEAT_PATTERN: dict[str, Any] = {"source": [EDGE_SOURCE], "detail-type": [EDGE_HEARTBEAT]}
+HEARTBEAT_PATTERN: dict[str, Any] = {
+    "source": [EDGE_SOURCE],
+    "detail-type": [EDGE_HEARTBEAT, EDGE_HOLDINGS],
+}
+"""Of the rule that writes the log of heartbeats."""
 
 METRICS_NAMESPACE = "DicomIngest"
 SERIES_OVER = "SeriesOver"

@@ -132,13 +132,16 @@ def _item(reference: Reference) -> Dataset:
     return item
 
 
-# A newer copy on its way makes an older one no less stored; by SOP class, the newest word last.
+# The newest version last, and it decides: a sender may delete its copy only when S3 has what it sent last.
 KNOWN = """
-SELECT sop_class_uid, CASE max(rank) WHEN 3 THEN 'stored' WHEN 2 THEN 'pending' ELSE 'failed' END
-  FROM (SELECT sop_class_uid, CASE WHEN uploaded THEN 3 ELSE 1 END AS rank
+SELECT sop_class_uid, state
+  FROM (SELECT sop_class_uid, CASE WHEN uploaded THEN 'stored' ELSE 'failed' END AS state,
+               0 AS unassigned, sequence, 0 AS instance
           FROM receipt WHERE sop_instance_uid = ?1
         UNION ALL
-        SELECT sop_class_uid, CASE state WHEN 'uploaded' THEN 3 WHEN 'missing' THEN 1 ELSE 2 END
+        SELECT sop_class_uid,
+               CASE state WHEN 'uploaded' THEN 'stored' WHEN 'missing' THEN 'failed' ELSE 'pending' END,
+               sequence IS NULL, sequence, instance
           FROM instance WHERE sop_instance_uid = ?1)
- GROUP BY sop_class_uid
+ ORDER BY unassigned, sequence, instance
 """

@@ -6,6 +6,7 @@ import ssl
 from datetime import datetime, timezone
 from pathlib import Path
 
+from edge_component.running.startup import StartError, naming
 from edge_component.settings import Settings
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -44,6 +45,33 @@ def client_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
+def checked_contexts(settings: Settings) -> tuple[ssl.SSLContext | None, ssl.SSLContext | None]:
+    """`server_context` and `client_context`.
+
+    Raises:
+        StartError: the message names the file that cannot be used.
+    """
+    try:
+        return server_context(settings), client_context(settings)
+    except (OSError, ssl.SSLError) as error:
+        for name in ("tls_certificate", "tls_key", "tls_client_ca"):
+            path = getattr(settings, name)
+            if path is not None:
+                with naming(name, path):
+                    path.open("rb").close()
+        files = f"EDGE_TLS_CERTIFICATE {settings.tls_certificate} and EDGE_TLS_KEY {settings.tls_key}"
+        if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+            raise StartError(f"{files} do not belong together") from error
+        try:
+            expires_at(settings.tls_certificate) if settings.tls_certificate else None
+        except (ValueError, IndexError):
+            raise StartError(
+                f"EDGE_TLS_CERTIFICATE {settings.tls_certificate}: no PEM certificate in it"
+            ) from None
+        other = f", or EDGE_TLS_CLIENT_CA {settings.tls_client_ca}" if settings.tls_client_ca else ""
+        raise StartError(f"{files}{other} cannot be used: {error}") from error
+
+
 def _context(settings: Settings, protocol: ssl._SSLMethod) -> ssl.SSLContext:
     """What both sides of a connection have in common."""
     context = ssl.SSLContext(protocol)
@@ -63,9 +91,10 @@ def expires_at(certificate: Path) -> datetime:
     """When the first certificate of a PEM file ends (RFC 5280 4.1.2.5).
 
     Raises:
-        ValueError: not a certificate.
+        OSError: it cannot be read.
+        ValueError, IndexError: not a certificate.
     """
-    pem = certificate.read_text(encoding="ascii")
+    pem = certificate.read_text(encoding="latin-1")  # a comment may have any bytes
     end = "-----END CERTIFICATE-----"
     der = ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN") : pem.index(end) + len(end)])
     to_be_signed = _elements(_elements(der)[0][1])[0][1]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_component.commitment.request import Reference, Request
-from edge_component.journal.database import transaction
+from edge_component.journal.database import count, transaction
 
 
 @dataclass(frozen=True)
@@ -54,30 +56,47 @@ def insert_request(
     )
 
 
-def open_commitments(journal: sqlite3.Connection) -> list[OpenCommitment]:
-    """Requests that wait for their report, oldest first."""
+def open_after(
+    journal: sqlite3.Connection, after: int, senders: Sequence[str], *, others: bool
+) -> list[tuple[int, float]]:
+    """Number and time of the open requests that came after this one, oldest first.
+
+    Of these senders, or of all others.
+    """
     rows = journal.execute(
-        "SELECT * FROM commitment WHERE reported_at IS NULL ORDER BY commitment LIMIT 1000"
-    ).fetchall()
-    return [
-        OpenCommitment(
-            row["commitment"],
-            row["transaction_uid"],
-            row["calling_ae"],
-            row["association"],
-            row["requested_at"],
-            bool(row["duplicate"]),
-            _references(journal, row["commitment"]),
-        )
-        for row in rows
-    ]
+        """SELECT commitment, requested_at FROM commitment
+            WHERE reported_at IS NULL AND commitment > ?
+              AND (calling_ae IN (SELECT value FROM json_each(?))) = ?
+            ORDER BY commitment""",
+        (after, json.dumps(list(senders)), not others),
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
-def mark_reported(journal: sqlite3.Connection, commitment: int, now: float) -> None:
-    """The report was delivered (or cannot be, and that was logged)."""
+def open_commitment(journal: sqlite3.Connection, commitment: int) -> OpenCommitment | None:
+    """A request as it is now; None: it has been reported."""
+    row = journal.execute(
+        "SELECT * FROM commitment WHERE commitment = ? AND reported_at IS NULL", (commitment,)
+    ).fetchone()
+    if row is None:
+        return None
+    return OpenCommitment(
+        row["commitment"],
+        row["transaction_uid"],
+        row["calling_ae"],
+        row["association"],
+        row["requested_at"],
+        bool(row["duplicate"]),
+        _references(journal, row["commitment"]),
+    )
+
+
+def close_commitment(journal: sqlite3.Connection, commitment: int, now: float, *, delivered: bool) -> None:
+    """The report was delivered, or given up."""
     with transaction(journal):
         journal.execute("UPDATE commitment SET reported_at = ? WHERE commitment = ?", (now, commitment))
         journal.execute("DELETE FROM commitment_reference WHERE commitment = ?", (commitment,))
+        count(journal, "commitments_reported" if delivered else "commitments_given_up")
 
 
 def _references(journal: sqlite3.Connection, commitment: int) -> tuple[Reference, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from edge_component.commitment.request import Request
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
+from edge_component.journal.refusals import count_refusal
 from edge_component.journal.releases import seal
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
@@ -127,12 +128,14 @@ class Intake:
             )
         )
 
-    def refused(self, code: int) -> None:
+    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
         """An instance was answered with this failure status."""
+        now = self._clock()
 
         def change(journal: sqlite3.Connection) -> None:
             count(journal, "instances_refused")
             count(journal, f"{REFUSED_STATUS}{code:04X}")
+            count_refusal(journal, code, calling_ae, reason, now)
 
         self._post(change)
 

@@ -161,6 +161,14 @@ CREATE TABLE IF NOT EXISTS sender (
     calling_ae TEXT PRIMARY KEY,
     last_association_at REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refusal (           -- see `refusals`
+    calling_ae TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    instances INTEGER NOT NULL,
+    last_at REAL NOT NULL,
+    PRIMARY KEY (calling_ae, status, reason)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sender_heard (
     calling_ae TEXT NOT NULL,
     slot INTEGER NOT NULL,                     -- see `senders`

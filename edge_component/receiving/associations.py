@@ -38,8 +38,9 @@ class Associations:
         self._open: dict[str, AssociationRow] = {}
         self.rejections: Counter[str] = Counter()
         self.accepted = 0
-        self.closing: Rejection | None = None
-        """Set: every new association is refused with it."""
+        self.congested: Rejection | None = None
+        self.draining: Rejection | None = None
+        """Each, while it is set, is what every new association is rejected with."""
 
     @property
     def open(self) -> int:
@@ -65,7 +66,7 @@ class Associations:
         """The row of a new association, or why there will be none."""
         with self._lock:
             established = Counter(row.peer for row in self._open.values())
-            refused = self.closing or rejection(self._settings, applicant, established)
+            refused = self.draining or self.congested or rejection(self._settings, applicant, established)
             if refused is None:
                 row = AssociationRow(
                     uuid.uuid4().hex, applicant.calling_ae, applicant.called_ae, applicant.peer, self._clock()

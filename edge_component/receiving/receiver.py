@@ -31,6 +31,7 @@ from edge_component.journal.rows import AssociationRow
 from edge_component.receiving.associations import Associations
 from edge_component.receiving.store import Reception, Store, StoreCommand
 from edge_component.running import logs
+from edge_component.running.startup import naming
 from edge_component.settings import Settings
 from edge_component.spool.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -63,12 +64,15 @@ class Receiver:
         """Open the ports.
 
         Raises:
-            OSError: a port is taken or not allowed.
+            StartError: a port is taken or not allowed.
         """
-        if self._settings.plain_dicom:
-            self._servers["dicom_port"] = self._server(self._settings.dicom_port, None)
-        if self._settings.tls_port is not None:
-            self._servers["tls_port"] = self._server(self._settings.tls_port, tls)
+        wanted = {"dicom_port": (self._settings.dicom_port, None), "tls_port": (self._settings.tls_port, tls)}
+        if not self._settings.plain_dicom:
+            del wanted["dicom_port"]
+        for name, (port, context) in wanted.items():
+            if port is not None:
+                with naming(name, f"{port} on {self._settings.bind}"):
+                    self._servers[name] = self._server(port, context)
         for server in self._servers.values():
             server.listen()
 
@@ -82,13 +86,13 @@ class Receiver:
         """Whether all ports are being listened on."""
         return all(server.alive for server in self._servers.values())
 
-    def refuse(self, rejection: Rejection | None) -> None:
-        """Refuse all new associations for this reason; None: be open again."""
-        self._associations.closing = rejection
+    def congested(self, rejection: Rejection | None) -> None:
+        """Reject new associations with this while the spool is full; None: accept them."""
+        self._associations.congested = rejection
 
     def close(self) -> None:
-        """Accept nobody new."""
-        self.refuse(DRAINING)
+        """Accept no new association, for good."""
+        self._associations.draining = DRAINING
         for server in self._servers.values():
             server.close()
 

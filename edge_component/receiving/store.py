@@ -47,8 +47,8 @@ class InstanceJournal(Protocol):
         """All rows of a segment of the spool have been taken: so many."""
         ...
 
-    def refused(self, code: int) -> None:
-        """Count a failure status."""
+    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
+        """Count a failure status: of this sender, for this reason."""
         ...
 
     def request_commitment(self, request: Request, sender: AssociationRow) -> None:
@@ -105,7 +105,7 @@ class Reception:
         """The answer; after 0x0000 the instance is ours to keep."""
         status = self._finish()
         if not status.stored:
-            self._store.journal.refused(status.code)
+            self._store.journal.refused(status.code, self.sender.calling_ae, status.comment)
             logs.warning(
                 "instance refused",
                 status=f"0x{status.code:04X}",

@@ -64,8 +64,12 @@ class Watermark:
     def measure(self) -> Level:
         """Look again."""
         with self._lock:
-            self.disk = self._disk(self._settings.spool)
-            self.level = level_of(self._settings, self.disk, self._spool_bytes())
+            try:
+                self.disk = self._disk(self._settings.spool)
+                self.level = level_of(self._settings, self.disk, self._spool_bytes())
+            except BaseException:
+                self.level = "refuse"  # as long as it is unknown whether there is room
+                raise
         return self.level
 
     @property

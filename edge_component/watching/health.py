@@ -1,14 +1,22 @@
-"""Health and numbers over HTTP, on loopback only."""
+"""Health, numbers and whereabouts over HTTP, on loopback only."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from edge_component.running import logs
+from edge_component.running.problem import Problem, state_of, words_of
 
 LOOPBACK = "127.0.0.1"
+JSON = "application/json"
+Answer = tuple[int, str, str]
+"""Status, content type, body."""
 
 
 def prometheus(numbers: Mapping[str, float], labelled: Mapping[str, Mapping[str, float]]) -> str:
@@ -25,24 +33,31 @@ def prometheus(numbers: Mapping[str, float], labelled: Mapping[str, Mapping[str,
 
 
 class HealthServer:
-    """GET /health (200, or 503 with reasons), /metrics, /status."""
+    """GET /health (200 while ok or degraded, 503 when failed), /metrics, /status, /where?q=TERM.
+
+    Raises:
+        OSError: the port is taken.
+    """
 
     def __init__(
         self,
         port: int,
-        health: Callable[[], list[str]],
+        health: Callable[[], list[Problem]],
         metrics: Callable[[], str],
         status: Callable[[], Any],
+        where: Callable[[str], Any],
     ) -> None:
-        routes: dict[str, Callable[[], tuple[int, str, str]]] = {
-            "/health": lambda: _health(health()),
-            "/metrics": lambda: (200, "text/plain; version=0.0.4", metrics()),
-            "/status": lambda: (200, "application/json", json.dumps(status())),
+        routes: dict[str, Callable[[str], Answer]] = {
+            "/health": lambda _: _health(health()),
+            "/metrics": lambda _: (200, "text/plain; version=0.0.4", metrics()),
+            "/status": lambda _: (200, JSON, json.dumps(status())),
+            "/where": lambda query: _where(where, query),
         }
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                code, content_type, text = routes.get(self.path.split("?")[0], _not_found)()
+                address = urlsplit(self.path)
+                code, content_type, text = _answer(routes.get(address.path, _not_found), address.query)
                 body = text.encode()
                 self.send_response(code)
                 self.send_header("Content-Type", content_type)
@@ -51,7 +66,7 @@ class HealthServer:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
-                """Nobody wants a line a poll."""
+                """No line for each poll."""
 
         self._server = ThreadingHTTPServer((LOOPBACK, port), Handler)
         self._server.daemon_threads = True
@@ -67,15 +82,39 @@ class HealthServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
 
 
-def _health(reasons: list[str]) -> tuple[int, str, str]:
-    body = json.dumps({"healthy": not reasons, "reasons": reasons})
-    return (503 if reasons else 200), "application/json", body
+def _answer(route: Callable[[str], Answer], query: str) -> Answer:
+    try:
+        return route(query)
+    except Exception as error:  # noqa: BLE001 - what cannot be told must be told, too
+        words = words_of(error)
+        logs.error("health port cannot answer", error=words)
+        body = {"status": "failed", "healthy": False, "reasons": [words], "problems": []}
+        return HTTPStatus.SERVICE_UNAVAILABLE, JSON, json.dumps(body)
 
 
-def _not_found() -> tuple[int, str, str]:
-    return 404, "text/plain", "allowed: /health, /metrics, /status\n"
+def _health(problems: list[Problem]) -> Answer:
+    """A container check restarts the edge at 503: that does not help what is only degraded."""
+    state = state_of(problems)
+    body = {
+        "status": state,
+        "healthy": state == "ok",
+        "reasons": [problem.line for problem in problems],
+        "problems": [problem.fields() for problem in problems],
+    }
+    return (503 if state == "failed" else 200), JSON, json.dumps(body)
+
+
+def _where(where: Callable[[str], Any], query: str) -> Answer:
+    terms = parse_qs(query).get("q", [])
+    if len(terms) != 1:
+        return HTTPStatus.BAD_REQUEST, "text/plain", "one ?q=TERM is needed: what you know of it\n"
+    return 200, JSON, json.dumps(where(terms[0].strip()))
+
+
+def _not_found(_: str) -> Answer:
+    return 404, "text/plain", "allowed: /health, /metrics, /status, /where?q=TERM\n"

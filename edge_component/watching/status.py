@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_component.journal.channels import COMMITMENT, Channel, Notice, channels, notices
 from edge_component.journal.database import REFUSED_STATUS, counters, open_journal
+from edge_component.journal.refusals import Refusal, refusals
 from edge_component.journal.senders import Rhythm
 from edge_component.running.clock import SYSTEM_CLOCK, Clock, moment
 
@@ -20,12 +23,16 @@ COUNTERS = (
     "instances_announced",
     "instances_missing",
     "series_announced",
+    "commitments_reported",
+    "commitments_given_up",
 )
+MOST_SENDERS = 500
+"""Named one by one; a sender may call itself anything."""
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What lies in the spool."""
+    """What is in the spool."""
 
     instances: int
     bytes: int
@@ -52,39 +59,79 @@ def all_counters(journal: sqlite3.Connection) -> dict[str, int]:
 
 
 class JournalNumbers:
-    """Counters and backlog by a connection of its own, for one thread at a time."""
+    """Counters and backlog, by a connection of its own. Any thread may ask."""
 
     def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._lock = threading.Lock()
         self._journal = open_journal(path)
         self._rhythm = Rhythm(self._journal, clock)
 
     def counters(self) -> dict[str, int]:
         """All cumulative counters, zero where nothing was counted yet."""
-        return all_counters(self._journal)
+        with self._lock:
+            return all_counters(self._journal)
 
-    def refusals(self) -> dict[str, int]:
+    def refused_by_status(self) -> dict[str, int]:
         """Instances refused, by status."""
-        found = counters(self._journal)
+        with self._lock:
+            found = counters(self._journal)
         return {
             name.removeprefix("refused_"): n for name, n in found.items() if name.startswith(REFUSED_STATUS)
         }
 
+    def refusals(self, since: float = 0.0) -> list[Refusal]:
+        """Instances refused, by sender, status and reason, the latest first."""
+        with self._lock:
+            return refusals(self._journal, since)
+
     def backlog(self) -> Backlog:
-        """What lies in the spool."""
-        return backlog(self._journal)
+        """What is in the spool."""
+        with self._lock:
+            return backlog(self._journal)
+
+    def instance_problems(self) -> dict[str, int]:
+        """Why instances in the spool cannot be sent, and how many each."""
+        with self._lock:
+            rows = self._journal.execute(
+                "SELECT problem, count(*) FROM instance WHERE problem IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
+            ).fetchall()
+        return {row[0]: row[1] for row in rows}
+
+    def series_problems(self) -> list[str]:
+        """Why series cannot be announced."""
+        with self._lock:
+            rows = self._journal.execute(
+                "SELECT problem FROM series_transfer WHERE announced_at IS NULL AND problem IS NOT NULL"
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def channels(self) -> list[Channel]:
+        """Whether instances and announcements get through to AWS."""
+        with self._lock:
+            return [channel for channel in channels(self._journal) if channel.name != COMMITMENT]
+
+    def notices(self, since: float) -> list[Notice]:
+        """What happened and needs a person, although the edge has dealt with it."""
+        with self._lock:
+            return notices(self._journal, since)
 
     def senders(self) -> dict[str, str]:
-        """When each application entity was last heard."""
-        rows = self._journal.execute("SELECT calling_ae, last_association_at FROM sender ORDER BY calling_ae")
-        return {row[0]: moment(row[1]).isoformat() for row in rows}
+        """When each application entity was last heard, of those that were heard last."""
+        with self._lock:
+            rows = self._journal.execute(
+                "SELECT calling_ae, last_association_at FROM sender ORDER BY 2 DESC LIMIT ?", (MOST_SENDERS,)
+            ).fetchall()
+        return {row[0]: moment(row[1]).isoformat() for row in sorted(rows, key=lambda row: str(row[0]))}
 
     def silent(self) -> list[str]:
         """Who has fallen silent."""
-        return self._rhythm.silent()
+        with self._lock:
+            return self._rhythm.silent()
 
     def close(self) -> None:
-        """Let go of the journal."""
-        self._journal.close()
+        """Release the journal."""
+        with self._lock:
+            self._journal.close()
 
 
 BACKLOG = """

@@ -9,16 +9,22 @@ from dicom_ingest.db.server.connection import database
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.step import step
 
+PATIENCE_SECONDS = 400
+"""No statement is begun later than this, and none waited for longer: the function has 840 s.
+
+The server finishes an index that it has begun, so the next deploy goes on where this one stopped.
+"""
+
 
 def migrate_database(request: MigrateDatabaseRequest) -> MigrateDatabaseReply:
     """Apply missing migrations, set users and semaphore as configured; deleting a stack changes nothing.
 
     Raises:
-        DatabaseAwayError, DatabaseConflictError, AwsAwayError
+        DatabaseAwayError, DatabaseConflictError, MigrationUnderWayError, AwsAwayError
     """
     if request.RequestType == "Delete":
         return MigrateDatabaseReply(applied=[], version="")
-    applied = migrate.migrate(database())
+    applied = migrate.migrate(database(), PATIENCE_SECONDS)
     properties = request.ResourceProperties
     with database().transaction() as connection:
         for user in properties.database_users:

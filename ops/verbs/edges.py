@@ -32,8 +32,8 @@ def run(_: argparse.Namespace, target: Target, output: Output) -> int:
         output.data({"edges_say": said, "index_says": seen, "senders": heard})
     else:
         output.table("Edges, as they say", said, HEARTBEAT)
-        output.table("Edges, as the index says", seen)
-        output.table("Senders of the last days", heard)
+        output.table(f"Edges, as the index says: announced in the last {RECENT_DAYS} days", seen)
+        output.table(f"Senders of the last {RECENT_DAYS} days", heard)
     return 1 if any(edge.get("trouble") or edge.get("silent_aes") for edge in said) else 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.db.read.flow import flow, outcomes
+from dicom_ingest.db.read.flow import HOURS, flow, outcomes
 from dicom_ingest.db.read.index import Row
 from dicom_ingest.db.read.places import MOST, PLACES, Filter, places
 from ops.moments import day
@@ -52,14 +52,15 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         output.line(f"{edge['edge']}: {edge.get('trouble') or _counts(edge)}")
     shut = " (paused)" if counts["paused"] else " (gate closed)" if counts["gate_closed"] else ""
     output.line(
-        f"{target.name}: {counts['series_announced']} series announced, {counts['series_indexed']} indexed, "
+        f"{target.name}, last {HOURS} hours: "
+        f"{counts['series_announced']} series announced, {counts['series_indexed']} indexed, "
         f"{counts['series_waiting']} waiting{shut}, {counts['series_importing']} importing "
         f"(of {counts['capacity']}), {counts['image_sets']} image sets, "
         f"{counts['series_needing_a_person']} need a person"
     )
     output.line(
         f"in the last minute {counts['series_announced_last_minute']} announced, "
-        f"{counts['series_over_last_minute']} over; so far "
+        f"{counts['series_over_last_minute']} over; in the last {HOURS} hours "
         + (", ".join(f"{count} {outcome}" for outcome, count in ended.items()) or "none is over")
     )
     output.table("Series transfers", rows, COLUMNS)

@@ -17,7 +17,7 @@ from dicom_ingest.contracts.config import CommitmentPeer
 from docs.generate.conformance import sop_classes, statuses
 from docs.generate.conformance.facts import default, facts
 from docs.generate.conformance.settings import WORDS
-from edge_component.commitment.reports import report_to
+from edge_component.commitment.delivery import report_to
 from edge_component.commitment.request import SOP_CLASS as STORAGE_COMMITMENT
 from edge_component.commitment.request import Verdicts, event_information
 from edge_component.dimse.negotiation import OTHER_SERVICES
@@ -102,7 +102,7 @@ def test_the_edge_reports_storage_commitment_as_the_statement_has_it() -> None:
     peer = CommitmentPeer(ae="MODALITY", host="127.0.0.1", port=server.server_address[1])
     settings = Settings(stack="s", name="e", bucket="bucket", event_bus="bus", spool=Path())
     event_type, information = event_information("1.2.3", Verdicts((), (), ()))
-    assert report_to(peer, settings, event_type, information)
+    assert report_to(peer, settings, event_type, information).end == "delivered"
     server.shutdown()
     (said,) = seen
     assert said.implementation_class_uid == facts()["implementation_class_uid"]

@@ -162,3 +162,26 @@ def test_the_workflow_reads_like_its_sentence() -> None:
         entry = STATES[state]
         targets = [entry.get("Next"), entry.get("Default"), *[c["Next"] for c in entry.get("Choices", [])]]
         assert following in targets, state
+
+
+CAUGHT = {
+    # Whatever goes wrong is written down first; the slot is given back in any case; reclaim does the rest.
+    "IndexSeries": [("States.ALL", "RecordFailure")],
+    # Not a time-out: such a ticket keeps its place for a redrive.
+    "AcquireImportSlot": [("States.TaskFailed", "RecordFailure")],
+    "StartImport": [("States.ALL", "RecordFailure")],
+    "CheckImport": [("States.ALL", "RecordFailure")],
+    "RecordImageSets": [("States.ALL", "RecordFailure")],
+    "RecordFailure": [("States.ALL", "ReleaseImportSlot")],
+    "ReleaseImportSlot": [("States.ALL", "LeftToReclaim")],
+}
+
+
+def test_every_error_leads_where_it_is_written_down_and_the_slot_given_back() -> None:
+    found = {
+        name: [(error, catch["Next"]) for catch in task["Catch"] for error in catch["ErrorEquals"]]
+        for name, task in TASKS.items()
+    }
+    assert found == CAUGHT
+    assert {catch["ResultPath"] for task in TASKS.values() for catch in task["Catch"]} == {"$.error"}
+    assert (TASKS["RecordFailure"]["Next"], TASKS["RecordImageSets"]["Next"]) == ("ReleaseImportSlot",) * 2

@@ -14,7 +14,7 @@ from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.db.server.migrate import migrate, migration_names
+from dicom_ingest.db.server.migrate import migrate
 from dicom_ingest.errors import ClaimLostError
 from tests.support.series import MORNING, Announced, element, new_uid
 from tests.support.workers import claim, index_series, new_execution
@@ -23,15 +23,6 @@ from tests.support.workers import claim, index_series, new_execution
 def rows(database: Database, sql: str, **parameters: Any) -> list[dict[str, Any]]:
     with database.transaction() as connection:
         return connection.run(sql, **parameters)
-
-
-def test_every_migration_applies_once(migrated_url: str) -> None:
-    database = Database(migrated_url)
-    assert migrate(database) == []
-    assert [row["name"] for row in rows(database, "SELECT name FROM migration ORDER BY name")] == (
-        migration_names()
-    )
-    database.close()
 
 
 def test_a_redeploy_keeps_every_row(database: Database) -> None:

@@ -58,7 +58,7 @@ def test_a_cancelled_ticket_is_told_once_and_only_after_the_commit(world: World)
     ticket = world.ticket(execution)["pk"]
     with world.database.transaction() as connection:
         assert queue.cancel(connection, ticket, "wrong archive") == [ticket]
-        other = Database(world.database._url)
+        other = Database(world.database.url)
         assert tell_cancelled(other, cast("Any", world.executions)) == 0, "nobody sees it before the commit"
         other.close()
     assert tell(world) == 1

@@ -197,4 +197,26 @@ def test_edges_and_their_senders_are_counted(database: Database) -> None:
     assert (sender["calling_ae"], sender["series"]) == ("CT1", 2), "those of the last days"
     assert now - sender["last_received_at"] < timedelta(minutes=6)
     (edge,) = rows(database, edges)
-    assert (edge["series"], edge["instances"]) == (3, 6)
+    assert (edge["series"], edge["instances"]) == (2, 4), "those of the last days"
+
+
+def test_an_edge_that_was_silent_for_months_is_still_listed(database: Database) -> None:
+    long_ago = datetime.now(timezone.utc) - timedelta(days=200)
+    index_series(database, Announced(received_at=long_ago, edge="dicom-ingest-closed"))
+    index_series(database, Announced(received_at=datetime.now(timezone.utc)))
+    closed, open_ = rows(database, edges)
+    assert (closed["edge"], closed["series"], closed["last_received_at"]) == (
+        "dicom-ingest-closed",
+        0,
+        long_ago,
+    )
+    assert open_["series"] == 1
+
+
+def test_an_ae_title_is_found_as_caller_and_as_called(database: Database) -> None:
+    index_series(database, Announced())
+    assert {row["matched"] for ae in ("CT1", "EDGE") for row in rows(database, where, ae)} == {"AE"}
+    for ae in ("CT1", "EDGE"):
+        assert len(rows(database, places, Filter(ae=ae))) == 1
+        assert len(rows(database, where, Announced().edge, 10, Filter(ae=ae))) == 1
+    assert rows(database, places, Filter(ae="OTHER")) == []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import re
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from dicom_ingest.contracts.steps import DatabaseUser
 from dicom_ingest.db.server import users
-from dicom_ingest.db.server.connection import Database
+from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.errors import IndexRefusedError
 from tests.database.conftest import DATASTORE
 from tests.support.postgres import unique_database_name
@@ -57,3 +61,28 @@ def test_a_functions_user_writes_rows_and_deletes_none(database: Database, migra
     with pytest.raises(IndexRefusedError, match=READ_ONLY), function.transaction() as connection:
         connection.run("DROP TABLE ahlijob")
     function.close()
+
+
+def test_a_password_reaches_postgresql_as_what_it_keeps_of_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL writes the text of a statement that fails to its log, and that log is exported."""
+    sent: list[str] = []
+    run = Connection.run
+    monkeypatch.setattr(
+        Connection,
+        "run",
+        lambda self, sql, **values: (sent.append(f"{sql} {values}"), run(self, sql, **values))[1],
+    )
+    name, password = unique_database_name(), "it's a \\ secret"
+    with database.transaction() as connection:
+        users.ensure(connection, DatabaseUser(name=name, role="operator"), password)
+        (kept,) = connection.run("SELECT rolpassword FROM pg_authid WHERE rolname = :name", name=name)
+    assert not [statement for statement in sent if "secret" in statement]
+    # RFC 5802, 3: what PostgreSQL would have computed of the password with this salt.
+    _, iterations, salt, stored, server = re.split(r"[$:]", str(kept["rolpassword"]))
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    assert base64.b64decode(stored) == hashlib.sha256(client).digest()
+    assert base64.b64decode(server) == hmac.digest(salted, b"Server Key", "sha256")
+    assert int(iterations) >= 4096

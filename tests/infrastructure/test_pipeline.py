@@ -135,18 +135,85 @@ def test_the_rule_may_start_executions_of_this_state_machine_only(default: Templ
     assert pairs == {("states:StartExecution", "<pipeline/workflow/ingest_series>")}
 
 
-def test_reclaiming_is_driven_by_the_clock_and_by_status_changes(default: Template) -> None:
-    rules = default.resources("AWS::Events::Rule")
-    assert rules["pipeline/upkeep/reclaim"]["Properties"]["ScheduleExpression"] == "rate(2 minutes)"
-    executions = rules["pipeline/upkeep/executions"]["Properties"]["EventPattern"]
-    (arn,) = executions["detail"].pop("stateMachineArn")
-    assert default.text(arn).endswith(":stateMachine:dicom-ingest-ingest-series")
-    assert executions["detail"] == {"status": ["FAILED", "TIMED_OUT", "ABORTED"]}
-    imports = rules["pipeline/upkeep/imports"]["Properties"]["EventPattern"]
-    assert imports["detail-type"] == ["Import Job Completed", "Import Job Failed"]
+RULES = {
+    # rule: (bus, what it catches or when, where to, where what fails goes)
+    "pipeline/bus/series-complete": (
+        "<pipeline/bus/bus>",
+        wiring.SERIES_COMPLETE_PATTERN,
+        "<pipeline/workflow/ingest_series>",
+        "<pipeline/bus/undelivered.Arn>",
+    ),
+    "observability/metrics/heartbeats/rule": (
+        "<pipeline/bus/bus>",
+        wiring.HEARTBEAT_PATTERN,
+        "arn:<Partition>:logs:<Region>:<AccountId>:log-group:/aws/events/dicom-ingest-heartbeats",
+        "<pipeline/bus/undelivered.Arn>",
+    ),
+    "pipeline/upkeep/reclaim": (
+        "default",
+        "rate(2 minutes)",
+        "<pipeline/functions/reclaim_import_slots.Arn>",
+        "<pipeline/functions/failed.Arn>",
+    ),
+    "pipeline/upkeep/audit": (
+        "default",
+        "cron(17 3 * * ? *)",
+        "<pipeline/functions/audit_uploads.Arn>",
+        "<pipeline/functions/failed.Arn>",
+    ),
+    "pipeline/upkeep/executions": (
+        "default",
+        wiring.execution_status_pattern(
+            "arn:<Partition>:states:<Region>:<AccountId>:stateMachine:dicom-ingest-ingest-series"
+        ),
+        "<pipeline/upkeep/status-changes.Arn>",
+        "<pipeline/functions/failed.Arn>",
+    ),
+    "pipeline/upkeep/imports": (
+        "default",
+        wiring.import_status_pattern("<data/image-store/datastore.DatastoreId>"),
+        "<pipeline/upkeep/status-changes.Arn>",
+        "<pipeline/functions/failed.Arn>",
+    ),
+}
+
+
+def test_every_rule_catches_what_it_is_for_and_sends_it_where_it_belongs(default: Template) -> None:
+    found = {}
+    for path, rule in default.resources("AWS::Events::Rule").items():
+        properties = rule["Properties"]
+        (target,) = properties["Targets"]
+        found[path] = (
+            default.text(properties.get("EventBusName", "default")),
+            properties.get("ScheduleExpression") or default.plain(properties["EventPattern"]),
+            default.text(target["Arn"]),
+            default.text(target["DeadLetterConfig"]["Arn"]),
+        )
+        assert properties["State"] == "ENABLED" if "State" in properties else True, path
+    assert found == RULES
+
+
+def test_what_an_event_pattern_says_is_what_aws_sends() -> None:
+    executions = wiring.execution_status_pattern("the-arn")
+    assert executions == {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"stateMachineArn": ["the-arn"], "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+    }
+    assert wiring.import_status_pattern("a-store") == {
+        "source": ["aws.medical-imaging"],
+        "detail-type": ["Import Job Completed", "Import Job Failed"],
+        "detail": {"datastoreId": ["a-store"]},
+    }
+
+
+def test_status_changes_reach_reclaiming_in_batches(default: Template) -> None:
     source = default.properties("AWS::Lambda::EventSourceMapping")
     assert default.text(source["EventSourceArn"]) == "<pipeline/upkeep/status-changes.Arn>"
-    assert source["BatchSize"] == 100
+    assert default.text(source["FunctionName"]) == "<pipeline/functions/reclaim_import_slots>"
+    assert (source["BatchSize"], source["ScalingConfig"]) == (100, {"MaximumConcurrency": 2})
+    redrive = default.properties("AWS::SQS::Queue", "pipeline/upkeep/status-changes")["RedrivePolicy"]
+    assert default.text(redrive["deadLetterTargetArn"]) == "<pipeline/functions/failed.Arn>"
 
 
 def test_nothing_asynchronous_is_without_a_dead_letter_queue(default: Template) -> None:

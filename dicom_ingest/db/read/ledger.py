@@ -12,7 +12,7 @@ SELECT day, edge, count(*) AS series, CAST(sum(announced) AS bigint) AS announce
     CAST(sum(imported) AS bigint) AS imported, CAST(sum(failed) AS bigint) AS failed,
     CAST(sum(missing) AS bigint) AS missing, CAST(sum(pending) AS bigint) AS pending,
     count(*) FILTER (WHERE NOT balanced) AS differences
-FROM ledger WHERE day >= coalesce(CAST(:since AS date), day) GROUP BY day, edge ORDER BY day, edge
+FROM ledger WHERE day >= CAST(:since AS date) GROUP BY day, edge ORDER BY day, edge
 """
 _DIFFERENCES = """
 SELECT day, edge, CAST(transfer_id AS text) AS transfer_id, series_instance_uid, announced, in_s3, indexed,
@@ -24,16 +24,18 @@ SELECT day, edge, CAST(transfer_id AS text) AS transfer_id, series_instance_uid,
          WHEN missing > 0 THEN 'missing'
          WHEN outcome = 'INDEXED' THEN 'importing was off'
          ELSE 'not imported' END AS reason
-FROM ledger WHERE NOT balanced AND day >= coalesce(CAST(:since AS date), day)
+FROM ledger WHERE NOT balanced AND day >= CAST(:since AS date)
 ORDER BY day DESC, edge, series_instance_uid LIMIT :most
 """
+
+EVER = "-infinity"
 
 
 def sums(index: Index, since: date | None = None) -> list[Row]:
     """Announced, in S3, indexed, imported, explained: a row per edge and day (UTC)."""
-    return index.run(_SUMS, since=since and since.isoformat())
+    return index.run(_SUMS, since=since.isoformat() if since else EVER)
 
 
 def differences(index: Index, since: date | None = None, most: int = 200) -> list[Row]:
     """The series transfers that do not balance, newest first, each with its reason."""
-    return index.run(_DIFFERENCES, since=since and since.isoformat(), most=most)
+    return index.run(_DIFFERENCES, since=since.isoformat() if since else EVER, most=most)

@@ -17,33 +17,49 @@ UNDER_WAY = ("claimed", "indexed", "waiting", "starting", "importing")
 PLACES = (*UNDER_WAY, "COMPLETED", "DUPLICATE", "SUPERSEDED", "INDEXED", *NEED_A_PERSON)
 """Every word that the view `progress` has for a place: on the way in small letters, outcomes in capitals."""
 
-_COLUMNS = """
-SELECT t.pk, p.edge, CAST(p.transfer_id AS text) AS transfer_id, p.study_instance_uid, p.series_instance_uid,
-    p.modality, p.instance_count AS instances, p.place, p.outcome_detail AS detail, t.calling_ae, t.called_ae,
-    pa.patient_id, st.accession_number, st.study_date, st.study_description, s.series_number,
-    s.series_description, t.first_received_at, p.sealed_at, p.indexed_at, p.granted_at, p.running_at,
-    p.over_at, p.owner_execution, t.manifest_key
+_PLACE = """CASE
+        WHEN t.state = 'OVER' THEN t.outcome
+        WHEN j.state = 'WAITING' THEN 'waiting'
+        WHEN j.state IN ('GRANTED', 'STARTING') THEN 'starting'
+        WHEN j.state = 'RUNNING' THEN 'importing'
+        ELSE lower(t.state)
+    END"""
+_TICKET = """
+LEFT JOIN LATERAL (
+    SELECT state, granted_at, running_at FROM ahlijob a WHERE a.series_transfer_pk = t.pk
+    ORDER BY a.pk DESC LIMIT 1) j ON true
 """
-_FROM = """
-FROM progress p
-JOIN series_transfer t ON t.transfer_id = p.transfer_id AND t.series_instance_uid = p.series_instance_uid
+_COLUMNS = f"""
+SELECT t.pk, t.edge, CAST(t.transfer_id AS text) AS transfer_id, t.study_instance_uid, t.series_instance_uid,
+    t.modality, t.instance_count AS instances, {_PLACE} AS place, t.outcome_detail AS detail, t.calling_ae,
+    t.called_ae, pa.patient_id, st.accession_number, st.study_date, st.study_description, s.series_number,
+    s.series_description, t.first_received_at, t.sealed_at, t.indexed_at, j.granted_at, j.running_at,
+    t.over_at, t.owner_execution, t.manifest_key
+"""
+_FROM = f"""
+FROM chosen c
+JOIN series_transfer t ON t.pk = c.pk
+{_TICKET}
 LEFT JOIN series s ON s.pk = t.series_pk
 LEFT JOIN study st ON st.pk = s.study_pk
 LEFT JOIN patient pa ON pa.pk = st.patient_pk
 """
 _NEWEST_FIRST = "ORDER BY t.first_received_at DESC, t.pk DESC LIMIT :most"
 
+# Each as its index has it: so a filter is answered from the newest rows of its own, however few there are.
 _CONDITIONS = {
-    "place": "p.place = CAST(:place AS text)",
     "edge": "t.edge = CAST(:edge AS text)",
-    "ae": "CAST(:ae AS text) IN (t.calling_ae, t.called_ae)",
-    "modality": "t.modality = CAST(:modality AS text)",
-    "day": "CAST(t.first_received_at AT TIME ZONE 'UTC' AS date) = CAST(:day AS date)",
+    "modality": "left(t.modality, 16) = left(CAST(:modality AS text), 16)",
+    "day": "t.first_received_at >= CAST(CAST(:day AS text) || 'T00:00:00Z' AS timestamptz) "
+    "AND t.first_received_at < CAST(CAST(:day AS text) || 'T00:00:00Z' AS timestamptz) + interval '24 hours'",
     "series": "t.series_instance_uid = CAST(:series AS text)",
     "transfer": "t.transfer_id = CAST(:transfer AS uuid)",
     "needs_a_person": f"t.state = 'OVER' AND t.outcome IN {NEED_A_PERSON}",
     "under_way": "t.state <> 'OVER'",
 }
+_OUTCOME = "t.state = 'OVER' AND t.outcome = CAST(:place AS text)"
+_ON_THE_WAY = f"t.state <> 'OVER' AND {_PLACE} = CAST(:place AS text)"
+_AES = ("calling_ae", "called_ae")
 
 
 @dataclass(frozen=True)
@@ -63,33 +79,59 @@ class Filter:
 
 def places(index: Index, chosen: Filter | None = None, most: int = MOST) -> list[Row]:
     """The newest series transfers, with patient id and descriptions where they are indexed."""
-    conditions, values = _restricted(chosen)
-    return index.run(f"{_COLUMNS} {_FROM} WHERE {conditions} {_NEWEST_FIRST}", most=most, **values)
+    chosen = chosen or Filter()
+    columns = _AES if chosen.ae else (None,)
+    branches = " UNION ".join(_branch(chosen, _is(column, ":ae") if column else "true") for column in columns)
+    sql = f"WITH chosen AS ({branches}) {_COLUMNS} {_FROM} {_NEWEST_FIRST}"
+    return index.run(sql, most=most, **_values(chosen))
 
 
-def _restricted(chosen: Filter | None) -> tuple[str, dict[str, str]]:
-    """The conditions of a filter, and their values."""
-    wanted = {name: value for name, value in asdict(chosen or Filter()).items() if value}
-    conditions = " AND ".join(_CONDITIONS[name] for name in wanted) or "true"
-    return conditions, {name: str(value) for name, value in wanted.items() if value is not True}
+def _branch(chosen: Filter, condition: str, limit: str = _NEWEST_FIRST) -> str:
+    """The newest that a filter and one more condition let through."""
+    wanted = {name: value for name, value in asdict(chosen).items() if value and name in _CONDITIONS}
+    conditions = [condition, *(_CONDITIONS[name] for name in wanted)]
+    ticket = ""
+    if chosen.place in UNDER_WAY:
+        ticket = _TICKET
+        conditions.append(_ON_THE_WAY)
+    elif chosen.place:
+        conditions.append(_OUTCOME)
+    return f"(SELECT t.pk FROM series_transfer t {ticket} WHERE {' AND '.join(conditions)} {limit})"
+
+
+def _is(column: str, parameter: str) -> str:
+    return f"t.{column} = CAST({parameter} AS text)"
+
+
+def _values(chosen: Filter) -> dict[str, str]:
+    return {name: str(value) for name, value in asdict(chosen).items() if value and value is not True}
 
 
 _BY = {
-    "study": "SELECT pk FROM series_transfer WHERE study_instance_uid = CAST(:term AS text)",
-    "series": "SELECT pk FROM series_transfer WHERE series_instance_uid = CAST(:term AS text)",
-    "instance": "SELECT series_transfer_pk FROM instance_transfer "
-    "WHERE sop_instance_uid = CAST(:term AS text)",
-    "transfer": "SELECT pk FROM series_transfer WHERE transfer_id = CAST(:term AS uuid)",
-    "import": "SELECT series_transfer_pk FROM ahlijob WHERE import_id = CAST(:term AS text)",
-    "image set": "SELECT series_transfer_pk FROM ahliimageset WHERE image_set_id = CAST(:term AS text)",
-    "AE": "SELECT pk FROM series_transfer WHERE CAST(:term AS text) IN (calling_ae, called_ae)",
-    "edge": "SELECT pk FROM series_transfer WHERE edge = CAST(:term AS text)",
-    "accession number": "SELECT x.pk FROM series_transfer x JOIN series y ON y.pk = x.series_pk "
-    "JOIN study z ON z.pk = y.study_pk WHERE z.accession_number = CAST(:term AS text)",
-    "patient": "SELECT x.pk FROM series_transfer x JOIN series y ON y.pk = x.series_pk "
-    "JOIN study z ON z.pk = y.study_pk JOIN patient w ON w.pk = z.patient_pk "
-    "WHERE CAST(:term AS text) IN (w.patient_id, w.identifier)",
+    "study": (_is("study_instance_uid", ":term"),),
+    "series": (_is("series_instance_uid", ":term"),),
+    "instance": (
+        "t.pk IN (SELECT series_transfer_pk FROM instance_transfer "
+        "WHERE sop_instance_uid = CAST(:term AS text))",
+    ),
+    "transfer": ("t.transfer_id = CAST(:term AS uuid)",),
+    "import": ("t.pk IN (SELECT series_transfer_pk FROM ahlijob WHERE import_id = CAST(:term AS text))",),
+    "image set": (
+        "t.pk IN (SELECT series_transfer_pk FROM ahliimageset WHERE image_set_id = CAST(:term AS text))",
+    ),
+    "AE": tuple(_is(column, ":term") for column in _AES),
+    "edge": (_is("edge", ":term"),),
+    "accession number": (
+        "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
+        "WHERE z.accession_number = CAST(:term AS text))",
+    ),
+    "patient": tuple(
+        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
+        f"JOIN series y ON y.study_pk = z.pk WHERE w.{column} = CAST(:term AS text))"
+        for column in ("patient_id", "identifier")
+    ),
 }
+"""Of each kind the conditions, one of which must hold: each is asked by itself, since each has its index."""
 _NAMES = ("accession number", "patient", "AE", "edge")
 
 
@@ -110,15 +152,26 @@ def where(index: Index, term: str, most: int = MOST, chosen: Filter | None = Non
     `term`: accession number, patient id, study, series or SOP instance UID, AE title, edge, transfer,
     import (HealthImaging's job id) or image set.
     """
+    chosen = chosen or Filter()
     found = " UNION ALL ".join(
-        f"SELECT f.pk, '{kind}' AS kind FROM ({_BY[kind]}) f(pk)" for kind in kinds(term)
+        f"SELECT f.pk, '{kind}' AS kind FROM {_branch_of(chosen, kind, condition)} f"
+        for kind in kinds(term)
+        for condition in _BY[kind]
     )
-    conditions, values = _restricted(chosen)
-    matched = "(SELECT string_agg(DISTINCT m.kind, ', ') FROM matching m WHERE m.pk = t.pk) AS matched"
     return index.run(
-        f"WITH matching AS ({found}) {_COLUMNS}, {matched} {_FROM} "
-        f"WHERE t.pk IN (SELECT pk FROM matching) AND {conditions} {_NEWEST_FIRST}",
+        f"WITH matching AS ({found}), "
+        "chosen AS (SELECT pk, string_agg(DISTINCT kind, ', ') AS matched FROM matching GROUP BY pk) "
+        f"{_COLUMNS}, c.matched {_FROM} {_NEWEST_FIRST}",
         term=term,
         most=most,
-        **values,
+        **_values(chosen),
     )
+
+
+def _branch_of(chosen: Filter, kind: str, condition: str) -> str:
+    """Few match what is no AE and no edge; with a limit, the planner would read the newest until they do."""
+    limit = _NEWEST_FIRST if kind in ("AE", "edge") else ""
+    return _branch(chosen, f"{condition} AND {_EITHER_AE}" if chosen.ae else condition, limit)
+
+
+_EITHER_AE = "CAST(:ae AS text) IN (t.calling_ae, t.called_ae)"

@@ -17,17 +17,25 @@ LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
     AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
 GROUP BY s.datastore_id ORDER BY s.configured_at DESC
 """
+# Holders first, then the queue in its order; only the listed ones are looked up elsewhere.
 _TICKETS = """
+WITH listed AS (
+    (SELECT pk, false AS waits, priority FROM ahlijob WHERE state IN ('GRANTED', 'STARTING', 'RUNNING')
+     ORDER BY priority, pk LIMIT :most)
+    UNION ALL
+    (SELECT pk, true AS waits, priority FROM ahlijob WHERE state = 'WAITING'
+     ORDER BY priority, pk LIMIT :most)
+    ORDER BY waits, priority, pk LIMIT :most)
 SELECT j.pk AS ticket_id, j.state, j.priority, j.series_instance_uid, t.edge, t.calling_ae, t.modality,
     se.series_description, t.instance_count AS instances, j.attempt, j.import_id, j.created_at,
     j.granted_at, j.start_at, j.running_at, j.orphaned_at, CAST(j.transfer_id AS text) AS transfer_id,
     j.datastore_id,
     j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore) AS stranded
-FROM ahlijob j JOIN series_transfer t ON t.pk = j.series_transfer_pk
+FROM listed l JOIN ahlijob j ON j.pk = l.pk
+JOIN series_transfer t ON t.pk = j.series_transfer_pk
 JOIN semaphore s ON s.datastore_id = j.datastore_id
 LEFT JOIN series se ON se.pk = t.series_pk
-WHERE j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
-ORDER BY j.state = 'WAITING', j.priority, j.pk LIMIT :most
+ORDER BY l.waits, l.priority, l.pk
 """
 
 

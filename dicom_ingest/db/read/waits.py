@@ -26,7 +26,7 @@ SELECT clock_timestamp() AS now, s.configured_at < (SELECT max(configured_at) FR
     (SELECT CAST(percentile_cont(0.5) WITHIN GROUP (ORDER BY done.seconds) AS float) FROM (
         SELECT EXTRACT(epoch FROM d.import_over_at - d.granted_at) AS seconds FROM ahlijob d
         WHERE d.datastore_id = j.datastore_id AND d.import_over_at IS NOT NULL AND d.granted_at IS NOT NULL
-        ORDER BY d.pk DESC LIMIT 50) done) AS usual_seconds
+        ORDER BY d.import_over_at DESC LIMIT 50) done) AS usual_seconds
 FROM ahlijob j JOIN semaphore s ON s.datastore_id = j.datastore_id
 JOIN series_transfer t ON t.pk = j.series_transfer_pk
 WHERE j.pk = :ticket

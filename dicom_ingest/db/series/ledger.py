@@ -40,19 +40,23 @@ def unknown_transfers(connection: Connection, transfers: Iterable[str]) -> set[s
 
 _TRANSFERS = """
 SELECT manifest_key, series_instance_uid, outcome, outcome_detail AS detail FROM series_transfer
-WHERE (CAST(:series AS text) IS NULL OR series_instance_uid = :series)
-  AND (CAST(:study AS text) IS NULL OR study_instance_uid = :study)
-  AND (CAST(:day AS date) IS NULL OR (sealed_at AT TIME ZONE 'UTC')::date = :day)
-  AND (CAST(:edge AS text) IS NULL OR edge = :edge)
-  AND (CAST(:outcome AS text) IS NULL OR outcome = :outcome)
-  AND (CAST(:reason AS text) IS NULL OR position(lower(:reason) IN lower(outcome_detail)) > 0)
-ORDER BY sealed_at, pk
+WHERE {conditions} ORDER BY sealed_at, pk
 """
+_CONDITIONS = {
+    "series": "series_instance_uid = CAST(:series AS text)",
+    "study": "study_instance_uid = CAST(:study AS text)",
+    "day": "(sealed_at AT TIME ZONE 'UTC')::date = CAST(:day AS date)",
+    "edge": "edge = CAST(:edge AS text)",
+    "outcome": "state = 'OVER' AND outcome = CAST(:outcome AS text)",
+    "reason": "position(lower(CAST(:reason AS text)) IN lower(outcome_detail)) > 0",
+}
 
 
 def transfers(connection: Connection, selection: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The series transfers of a selection: what is None does not matter."""
-    return connection.run(_TRANSFERS, **selection)
+    wanted = {name: value for name, value in selection.items() if value is not None}
+    conditions = " AND ".join(_CONDITIONS[name] for name in wanted) or "true"
+    return connection.run(_TRANSFERS.format(conditions=conditions), **wanted)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def seen_lately(connection: Connection, edge: str, days: int) -> set[str]:
     """The transfers of an edge that were announced in the last days."""
     rows = connection.run(
         "SELECT DISTINCT transfer_id::text AS transfer FROM series_transfer "
-        "WHERE edge = :edge AND sealed_at > clock_timestamp() - make_interval(days => :days)",
+        "WHERE edge = :edge AND sealed_at > now() - make_interval(days => :days)",
         edge=edge,
         days=days,
     )

@@ -35,8 +35,10 @@ CONFLICT_PAUSE_SECONDS = 0.2
 T = TypeVar("T")
 
 
-def connect(url: str) -> Connection:
+def connect(url: str, timeout: float | None = RESUME_SECONDS) -> Connection:
     """Open a connection to ``postgresql://user[:password]@host[:port]/name[?options]``.
+
+    `timeout`: seconds that an answer may take; None: any time.
 
     Options: `host` a folder with the server's unix socket; `auth` iam or secret (then `secret_arn`);
     `sslmode` verify-full (the default unless local) or disable; `cafile` instead of RDS's roots.
@@ -50,7 +52,7 @@ def connect(url: str) -> Connection:
         "user": unquote(parts.username or "postgres"),
         "password": unquote(parts.password) if parts.password else None,
         "database": parts.path.removeprefix("/"),
-        "timeout": RESUME_SECONDS,
+        "timeout": timeout,
         "application_name": "dicom-ingest",
         "startup_params": dict(SESSION),
     }
@@ -146,7 +148,7 @@ class Database:
     """A server to work on: hands out transactions on one connection that is replaced when it died."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._connection: Connection | None = None
 
     @contextmanager
@@ -191,7 +193,7 @@ class Database:
                 self.close()
             else:
                 return self._connection
-        self._connection = connect(self._url)
+        self._connection = connect(self.url)
         self._connection.run("START TRANSACTION")
         return self._connection
 

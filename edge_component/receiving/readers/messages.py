@@ -12,8 +12,9 @@ from edge_component.journal.rows import AssociationRow
 
 LEND, ROOM = b"L", b"W"
 """From the edge: a connection; whether there is room."""
-ARRIVED, SEALED, REFUSED, BACK, READY = b"I", b"F", b"R", b"B", b"S"
-"""From a reader: receipts; a sealed segment; a failure status; a connection given back; its run's name."""
+ARRIVED, SEALED, REFUSED, BACK, READY, BEAT = b"I", b"F", b"R", b"B", b"S", b"A"
+"""From a reader: receipts; a sealed segment; a failure status; a connection given back; its run's name; that
+it is alive."""
 
 _LENGTH = struct.Struct("<L")
 
@@ -82,6 +83,17 @@ def decode_back(body: bytes) -> tuple[int, HandBack]:
     head, _, pdu = body.partition(b"\n")
     loan, gone, wrong = json.loads(head)
     return loan, HandBack(pdu, gone, wrong)
+
+
+def encode_refused(code: int, calling_ae: str, reason: str) -> bytes:
+    """For the channel."""
+    return json.dumps([code, calling_ae, reason]).encode()
+
+
+def decode_refused(body: bytes) -> tuple[int, str, str]:
+    """What `encode_refused` made."""
+    code, calling_ae, reason = json.loads(body)
+    return code, calling_ae, reason
 
 
 def encode_sealed(segment: str, records: int) -> bytes:

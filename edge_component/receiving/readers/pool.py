@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 
 from edge_component.journal.rows import AssociationRow
@@ -11,6 +10,8 @@ from edge_component.receiving.readers.messages import ReaderSettings, encode_roo
 from edge_component.receiving.readers.process import Heal, Lent, ReaderProcess, Rows
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
+from edge_component.running.problem import Problem
+from edge_component.running.task import Task
 from edge_component.settings import Settings
 
 POSSIBLE = hasattr(socket, "send_fds") and hasattr(socket, "AF_UNIX")
@@ -19,6 +20,8 @@ CHECK_SECONDS = 0.2
 STEADY_SECONDS = 60.0
 """After a reader that ran so long, the next one starts at once."""
 START_SECONDS = 10.0
+HUNG_START_SECONDS = 60.0
+"""Until its first message: Python loads, and waits for the lock of a reader before it."""
 
 
 class Readers:
@@ -31,8 +34,9 @@ class Readers:
         self._room = encode_room(None, 0.0)
         self._processes: list[ReaderProcess] = []
         self._schedule = Schedule(Backoff(1.0, 30.0, uniform=lambda _low, high: high))
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="readers", daemon=True)
+        self._noticed: set[int] = set()
+        """Readers whose death was seen, and that were not replaced yet."""
+        self._task = Task("readers", self._look, CHECK_SECONDS)
         self.restarts = 0
 
     def start(self) -> None:
@@ -41,7 +45,7 @@ class Readers:
         self._processes = [self._spawn(number) for number in range(count)]
         for process in self._processes:
             process.ready.wait(START_SECONDS)
-        self._thread.start()
+        self._task.start()
 
     def lend(
         self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
@@ -67,6 +71,16 @@ class Readers:
         """What a dead one has stored is not all in the journal yet."""
         return any(process.exit_code is not None and not process.over for process in self._processes)
 
+    def problems(self) -> list[Problem]:
+        """What is wrong with them."""
+        found = [self._task.problem] if self._task.problem else []
+        if self.mending:
+            reason = "a reader died: what it stored is not in the journal yet"
+            found.append(Problem("readers", reason, "a-process-ends", "failed"))
+        elif self._processes and not self.pids:
+            found.append(Problem("readers", "no reader is running: the edge reads itself", "a-process-ends"))
+        return found
+
     def tell_room(self, refusal: str | None, slow_down_seconds: float) -> None:
         """Whether there is room on the disk."""
         room = encode_room(refusal, slow_down_seconds)
@@ -77,8 +91,8 @@ class Readers:
 
     def stop(self, seconds: float) -> None:
         """Nothing is lent any more."""
-        self._stop.set()
-        self._thread.join()
+        self._task.stop()
+        self._task.join(seconds)
         for process in self._processes:
             process.stop(seconds)
 
@@ -87,16 +101,24 @@ class Readers:
         process.tell_room(self._room)
         return process
 
-    def _watch(self) -> None:
-        noticed: set[int] = set()
-        while not self._stop.wait(CHECK_SECONDS):
-            for number, process in enumerate(self._processes):
-                now = time.monotonic()
-                if process.over and number not in noticed:
-                    noticed.add(number)
-                    self._died(number, process, now)
-                if number in noticed and self._schedule.ready(number, now) and self._replace(number, now):
-                    noticed.discard(number)
+    def _look(self) -> bool:
+        for number, process in enumerate(self._processes):
+            now = time.monotonic()
+            self._kill_if_hung(process)
+            if process.over and number not in self._noticed:
+                self._noticed.add(number)
+                self._died(number, process, now)
+            if number in self._noticed and self._schedule.ready(number, now) and self._replace(number, now):
+                self._noticed.discard(number)
+        return False
+
+    def _kill_if_hung(self, process: ReaderProcess) -> None:
+        silence, patience = process.beats.silence(), self._settings.hung_seconds
+        if not process.ready.is_set():
+            patience = max(patience, HUNG_START_SECONDS)
+        if silence > patience and process.exit_code is None:
+            logs.error("reader hangs", pid=process.pid, silent_seconds=round(silence, 1))
+            process.kill()
 
     def _died(self, number: int, process: ReaderProcess, now: float) -> None:
         logs.error("reader died", exit_code=process.exit_code, pid=process.pid)

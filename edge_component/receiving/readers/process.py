@@ -30,10 +30,12 @@ from edge_component.receiving.readers.messages import (
     ReaderSettings,
     decode_arrived,
     decode_back,
+    decode_refused,
     decode_sealed,
 )
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff
+from edge_component.running.beats import Beats
 from edge_component.spool.receipt import decode_receipt
 
 ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
@@ -62,8 +64,8 @@ class Rows(Protocol):
         """All of a segment's rows have been taken."""
         ...
 
-    def refused(self, code: int) -> None:
-        """Count a failure status."""
+    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
+        """Count a failure status: of this sender, for this reason."""
         ...
 
 
@@ -96,6 +98,7 @@ class ReaderProcess:
         self.started_at = time.monotonic()
         self.over = False
         """It is dead, and everything that it has stored is in the journal."""
+        self.beats = Beats()
         self._rows = rows
         self._heal = heal
         self._run = ""
@@ -159,6 +162,10 @@ class ReaderProcess:
         except OSError:
             logs.warning("a reader process is gone", pid=self.pid)
 
+    def kill(self) -> None:
+        """It hangs. What it has stored is found as after any other death."""
+        self._process.kill()
+
     def stop(self, seconds: float) -> None:
         """Let it finish what it is at, but not for longer than this; the edge's next start does the rest."""
         self._closing.set()
@@ -207,12 +214,13 @@ class ReaderProcess:
         return True
 
     def _heard(self, message: Message) -> None:
+        self.beats.heard()
         if message.kind == ARRIVED:
             self._arrived([decode_receipt(receipt) for receipt in decode_arrived(message.body)])
         elif message.kind == SEALED:
             self._rows.seal(*decode_sealed(message.body))
         elif message.kind == REFUSED:
-            self._rows.refused(int(message.body))
+            self._rows.refused(*decode_refused(message.body))
         elif message.kind == BACK:
             number, back = decode_back(message.body)
             if lent := self._returned(number):
@@ -232,6 +240,7 @@ class ReaderProcess:
                 self._rows.ready()
             except JournalError as error:
                 logs.error("journal does not keep up", reason=str(error))
+                self.beats.heard()  # it is not heard, and that is not its fault
                 if self._closing.wait(AGAIN_SECONDS):  # on the disk it is: the next start adopts it
                     return
             else:

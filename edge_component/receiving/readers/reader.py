@@ -20,6 +20,7 @@ from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.messages import (
     ARRIVED,
     BACK,
+    BEAT,
     READY,
     REFUSED,
     ROOM,
@@ -29,9 +30,11 @@ from edge_component.receiving.readers.messages import (
     decode_room,
     encode_arrived,
     encode_back,
+    encode_refused,
     encode_sealed,
 )
 from edge_component.receiving.store import Store
+from edge_component.running.beats import BEAT_SECONDS
 from edge_component.spool.folder import Spool
 
 GATHER_SECONDS = 0.02
@@ -79,10 +82,10 @@ class RemoteJournal:
             time.sleep(GATHER_SECONDS)
             self.flush()
 
-    def refused(self, code: int) -> None:
+    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
         """Counted there."""
         with suppress(OSError):
-            self._channel.send(REFUSED, str(code).encode())
+            self._channel.send(REFUSED, encode_refused(code, calling_ae, reason))
 
     def request_commitment(self, request: Request, sender: AssociationRow) -> None:
         """Never: no N-ACTION is read here."""
@@ -122,12 +125,20 @@ class Reader:
         """Every connection in a thread of its own."""
         self._spool.segments.keep()
         self._channel.send(READY, self._spool.run.encode())
+        threading.Thread(target=self._beat, name="beat", daemon=True).start()
         for message in self._channel.messages():
             if message.kind == ROOM:
                 self._room.set(message.body)
             else:
                 threading.Thread(target=self._serve, args=(message,), daemon=True).start()
         self._spool.close()
+
+    def _beat(self) -> None:
+        """A reader that hangs says nothing, and is replaced."""
+        with suppress(OSError):  # the edge is gone
+            while True:
+                self._channel.send(BEAT)
+                time.sleep(BEAT_SECONDS)
 
     def _serve(self, message: Message) -> None:
         loan, back = Loan.decode(message.body), HandBack(gone="its reader failed")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dicom_ingest.contracts.config import CommitmentPeer
-from edge_component.commitment.reports import report_to
+from edge_component.commitment.delivery import report_to
 from edge_component.commitment.request import Verdicts, event_information
 from edge_component.dimse.tls import client_context
 from edge_component.settings import Settings
@@ -57,7 +57,7 @@ def reported(folder: Path, certificates: Certificates, port: int, host: str = "1
     peer = settings.senders[0].commitment
     assert isinstance(peer, CommitmentPeer)
     event_type, information = event_information("1.2.3", Verdicts((), (), ()))
-    return report_to(peer, settings, event_type, information, tls=client_context(settings))
+    return report_to(peer, settings, event_type, information, tls=client_context(settings)).end == "delivered"
 
 
 def test_a_report_goes_over_tls_and_both_sides_show_a_certificate(

@@ -12,14 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from edge_component.commitment.reports import UNKNOWN_SECONDS, CommitmentReports
+from edge_component.commitment.delivery import Attempt
+from edge_component.commitment.reports import UNKNOWN_SECONDS, Queue
 from edge_component.commitment.request import Reference, Request
-from edge_component.journal.commitments import insert_request
+from edge_component.journal.commitments import OpenCommitment, insert_request
 from edge_component.journal.database import transaction
 from edge_component.running.clock import Ages, ClockWatch
 from edge_component.watching.heartbeat import Heartbeat
 from tests.support.edge_bench import Bench
-from tests.support.edge_stand_ins import Clock, client_error, unreachable
+from tests.support.edge_stand_ins import Clock, ImmediatePool, client_error, unreachable
 
 DAY = 86_400.0
 STUDY, SERIES = "1.2", "1.2.1"
@@ -232,7 +233,9 @@ def test_retries_go_on(bench: Bench, set_by: float) -> None:
 
 
 def test_heartbeats_go_on_when_the_clock_was_set_back(bench: Bench) -> None:
-    heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock, bench.clock.monotonic)
+    heartbeat = Heartbeat(
+        bench.journal, bench.spool, bench.settings, bench.bus, bench.clock, bench.clock.monotonic
+    )
     heartbeat.run_once()
     bench.clock.set_by(-DAY)
     for _ in range(2):
@@ -242,22 +245,31 @@ def test_heartbeats_go_on_when_the_clock_was_set_back(bench: Bench) -> None:
 
 
 class Asker:
-    """The association that asked for commitment is still open."""
+    """A sender that takes every report."""
 
-    def __init__(self) -> None:
+    def __init__(self, bench: Bench) -> None:
         self.reports: list[int] = []
+        self.queue = Queue(
+            bench.journal,
+            bench.settings,
+            ["SENDER"],
+            self._take,
+            ImmediatePool(),
+            clock=bench.clock,
+            monotonic=bench.clock.monotonic,
+        )
 
-    def report(self, association: str, event_type: int, information: Dataset) -> bool:  # noqa: ARG002
+    def _take(self, _commitment: OpenCommitment, event_type: int, _content: Dataset) -> Attempt:
         self.reports.append(event_type)
-        return True
+        return Attempt("delivered")
 
 
 @SET
 def test_patience_with_a_commitment_is_measured_alike(bench: Bench, set_by: float) -> None:
     bench.s3.before = lambda _operation, _key: unreachable()
     send(bench, "1")
-    asker = Asker()
-    reports = CommitmentReports(bench.journal, bench.settings, asker, bench.clock, bench.clock.monotonic)
+    asker = Asker(bench)
+    reports = asker.queue
     request = Request("1.2.3", (Reference("1.2.840.10008.5.1.4.1.1.2", "1"),))
     with transaction(bench.journal) as journal:
         insert_request(journal, request, "SENDER", "association", bench.clock())
@@ -273,8 +285,8 @@ def test_patience_with_a_commitment_is_measured_alike(bench: Bench, set_by: floa
 
 def test_an_instance_whose_row_is_still_on_its_way_is_not_called_unknown(bench: Bench) -> None:
     """Its sender was answered, and asked at once, on another association."""
-    asker = Asker()
-    reports = CommitmentReports(bench.journal, bench.settings, asker, bench.clock, bench.clock.monotonic)
+    asker = Asker(bench)
+    reports = asker.queue
     request = Request("1.2.3", (Reference("1.2.840.10008.5.1.4.1.1.2", "1"),))
     with transaction(bench.journal) as journal:
         insert_request(journal, request, "SENDER", "association", bench.clock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.filereader import dcmread
@@ -16,9 +17,10 @@ from edge_component.receiving.store import Store, StoreCommand
 from edge_component.spool.adoption import adopt
 from edge_component.spool.folder import Spool, file_name
 from edge_component.spool.receipt import of_place
+from edge_component.watching.certificate import Certificate
 from edge_component.watching.heartbeat import Heartbeat
 from tests.support.edge_bench import EXPLICIT, Bench, rows
-from tests.support.edge_certificates import make_certificates
+from tests.support.edge_certificates import Certificates, make_certificates
 from tests.support.edge_dicom import encoded, instance
 from tests.support.edge_stand_ins import client_error, unreachable
 
@@ -420,7 +422,9 @@ def test_a_heartbeat_says_what_happened_so_far(tmp_path: Path) -> None:
     bench = Bench(tmp_path, heartbeat_seconds=60)
     send(bench, "1", "2")
     bench.settle()
-    heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock, bench.clock.monotonic)
+    heartbeat = Heartbeat(
+        bench.journal, bench.spool, bench.settings, bench.bus, bench.clock, bench.clock.monotonic
+    )
     heartbeat.run_once()
     bench.clock.now += 59
     heartbeat.run_once()
@@ -431,17 +435,25 @@ def test_a_heartbeat_says_what_happened_so_far(tmp_path: Path) -> None:
     assert first["edge"] == second["edge"] == "test-edge1"
 
 
+def certificates_of(certificates: Certificates) -> dict[str, Any]:
+    return {"tls_port": 0, "tls_certificate": certificates.certificate, "tls_key": certificates.key}
+
+
 def test_a_heartbeat_counts_the_days_that_a_certificate_has_left(tmp_path: Path) -> None:
     certificates = make_certificates(tmp_path)
-    bench = Bench(tmp_path, tls_certificate=certificates.certificate, tls_key=certificates.key)
-    heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock, bench.clock.monotonic)
+    bench = Bench(tmp_path)
+    heartbeat = Heartbeat(
+        bench.journal, bench.spool, bench.settings, bench.bus, bench.clock, bench.clock.monotonic
+    )
+    shown = Certificate(bench.settings.model_copy(update=certificates_of(certificates)))
+    heartbeat.edge_says = {"problems": [], "certificate_expires_at": shown.expires_at}
     left = {}
     for days in (20.5, 1.5, 0.5, -0.5):
         bench.clock.now = certificates.expires.timestamp() - days * DAY
         left[days] = heartbeat.detail().certificate_days_left
     assert left == {20.5: 20, 1.5: 1, 0.5: 0, -0.5: -1}
     without = Bench(tmp_path / "without")
-    detail = Heartbeat(without.journal, without.settings, without.bus, without.clock).detail()
+    detail = Heartbeat(without.journal, without.spool, without.settings, without.bus, without.clock).detail()
     assert (detail.certificate_expires_at, detail.certificate_days_left) == (None, None)
 
 
@@ -500,7 +512,7 @@ class Silent:
     def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes = b"") -> None:
         """Never heard of."""
 
-    def refused(self, code: int) -> None:
+    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
         """Never heard of."""
 
     def request_commitment(self, request: Request, sender: AssociationRow) -> None:

@@ -48,8 +48,8 @@ class Journal:
 
     def seal(self, segment: str, records: int) -> None: ...
 
-    def refused(self, code: int) -> None:
-        raise RuntimeError(f"nobody can count 0x{code:04X}")
+    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
+        raise RuntimeError(f"nobody can count 0x{code:04X} of {calling_ae}: {reason}")
 
 
 class Modality:

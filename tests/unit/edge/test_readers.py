@@ -55,8 +55,8 @@ class Rows:
     def seal(self, segment: str, records: int) -> None:
         raise AssertionError((segment, records))
 
-    def refused(self, code: int) -> None:
-        raise AssertionError(code)
+    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
+        raise AssertionError((code, calling_ae, reason))
 
 
 def test_messages_of_any_size_arrive_whole_and_in_order(channels: tuple[Channel, Channel]) -> None:

@@ -99,7 +99,7 @@ def test_a_journal_of_the_release_before_gains_the_table(journal: sqlite3.Connec
 
 def test_the_heartbeat_and_the_status_name_who_fell_silent(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    heartbeat = Heartbeat(bench.journal, bench.settings, bench.bus, bench.clock)
+    heartbeat = Heartbeat(bench.journal, bench.spool, bench.settings, bench.bus, bench.clock)
     numbers = JournalNumbers(bench.spool.journal, bench.clock)
     start = bench.clock.now
     for week in range(2):

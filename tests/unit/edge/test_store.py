@@ -44,8 +44,10 @@ class Journal:
         assert sum(of_place(row.file)[0] == segment for row in self.rows) == records  # its rows come before
         self.sealed.append((segment, records))
 
-    def refused(self, code: int) -> None:
+    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
         assert code != 0
+        assert calling_ae
+        assert reason
         self.failures += 1
 
     def request_commitment(self, request: Request, sender: AssociationRow) -> None:

@@ -1,0 +1,1 @@
+"""The index at the size of years: made by statements, then asked."""

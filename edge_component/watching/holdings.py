@@ -1,0 +1,166 @@
+"""Which series the edge still holds, and where each is: read from the journal, by one or by all."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge_component.running.problem import Problem, text_of
+
+UID = re.compile(r"[0-9][0-9.]{1,63}")
+MOST = 200
+"""Series in one answer to a person."""
+TIMES = ("first_received_at", "last_received_at", "sealed_at", "announced_at")
+
+
+@dataclass(frozen=True)
+class Held:
+    """A series transfer, or what of a series is not assigned to one yet. Times in seconds since 1970.
+
+    `state`: *received* (not assigned yet), *open* (instances may still come), *sealed* (complete, not all in
+    S3), *announcing* (all in S3, its event not accepted yet), *announced*.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_id: str | None
+    modality: str | None
+    calling_ae: str
+    called_ae: str
+    patient_id: str | None
+    accession_number: str | None
+    state: str
+    instances: int
+    instances_uploaded: int
+    total_bytes: int
+    first_received_at: float
+    last_received_at: float
+    sealed_at: float | None
+    announced_at: float | None
+    problem: str | None
+    """Of one of its instances, or why its manifest cannot be built."""
+
+    def fields(self, problems: Iterable[Problem] = ()) -> dict[str, Any]:
+        """For JSON, with what it waits for. `problems`: the edge's own."""
+        found = asdict(self) | {"waits_for": self.waits_for(problems)}
+        return found | {name: text_of(found[name]) for name in TIMES if found[name] is not None}
+
+    def waits_for(self, problems: Iterable[Problem]) -> str | None:
+        """Why it is not further."""
+        if self.state == "announced":
+            return None
+        if self.problem:
+            return self.problem
+        if self.state == "received":
+            return "a moment: it was just received"
+        if self.state == "open":
+            return "more instances: its association is open, or it was quiet for too short a time"
+        what = "upload" if self.state == "sealed" else "announcement"
+        known = next((problem.reason for problem in problems if problem.name == what), None)
+        return known or f"its {what}"
+
+
+def held(journal: sqlite3.Connection, limit: int) -> tuple[list[Held], int]:
+    """Series that are not announced, oldest first, at most so many; and how many more there are."""
+    groups = [tuple(row) for row in journal.execute(_HELD, (limit,)).fetchall()]
+    total = journal.execute(_HOW_MANY).fetchone()[0]
+    return _read(journal, groups), max(0, total - len(groups))
+
+
+def find(journal: sqlite3.Connection, term: str, limit: int = MOST) -> list[Held]:
+    """What the journal knows by an accession number, patient id, UID, AE title or transfer id.
+
+    Series that were announced are known by their UIDs, as long as their receipts are kept.
+    """
+    by = _BY_UID if UID.fullmatch(term) else _BY_NAME
+    groups = [tuple(row) for row in journal.execute(by, {"term": term, "limit": limit}).fetchall()]
+    rows = journal.execute(_ANNOUNCED, {"term": term, "limit": limit}).fetchall()
+    return _read(journal, groups) + [_announced(row) for row in rows]
+
+
+def _read(journal: sqlite3.Connection, groups: Sequence[tuple[Any, ...]]) -> list[Held]:
+    found = []
+    for sequence, study, series in groups:
+        where = {"sequence": sequence, "study": study, "series": series}
+        row = journal.execute(_UNASSIGNED if sequence is None else _ASSIGNED, where).fetchone()
+        if row["instances"]:  # else it has just been announced
+            found.append(Held(**dict(row)))
+    return found
+
+
+def _announced(row: sqlite3.Row) -> Held:
+    facts = dict(row)
+    lost = facts.pop("missing")
+    problem = f"{lost} announced as missing: see aside/" if lost else None
+    return Held(
+        **facts,
+        modality=None,
+        calling_ae="",
+        called_ae="",
+        patient_id=None,
+        accession_number=None,
+        state="announced",
+        problem=problem,
+    )
+
+
+_HOW_MANY = """
+SELECT (SELECT count(*) FROM series_transfer WHERE announced_at IS NULL)
+     + (SELECT count(*) FROM (SELECT DISTINCT study_instance_uid, series_instance_uid FROM instance
+                               WHERE state = 'received'))
+"""
+_HELD = """
+SELECT * FROM (
+    SELECT sequence, study_instance_uid, series_instance_uid FROM series_transfer
+     WHERE announced_at IS NULL ORDER BY sequence LIMIT ?1)
+UNION ALL
+SELECT DISTINCT NULL, study_instance_uid, series_instance_uid FROM instance WHERE state = 'received'
+LIMIT ?1
+"""
+_BY_UID = """
+SELECT DISTINCT sequence, study_instance_uid, series_instance_uid FROM instance
+ WHERE sop_instance_uid = :term OR series_instance_uid = :term OR study_instance_uid = :term LIMIT :limit
+"""
+_BY_NAME = """
+SELECT DISTINCT i.sequence, i.study_instance_uid, i.series_instance_uid
+  FROM instance i LEFT JOIN series_transfer t USING (sequence) JOIN association a USING (association)
+ WHERE t.transfer_id = :term OR a.calling_ae = :term OR a.called_ae = :term
+    OR trim(json_extract(i.attributes, '$.00080050.Value[0]')) = :term
+    OR trim(json_extract(i.attributes, '$.00100020.Value[0]')) = :term
+ LIMIT :limit
+"""
+_COLUMNS = """
+       max(i.modality) AS modality, max(a.calling_ae) AS calling_ae, max(a.called_ae) AS called_ae,
+       max(json_extract(i.attributes, '$.00100020.Value[0]')) AS patient_id,
+       max(json_extract(i.attributes, '$.00080050.Value[0]')) AS accession_number,
+       count(*) AS instances, coalesce(sum(i.state = 'uploaded'), 0) AS instances_uploaded,
+       coalesce(sum(i.bytes), 0) AS total_bytes,
+       min(i.received_at) AS first_received_at, max(i.received_at) AS last_received_at
+"""
+_ASSIGNED = f"""
+SELECT t.study_instance_uid, t.series_instance_uid, t.transfer_id, {_COLUMNS}, t.sealed_at, t.announced_at,
+       CASE WHEN t.sealed_at IS NULL THEN 'open'
+            WHEN coalesce(sum(i.state IN ('received', 'assigned', 'sending')), 0) THEN 'sealed'
+            ELSE 'announcing' END AS state, coalesce(max(i.problem), t.problem) AS problem
+  FROM series_transfer t JOIN instance i USING (sequence) JOIN association a USING (association)
+ WHERE t.sequence = :sequence
+"""  # noqa: S608 - our own text
+_UNASSIGNED = f"""
+SELECT :study AS study_instance_uid, :series AS series_instance_uid, NULL AS transfer_id, {_COLUMNS},
+       NULL AS sealed_at, NULL AS announced_at, 'received' AS state, max(i.problem) AS problem
+  FROM instance i JOIN association a USING (association)
+ WHERE i.state = 'received' AND i.study_instance_uid = :study AND i.series_instance_uid = :series
+"""  # noqa: S608 - our own text
+_ANNOUNCED = """
+SELECT t.study_instance_uid, t.series_instance_uid, t.transfer_id, count(*) AS instances,
+       sum(r.uploaded) AS instances_uploaded, sum(r.bytes) AS total_bytes, sum(NOT r.uploaded) AS missing,
+       t.opened_at AS first_received_at, t.opened_at AS last_received_at, t.sealed_at, t.announced_at
+  FROM series_transfer t JOIN receipt r USING (sequence)
+ WHERE t.announced_at IS NOT NULL
+   AND (t.series_instance_uid = :term OR t.study_instance_uid = :term OR t.transfer_id = :term
+        OR t.sequence IN (SELECT sequence FROM receipt WHERE sop_instance_uid = :term))
+ GROUP BY t.sequence ORDER BY t.sequence DESC LIMIT :limit
+"""
