@@ -1,5 +1,6 @@
 """An AWS HealthImaging that fits on a laptop. README: what it answers, and how faithfully."""
 
+from .adapter import Proxy
 from .client import client, s3_client
 from .emulator import HealthImaging
 from .server import Server, serve
@@ -20,6 +21,7 @@ __all__ = [
     "JobFault",
     "Limits",
     "ManualClock",
+    "Proxy",
     "Rate",
     "RefuseInstance",
     "Server",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import boto3
 from pydantic import ValidationError
 
+from .adapter import Proxy
 from .client import events_client, s3_client
 from .emulator import HealthImaging
 from .server import serve
@@ -28,6 +29,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="healthimaging-emulator", description="AWS HealthImaging.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port (default)")
+    parser.add_argument(
+        "--in-front-of", metavar="URL", help="pass on what is not HealthImaging's; also S3 and EventBridge"
+    )
     parser.add_argument("--s3-endpoint", help="S3 endpoint; default: the one of the AWS environment")
     parser.add_argument(
         "--events-endpoint", help="EventBridge endpoint that receives the events; default: none"
@@ -39,7 +43,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--datastore-id", metavar="ID", help="its id (32 of 0-9a-z); default: a new one")
     parser.add_argument("--settings", type=Path, metavar="JSON", help="file of settings, see README.md")
     parser.add_argument("--fast", action="store_true", help="no throttling, imports take no modelled time")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.s3_endpoint = args.s3_endpoint or args.in_front_of
+    args.events_endpoint = args.events_endpoint or args.in_front_of
+    return args
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -86,7 +93,8 @@ def main(argv: list[str] | None = None) -> int:
         if args.datastore:
             datastore_id = emulator.ensure_datastore(args.datastore, args.datastore_id)
             print(f"data store {args.datastore}: {datastore_id}", flush=True)  # noqa: T201 - the process's answer
-        with serve(emulator, args.host, args.port) as server:
+        behind = Proxy(args.in_front_of) if args.in_front_of else None
+        with serve(emulator, args.host, args.port, behind) as server:
             print(f"HealthImaging listens on {server.url}", flush=True)  # noqa: T201 - the process's answer
             stop.wait()
     return 0

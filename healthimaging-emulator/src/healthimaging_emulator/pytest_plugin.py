@@ -5,7 +5,6 @@ Nothing is imported before a fixture is used: a test run that needs none pays no
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,19 +20,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def healthimaging_s3() -> Iterator[S3Client]:
     """The S3 that holds the files: moto's, for the whole run. Override it to bring another."""
-    if importlib.util.find_spec("moto") is None:
-        pytest.fail("healthimaging_s3 needs moto. hint: pip install 'healthimaging-emulator[moto]'", False)
-    from moto.server import ThreadedMotoServer
+    from .moto_s3 import moto_s3
 
-    from . import s3_client
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    client = s3_client(f"http://{host}:{port}")
-    yield client
-    client.close()
-    server.stop()
+    with moto_s3() as client:
+        yield client
 
 
 @pytest.fixture

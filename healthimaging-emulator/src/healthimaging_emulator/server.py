@@ -8,7 +8,7 @@ import threading
 import uuid
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -21,17 +21,23 @@ from .service.errors import ServiceError
 from .service.model import SERVICE, find_route
 from .service.wire import HttpAnswer, parse_request, render_answer, render_error
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 
 
 class Application:
-    """The WSGI application."""
+    """The WSGI application; `behind` is another one, that answers what is not HealthImaging's."""
 
-    def __init__(self, emulator: HealthImaging) -> None:
+    def __init__(self, emulator: HealthImaging, behind: WSGIApplication | None = None) -> None:
         self._emulator = emulator
+        self._behind = behind
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         request = Request(environ)
+        if self._behind is not None and not _is_ours(request):
+            return self._behind(environ, start_response)
         found = self._answer(request)
         headers = {"x-amzn-RequestId": str(uuid.uuid4()), **found.headers}
         return Response(found.body, found.status, headers)(environ, start_response)
@@ -64,6 +70,13 @@ class Application:
             raise errors.access_denied("Missing Authentication Token")
         if scope is not None and scope[1] != SERVICE:
             raise errors.access_denied(f"Credential should be scoped to correct service: {SERVICE}")
+
+
+def _is_ours(request: Request) -> bool:
+    """Signed for this service, in a header or in the query; or a control route."""
+    credential = request.headers.get("Authorization", "") or request.args.get("X-Amz-Credential", "")
+    scope = _SCOPE.search(credential if "Credential=" in credential else f"Credential={credential}")
+    return request.path.startswith(control.PREFIX) or (scope is not None and scope[1] == SERVICE)
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -105,10 +118,16 @@ class _ClosingServer(ThreadedWSGIServer):
 
 
 class Server:
-    """A running server; `url` is its address."""
+    """A running server; `url` is its address. `behind` answers what is not HealthImaging's."""
 
-    def __init__(self, emulator: HealthImaging, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._server = _ClosingServer(host, port, Application(emulator))
+    def __init__(
+        self,
+        emulator: HealthImaging,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        behind: WSGIApplication | None = None,
+    ) -> None:
+        self._server = _ClosingServer(host, port, Application(emulator, behind))
         shown = f"[{host}]" if ":" in host else host
         self.port = self._server.port
         self.url = f"http://{shown}:{self.port}"
@@ -131,6 +150,8 @@ class Server:
         self.close()
 
 
-def serve(emulator: HealthImaging, host: str = "127.0.0.1", port: int = 0) -> Server:
-    """Starts a server for an emulator; port 0 takes a free one."""
-    return Server(emulator, host, port)
+def serve(
+    emulator: HealthImaging, host: str = "127.0.0.1", port: int = 0, behind: WSGIApplication | None = None
+) -> Server:
+    """Start a server for an emulator; port 0 takes a free one."""
+    return Server(emulator, host, port, behind)

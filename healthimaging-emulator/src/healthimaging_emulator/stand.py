@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .client import client
 from .emulator import HealthImaging
+from .moto_s3 import moto_s3
 from .server import Server
 from .service.settings import Settings
 from .state.faults import Faults
@@ -54,16 +55,18 @@ class ImportJob:
 class Stand:
     """A running emulator. Ends, with all that it holds, when the `with` block does.
 
-    `s3` is a boto3 client of the S3 that holds the files; the stand makes two buckets of its own in it.
+    `s3` is a boto3 client of the S3 that holds the files, by default moto's. Two buckets are made in it.
     """
 
-    def __init__(self, s3: S3Client, settings: Settings | None = None, name: str = "tests") -> None:
-        self.s3 = s3
+    def __init__(
+        self, s3: S3Client | None = None, settings: Settings | None = None, name: str = "tests"
+    ) -> None:
         self.input_bucket, self.output_bucket = (f"{kind}-{uuid.uuid4().hex}" for kind in ("input", "output"))
-        for bucket in (self.input_bucket, self.output_bucket):
-            s3.create_bucket(Bucket=bucket)
         with ExitStack() as stack:
-            self.emulator = stack.enter_context(HealthImaging(s3, settings or Settings.fast()))
+            self.s3 = stack.enter_context(moto_s3()) if s3 is None else s3
+            for bucket in (self.input_bucket, self.output_bucket):
+                self.s3.create_bucket(Bucket=bucket)
+            self.emulator = stack.enter_context(HealthImaging(self.s3, settings or Settings.fast()))
             self.datastore_id = self.emulator.ensure_datastore(name)
             self._server = stack.enter_context(Server(self.emulator))
             self.client: HealthImagingClient = client(self._server.url)

@@ -7,13 +7,22 @@ from pathlib import Path
 
 import healthimaging_emulator
 import pytest
-from healthimaging_emulator import Behaviour, EventFault, FailCall, JobFault, RefuseInstance, SlowCall
+from healthimaging_emulator import (
+    Behaviour,
+    EventFault,
+    FailCall,
+    JobFault,
+    RefuseInstance,
+    SlowCall,
+    pytest_plugin,
+)
 from healthimaging_emulator.__main__ import arguments
 from healthimaging_emulator.control import ROUTES
 from healthimaging_emulator.operations import OPERATIONS
 from healthimaging_emulator.service.model import operation_names
 
-ROOM = Path(healthimaging_emulator.__file__).parents[2]
+PACKAGE = Path(healthimaging_emulator.__file__).parent
+ROOM = PACKAGE.parents[1]
 README = (ROOM / "README.md").read_text(encoding="utf-8")
 
 
@@ -45,10 +54,18 @@ def test_every_option_is_listed() -> None:
         assert named(f"--{option.replace('_', '-')}"), option
 
 
-def test_every_module_has_its_place() -> None:
-    for path in ROOM.iterdir():
-        if path.suffix in (".py", ".sql") and not path.name.startswith("__"):
-            assert named(path.stem if path.suffix == ".py" else path.name), path.name
+def test_every_room_has_its_place() -> None:
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert rooms > {"dicom", "imports", "server"}
+    for room in rooms - {"__init__", "__pycache__"}:
+        assert named(room), room
+
+
+@pytest.mark.parametrize(
+    "fixture", [name for name in vars(pytest_plugin) if name.startswith("healthimaging")]
+)
+def test_every_fixture_is_named(fixture: str) -> None:
+    assert f"| `{fixture}` |" in README
 
 
 def test_every_operation_of_the_model_is_answered() -> None:

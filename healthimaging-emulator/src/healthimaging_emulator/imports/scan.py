@@ -148,8 +148,8 @@ def _refuse_on_demand(core: Core, part10: p10.Part10) -> None:
 def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Extracted) -> None:
     levels = {name: part10.rendered.levels[name] for name in ("Patient", "Study", "Series")}
     identity = Identity.of(levels)
-    document = pack(_document(core, part10, extracted))
-    warnings = [warning_codes.render(w) for w in [*_value_warnings(part10), *extracted.warnings]]
+    reasons = [*_value_warnings(part10), *extracted.warnings]
+    document = pack(_document(core, part10, extracted, reasons))
     values = {
         "job_id": job_id,
         "key": key,
@@ -162,7 +162,7 @@ def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Ext
         "document": document,
         "document_size": len(unpack_text(document)),
         "blob": extracted.blob,
-        "warnings": json.dumps(warnings),
+        "warnings": json.dumps([warning_codes.render(reason) for reason in reasons]),
     }
     with core.store.transaction() as db:
         _store_frames(db, extracted)
@@ -183,11 +183,15 @@ def _store_frames(db: sqlite3.Connection, extracted: Extracted) -> None:
     db.executemany("INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _document(core: Core, part10: p10.Part10, extracted: Extracted) -> dict[str, Any]:
-    """The instance's part of the image set metadata."""
+def _document(
+    core: Core, part10: p10.Part10, extracted: Extracted, reasons: list[warning_codes.Reason]
+) -> dict[str, Any]:
+    """The instance's part of the image set metadata; WarningReason keeps the first warning's code."""
     document: dict[str, Any] = {"DICOM": part10.rendered.instance, "DICOMVRs": part10.rendered.vrs}
     if core.settings.behaviour.pixel_data_key == "null" and part10.has_pixel_data:
         document["DICOM"]["PixelData"] = None
+    if reasons:
+        document["DICOM"]["WarningReason"] = reasons[0][0]
     if extracted.transfer_syntax:
         document["StoredTransferSyntaxUID"] = extracted.transfer_syntax
         document["ChecksumType"] = "COMPRESSED" if extracted.retained else "DECOMPRESSED"
