@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import costs, pipeline, plots, semaphore, stages, tables
+from benchmarks.emulator import compare as emulator
 from benchmarks.functions import cold_start, indexing
 from benchmarks.receiving import compare as receiving
 from benchmarks.uploading import compare as uploading
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "semaphore": Benchmark(semaphore.run, has_full=True),
     "pipeline": Benchmark(pipeline.run, has_full=True),
     "costs": Benchmark(costs.run),
+    "emulator": Benchmark(emulator.run),
 }
 
 

@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md from benchmarks/results: ``python -m benchmarks.tables``."""
+"""Write the tables of the pages from benchmarks/results: ``python -m benchmarks.tables``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).with_name("results")
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+PAGES = (PAGE, ROOT / "healthimaging-emulator" / "README.md")
 
 
 def main() -> int:
-    """Write the page again."""
-    PAGE.write_text(render(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write the pages again."""
+    for page in PAGES:
+        page.write_text(render(page.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 
 def render(page: str) -> str:
     """The page with its tables made anew; each stands between ``<!-- name -->`` and ``<!-- /name -->``."""
     for name, table in TABLES.items():
+        if f"<!-- {name} -->" not in page:
+            continue
         results = json.loads((RESULTS / f"{name.partition(' ')[0]}.json").read_text(encoding="utf-8"))
         machine = results["machine"]
         measured = f"`{results['command']}`, {machine['measured_at'][:10]}"
@@ -177,6 +182,21 @@ def _scenarios(results: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
+def _emulator(results: dict[str, Any]) -> str:
+    rows = [
+        [
+            *(name, case["megabytes"], case["seconds"], case["cpu_seconds"], case["peak_mb"]),
+            *(case.get(figure, "") for figure in ("frames_per_second", "median_ms", "p99_ms")),
+        ]
+        for name, case in results["cases"].items()
+    ]
+    head = (
+        *("", "MB", "import, s", "CPU of it, s", "peak memory, MB"),
+        *("frames/s", "median, ms", "99 %, ms"),
+    )
+    return _table(head, rows)
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "receiving": _receiving,
     "uploading": _uploading,
@@ -187,6 +207,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "costs": _costs,
     "costs limits": _limits,
     "costs scenarios": _scenarios,
+    "emulator": _emulator,
 }
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -13,9 +14,15 @@ from benchmarks.plots import PICTURES, plots
 PLOTS = plots()
 
 
-def test_the_tables_come_from_the_results() -> None:
-    page = tables.PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", tables.PAGES, ids=lambda path: path.name)
+def test_the_tables_come_from_the_results(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
     assert tables.render(page) == page, "python -m benchmarks.tables"
+
+
+def test_every_table_is_on_a_page() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in tables.PAGES)
+    assert all(f"<!-- {name} -->" in text for name in tables.TABLES)
 
 
 @pytest.mark.parametrize("name", PLOTS)

@@ -1,0 +1,1 @@
+"""How fast the HealthImaging emulator imports and answers, and in how much memory."""
