@@ -1,4 +1,4 @@
-"""``python -m edge_component [--config FILE] [--ready-file PATH]``, or a verb: ``aside``, ``spool``."""
+"""``python -m edge_component [--config FILE] [--ready-file PATH]``, or a verb: aside, spool, where."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m edge_component", description="DICOM storage SCP to S3.")
     parser.add_argument("--config", type=Path, help="settings as JSON or YAML; EDGE_ variables come first")
     parser.add_argument("--ready-file", type=Path, help="JSON of ports and pid, once they listen")
-    verbs = parser.add_subparsers(dest="verb", metavar="aside|spool")
+    verbs = parser.add_subparsers(dest="verb", metavar="aside|spool|where")
     aside = verbs.add_parser("aside", help="instances announced as missing: list them, send them again")
     aside.add_argument("--spool", type=Path, help="the edge's spool; default: as in its settings")
     actions = aside.add_subparsers(dest="action", required=True, metavar="list|send")
@@ -35,6 +35,10 @@ def build_parser() -> argparse.ArgumentParser:
     export = actions.add_parser("export")
     export.add_argument("folder", type=Path, metavar="FOLDER", help="where Part 10 files are written to")
     export.add_argument("uids", nargs="*", metavar="SOP_INSTANCE_UID", help="none: all")
+    where = verbs.add_parser("where", help="which series the edge holds, and what each waits for")
+    where.add_argument("--spool", type=Path, help="the edge's spool; default: as in its settings")
+    where.add_argument("--json", action="store_true", help="one JSON document")
+    where.add_argument("term", metavar="TERM", help="accession number, patient id, UID, AE title or transfer")
     return parser
 
 
@@ -63,6 +67,10 @@ def _main(arguments: list[str] | None) -> int:
             from edge_component.commands import spool as spool_commands
 
             return spool_commands.run(options, os.environ)
+        if options.verb == "where":
+            from edge_component.commands import where as where_commands
+
+            return where_commands.run(options, os.environ)
         settings = load_settings(os.environ, options.config)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
