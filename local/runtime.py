@@ -25,6 +25,7 @@ from local.clients.invoke import invoke
 from local.parts import processes as parts
 from local.parts import resources
 from local.parts.background import Background
+from local.parts.edges import Edges
 from local.parts.part import Part, PartFailedError
 from local.parts.pump import Batches, Pump
 from local.parts.status_changes import StatusChanges
@@ -95,7 +96,7 @@ class Runtime:
             for future in made:
                 future.result()
         self._start_threads(queues)
-        edge = self._start_edge(aws_url) if self.options.with_edge else {}
+        self.edges = self._start_edges(aws_url)
         self.state = RunState(
             name=self.options.name,
             pid=os.getpid(),
@@ -103,6 +104,7 @@ class Runtime:
             folder=self.folder,
             stack=self.names.stack,
             edge=self.options.config.edge_name(self.options.edge_name),
+            edges=[*self.edges.states.values()],
             bucket=self.names.bucket,
             aws_url=aws_url,
             healthimaging_url=healthimaging.result(),
@@ -110,11 +112,18 @@ class Runtime:
             database_url=database.result(),
             state_machine_arn=self.names.state_machine_arn,
             dead_letters_url=queues.dead_letters,
-            dicom_host=self.options.edge_host if edge else None,
-            dicom_port=edge.get("dicom_port"),
-            health_port=edge.get("health_port"),
-            parts={name: part.pid for name, part in self.parts.items() if part.pid},
+            dicom_host=self.options.edge_host if self.edges.states else None,
         )
+        self._publish()
+
+    def _publish(self) -> None:
+        """Write the state as it is now: the processes, and the first edge's ports."""
+        states = [*self.edges.states.values()]
+        first = {name: getattr(state, name) for state in states[:1] for name in ("dicom_port", "health_port")}
+        pids = {
+            part.name: part.pid for part in [*self.parts.values(), *self.edges.parts.values()] if part.pid
+        }
+        self.state = self.state.model_copy(update={**first, "edges": states, "parts": pids})
         self.state.write()
 
     def _definition(self) -> str:
@@ -156,8 +165,11 @@ class Runtime:
         part = self._start_part(parts.healthimaging(self.options, self.folder, aws_url, self.datastore_id))
         return part.wait_line(parts.HEALTHIMAGING_LISTENS)[1]
 
-    def _start_edge(self, aws_url: str) -> dict[str, Any]:
-        return self._start_part(parts.edge(self.options, self.folder, aws_url)).wait_ready_file()
+    def _start_edges(self, aws_url: str) -> Edges:
+        edges = Edges(self.options, self.folder, aws_url)
+        self._exit.callback(edges.stop)
+        edges.start()
+        return edges
 
     def _migrate(self) -> None:
         semaphore = self.options.semaphore(self.datastore_id) if self.options.imports else None
@@ -198,6 +210,21 @@ class Runtime:
 
     def check(self) -> None:
         """Is every part alive?
+
+        Raises:
+            PartFailedError: one is not; the message names it.
+        """
+        self.check_all_but_edges()
+        for failure in self.edges.newly_ended():
+            raise failure
+
+    def heed(self) -> None:
+        """Start an edge again, where another terminal asks for that."""
+        if self.edges.heed():
+            self._publish()
+
+    def check_all_but_edges(self) -> None:
+        """Is every part alive, whatever the edges do?
 
         Raises:
             PartFailedError: one is not; the message names it.

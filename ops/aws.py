@@ -5,7 +5,6 @@ Tested with the SDK's own clients against moto and a stand-in of the RDS Data AP
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from dicom_ingest.db.read.index import Row
+from ops.at_edges import heartbeats, held
 from ops.data_api import DataApi
 from ops.errors import OperatorError
 from ops.target import Target
@@ -30,7 +29,6 @@ NEEDED = (
     "StateMachine",
     "UndeliveredEvents",
 )
-HEARTBEATS_MINUTES = 15
 
 
 class Clients:
@@ -91,6 +89,7 @@ def target_of(stack: str, clients: Any) -> Target:
         open_writer=lambda: connect("DatabaseSecret"),
         client=clients,
         edges_say=lambda: heartbeats(clients("logs"), stack, time.time()),
+        edges_hold=lambda term: held(clients("logs"), stack, term, time.time()),
     )
 
 
@@ -105,17 +104,3 @@ def _stack(stack: str, cloudformation: Any) -> dict[str, Any]:
         ) from error
     described: dict[str, Any] = found
     return described
-
-
-def heartbeats(logs: Any, stack: str, now: float) -> list[Row]:
-    """The newest heartbeat of every edge, from the log that the bus writes."""
-    newest: dict[str, Row] = {}
-    pages = logs.get_paginator("filter_log_events").paginate(
-        logGroupName=f"/aws/events/{stack}-heartbeats",
-        startTime=int((now - HEARTBEATS_MINUTES * 60) * 1000),
-    )
-    for page in pages:
-        for entry in page["events"]:
-            event = json.loads(entry["message"])
-            newest[event["detail"]["edge"]] = {"heartbeat_at": event["time"], **event["detail"]}
-    return [newest[edge] for edge in sorted(newest)]

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
 
 import boto3
 from botocore.config import Config
 
-from dicom_ingest.db.read.index import Row
 from dicom_ingest.db.server.connection import connect
+from ops.at_edges import edges_hold, edges_say
 from ops.errors import OperatorError
 from ops.target import Target
 
@@ -84,7 +82,8 @@ def local_target(state: dict[str, Any]) -> Iterator[Target]:
             index=index,
             open_writer=lambda: connect(state["database_url"]),
             client=client,
-            edges_say=lambda: _edge_says(state),
+            edges_say=lambda: edges_say(_edges(state)),
+            edges_hold=lambda term: edges_hold(_edges(state), term),
         )
     finally:
         index.close()
@@ -101,12 +100,8 @@ def _client(service: str, state: dict[str, Any]) -> Any:
     return session.client(service, endpoint_url=url, config=config)
 
 
-def _edge_says(state: dict[str, Any]) -> list[Row]:
-    if state.get("health_port") is None:
-        return []
-    url = f"http://127.0.0.1:{state['health_port']}/status"
-    try:
-        with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
-            return [json.load(answer)]
-    except URLError as error:
-        return [{"edge": state["edge"], "trouble": f"does not answer at {url}: {error.reason}"}]
+def _edges(state: dict[str, Any]) -> dict[str, int]:
+    """Health ports by edge."""
+    if found := state.get("edges"):
+        return {edge["edge"]: edge["health_port"] for edge in found}
+    return {state["edge"]: state["health_port"]} if state.get("health_port") else {}

@@ -31,6 +31,8 @@ class Target:
     """A boto3 client by its service's name."""
     edges_say: Callable[[], list[Row]]
     """What the edges last said of themselves: the fields of a heartbeat, or `trouble`."""
+    edges_hold: Callable[[str], list[Row]] = lambda _: []
+    """Series that a term means and that an edge holds, or `trouble`: see `ops.at_edges`."""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource beside the state machine."""

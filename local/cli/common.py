@@ -48,6 +48,9 @@ def add_runtime_options(parser: argparse.ArgumentParser, name: str, ports: dict[
             metavar="PORT",
             help="0 takes a free one (default: %(default)s)",
         )
+    parser.add_argument(
+        "--edges", type=int, default=1, metavar="NUMBER", help="edges that run (default: %(default)s)"
+    )
     parser.add_argument("--quiet-seconds", type=float, help="a series so long without news is complete")
     parser.add_argument("--import-slots", type=int, help="imports at a time (default: config.yaml)")
     parser.add_argument("--start-rate", type=float, help="imports started a second (default: config.yaml)")
@@ -85,10 +88,17 @@ def runtime_options(arguments: argparse.Namespace) -> Options:
         start_rate=arguments.start_rate,
         fast_imports=arguments.fast_imports,
         healthimaging_settings=arguments.healthimaging_settings,
+        edges=arguments.edges,
+        edge_settings=edge_settings(),
         database_url=arguments.database_url or os.environ.get("DATABASE_URL") or None,
     )
     options.check()
     return options
+
+
+def edge_settings() -> dict[str, str]:
+    """The caller's EDGE_ variables."""
+    return {name: value for name, value in os.environ.items() if name.startswith("EDGE_")}
 
 
 def _default(path: Path) -> Config:

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.config import ConfigError
 from dicom_ingest.errors import DatabaseAwayError
-from local.cli import demo, send, up
+from local.cli import demo, restart, send, up
 from local.clients.edge import EdgeSilentError
 from local.parts.part import PartFailedError
 from local.postgres.server import PostgresError
@@ -24,6 +24,7 @@ COMMANDS = {
     "up": up,
     "demo": demo,
     "send": send,
+    "restart": restart,
 }
 WRONG_INPUT = (
     AlreadyRunningError,

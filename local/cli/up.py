@@ -11,12 +11,13 @@ from rich.console import Console
 from local.cli.common import add_runtime_options, runtime_options
 from local.demo.tables import console
 from local.postgres.databases import without_password
-from local.run.state import RunState
+from local.run.state import EdgeState, RunState
 from local.runtime import Runtime
 
 HELP = "start everything and keep it running until Ctrl-C or SIGTERM"
 PORTS = {"edge": 11112, "health": 8042, "console": 11180}
 WATCH_SECONDS = 0.5
+AGAIN = "Start it again: python -m local restart edge"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 after Ctrl-C or SIGTERM; PartFailedError when a part ends by itself."""
+    """0 after Ctrl-C or SIGTERM; PartFailedError when a part but an edge ends by itself."""
     from console.server import listen, serve  # numpy: the other commands do without
 
     output = console()
@@ -45,17 +46,27 @@ def run(arguments: argparse.Namespace) -> int:
             _show(runtime.state, stack.enter_context(serve(runtime.state, listener)), output)
             never = threading.Event()
             while not never.wait(WATCH_SECONDS):
-                runtime.check()
+                runtime.check_all_but_edges()
+                for failure in runtime.edges.newly_ended():
+                    output.print(f"{failure}\n{AGAIN}", highlight=False, markup=False)
+                runtime.heed()
         except KeyboardInterrupt:  # also while it starts: what has started is stopped again
             output.print("Stopping")
     return 0
 
 
+def _edge(edge: EdgeState, state: RunState) -> dict[str, str]:
+    one = len(state.edges) == 1
+    dicom = f"{state.dicom_host}:{edge.dicom_port} (any AE title)" if edge.dicom_port else None
+    tls = f"{state.dicom_host}:{edge.tls_port}" if edge.tls_port else None
+    lines = {"DICOM": dicom, "DICOM TLS": tls, "edge": f"http://127.0.0.1:{edge.health_port}/status"}
+    return {name if one else f"{edge.name} {name}": text for name, text in lines.items() if text}
+
+
 def _show(state: RunState, console_url: str, output: Console) -> None:
     lines = {
         "console": f"{console_url} (open it in a browser)",
-        "DICOM": f"{state.dicom_host}:{state.dicom_port} (any AE title)",
-        "edge": f"http://127.0.0.1:{state.health_port}/status",
+        **{line: value for edge in state.edges for line, value in _edge(edge, state).items()},
         "AWS": f"{state.aws_url} (S3, EventBridge, Step Functions, SQS, Lambda)",
         "HealthImaging": f"{state.healthimaging_url} (data store {state.datastore_id})",
         "bucket": state.bucket,

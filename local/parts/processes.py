@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from local.parts.part import Part
 from local.run.options import Options
-from local.run.wiring import CREDENTIALS, endpoints
+from local.run.wiring import CREDENTIALS
 
 HEALTHIMAGING_LISTENS = r"HealthImaging listens on (http://\S+)"
 DATASTORE = "datastore"
-DRAIN_SECONDS = 3
 
 
 def aws(options: Options, folder: Path) -> Part:
@@ -31,26 +29,3 @@ def healthimaging(options: Options, folder: Path, aws_url: str, datastore_id: st
     if options.healthimaging_settings is not None:
         arguments += ["--settings", str(options.healthimaging_settings.resolve())]
     return Part("healthimaging", "healthimaging_emulator", arguments, CREDENTIALS, folder)
-
-
-def edge(options: Options, folder: Path, aws_url: str) -> Part:
-    """The edge, as it runs in a hospital; only its addresses are local."""
-    settings = {
-        "STACK": options.names.stack,
-        "NAME": options.edge_name,
-        "BUCKET": options.names.bucket,
-        "EVENT_BUS": options.names.bus,
-        "SPOOL": str(folder / "spool"),
-        "BIND": options.edge_host,
-        "DICOM_PORT": str(options.edge_port),
-        "HEALTH_PORT": str(options.health_port),
-        "DRAIN_SECONDS": str(DRAIN_SECONDS),
-        # A developer's disk is often nearly full: the reserve counts, not the percentage.
-        **{f"WATERMARK_{level}_PERCENT": "100" for level in ("WARN", "SLOW", "REFUSE")},
-        "SENDERS": json.dumps([sender.model_dump(mode="json") for sender in options.config.senders]),
-    }
-    if options.quiet_seconds is not None:
-        settings["SERIES_QUIET_SECONDS"] = str(options.quiet_seconds)
-    environment = {f"EDGE_{name}": value for name, value in settings.items()}
-    ready = ["--ready-file", str(folder / "edge.ready.json")]
-    return Part("edge", "edge_component", ready, {**endpoints(aws_url), **environment}, folder)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count, islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,6 +19,9 @@ from local.run.wiring import DEFINITION, REPOSITORY, Names
 
 RUN_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 RUNS = REPOSITORY / ".local"
+MOST_EDGES = 9
+CHOSEN = frozenset(("EDGE_CONFIG", "EDGE_STACK", "EDGE_NAME", "EDGE_SPOOL"))
+"""Settings of an edge that would tear it out of its run."""
 FREE_BYTES = 1_500_000_000
 """The edge's reserve (`disk_reserve_bytes`), the database and what is sent."""
 
@@ -53,6 +58,10 @@ class Options:
     definition: Path = DEFINITION
     """The state machine, with placeholders."""
     with_edge: bool = True
+    edges: int = 1
+    """How many edges run."""
+    edge_settings: Mapping[str, str] = field(default_factory=dict)
+    """EDGE_ variables of the caller, for every edge of the run."""
 
     @property
     def folder(self) -> Path:
@@ -73,6 +82,16 @@ class Options:
     def edge_name(self) -> str:
         """The first edge of config.yaml."""
         return self.config.edge_config[0].name
+
+    @property
+    def edge_names(self) -> list[str]:
+        """Those of config.yaml, and further ones where more edges run than it names."""
+        if not self.with_edge:
+            return []
+        configured = [edge.name for edge in self.config.edge_config]
+        further = (f"edge{number}" for number in count(2))
+        more = (name for name in further if name not in configured)
+        return [*configured, *islice(more, self.edges)][: self.edges]
 
     def semaphore(self, datastore_id: str) -> SemaphoreSettings:
         """The import semaphore as this run wants it.
@@ -105,6 +124,10 @@ class Options:
             raise OptionsError(f"--quiet-seconds {self.quiet_seconds:g}: more than 0 is allowed")
         if not RUN_NAME.fullmatch(self.name):
             raise OptionsError(f"--name {self.name}: a letter, then a-z, 0-9 and - are allowed (32 at most)")
+        if not 1 <= self.edges <= MOST_EDGES:
+            raise OptionsError(f"--edges must be from 1 to {MOST_EDGES}, not {self.edges}")
+        if chosen := sorted(CHOSEN & self.edge_settings.keys()):
+            raise OptionsError(f"{', '.join(chosen)}: the run chooses this itself; unset it")
         ports = {
             "--edge-port": (self.edge_host, self.edge_port),
             "--health-port": ("127.0.0.1", self.health_port),

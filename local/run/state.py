@@ -31,6 +31,19 @@ class NotRunningError(RuntimeError):
     """No run to talk to; the message says how to start one."""
 
 
+class EdgeState(BaseModel):
+    """One edge of a run. `name`: as in config.yaml; `edge`: with the stack's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    edge: str
+    pid: int
+    dicom_port: int | None
+    tls_port: int | None
+    health_port: int
+
+
 class RunState(BaseModel):
     """Where the parts of a run are. Other terminals read it; it may hold the caller's database password."""
 
@@ -53,6 +66,8 @@ class RunState(BaseModel):
     dicom_port: int | None = None
     health_port: int | None = None
     parts: dict[str, int] = {}
+    edges: list[EdgeState] = []
+    """All of them; the fields above are those of the first."""
 
     def write(self) -> None:
         """Publish it, for the same user only."""

@@ -10,10 +10,12 @@ from dicom_ingest.db.read.index import Row
 from ops.output import Output
 from ops.target import Target
 
-HELP = "every edge: spool, disk, what it announced; senders and whether one fell silent"
+HELP = "every edge: what is wrong, spool, disk, what it announced; senders and whether one fell silent"
 HEARTBEAT = (
-    "edge", "trouble", "version", "started_at", "heartbeat_at", "instances_received", "instances_duplicate",
-    "instances_refused", "instances_uploaded", "series_announced", "series_open", "spool_instances",
+    "edge", "trouble", "state", "version", "started_at", "heartbeat_at", "instances_received",
+    "instances_duplicate",
+    "instances_refused", "instances_uploaded", "instances_missing", "instances_with_problem",
+    "series_announced", "series_open", "spool_instances",
     "spool_bytes", "oldest_unsent_at", "disk_free_bytes", "watermark", "certificate_expires_at",
     "silent_aes",
 )  # fmt: skip
@@ -24,7 +26,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace, target: Target, output: Output) -> int:
-    """0: all is well; 1: an edge says nothing, or a sender fell silent against its own rhythm."""
+    """0: all is well; 1: an edge says nothing, or that something is wrong."""
     seen, heard = edges(target.index), senders(target.index)
     said = target.edges_say()
     said += unheard(said, seen)
@@ -32,9 +34,21 @@ def run(_: argparse.Namespace, target: Target, output: Output) -> int:
         output.data({"edges_say": said, "index_says": seen, "senders": heard})
     else:
         output.table("Edges, as they say", said, HEARTBEAT)
+        for line in problems(said):
+            output.line(line)
         output.table(f"Edges, as the index says: announced in the last {RECENT_DAYS} days", seen)
         output.table(f"Senders of the last {RECENT_DAYS} days", heard)
-    return 1 if any(edge.get("trouble") or edge.get("silent_aes") for edge in said) else 0
+    wrong = (edge.get("trouble") or edge.get("silent_aes") or edge.get("problems") for edge in said)
+    return 1 if any(wrong) else 0
+
+
+def problems(said: list[Row]) -> list[str]:
+    """What each edge says is wrong: since when, and where the runbook has it."""
+    return [
+        f"{edge['edge']} {problem['level']}: {problem['reason']} (see {problem['see']})"
+        for edge in said
+        for problem in edge.get("problems", [])
+    ]
 
 
 def unheard(said: list[Row], seen: list[Row], now: datetime | None = None) -> list[Row]:

@@ -10,6 +10,7 @@ from dicom_ingest.db.read.places import MOST, PLACES, Filter, places
 from ops.moments import day
 from ops.output import Output
 from ops.target import Target
+from ops.verbs.edges import problems
 
 HELP = "the flow in numbers, and where every series transfer is"
 COLUMNS = (
@@ -48,6 +49,8 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     if output.as_json:
         output.data({"edges_say": said, "flow": counts, "outcomes": ended, "series_transfers": rows})
         return 0
+    for line in problems(said):
+        output.line(line, style="bold")
     for edge in said:
         output.line(f"{edge['edge']}: {edge.get('trouble') or _counts(edge)}")
     shut = " (paused)" if counts["paused"] else " (gate closed)" if counts["gate_closed"] else ""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import datetime
+from typing import Any
 
+from dicom_ingest.db.read.index import Row
 from dicom_ingest.db.read.places import MOST, kinds, where
 from dicom_ingest.db.read.timeline import Timeline, timeline
+from ops.at_edges import ANNOUNCED
 from ops.output import Output, text
 from ops.target import Target
 
@@ -27,18 +31,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
-    """0: found; 1: the index does not know it."""
+    """0: found in the index or at an edge; 1: found nowhere."""
     rows = where(target.index, arguments.term, arguments.limit)
-    if not rows:
+    known = {(str(row["transfer_id"]), row["series_instance_uid"]) for row in rows}
+    held = [row for row in target.edges_hold(arguments.term) if not _passed_on(row, known)]
+    silent = [f"{row['edge']}: {row['trouble']}" for row in held if "trouble" in row]
+    at_edges = [row for row in held if "trouble" not in row]
+    if not (rows or at_edges):
         looked = ", ".join(kinds(arguments.term))
-        sys.stderr.write(
-            f"error: {target.name} does not know {arguments.term} as {looked}: "
-            "it may still be at an edge, see `edges`\n"
-        )
+        why = "; ".join(silent) or "it has not reached an edge, or its edge cannot say so"
+        sys.stderr.write(f"error: {target.name} does not know {arguments.term} as {looked}: {why}\n")
         return 1
     if output.as_json:
-        output.data([{"found": row, "timeline": timeline(target.index, row["pk"])} for row in rows])
+        indexed = [{"found": row, "timeline": timeline(target.index, row["pk"])} for row in rows]
+        output.data([*indexed, *({"at_edge": row} for row in at_edges)])
         return 0
+    for row in at_edges:
+        show_held(row, output)
     if len(rows) > TIMELINES:
         output.table("Series transfers", rows, COLUMNS)
         output.line("One of them: where SERIES_INSTANCE_UID")
@@ -48,6 +57,40 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         if found is not None:
             show(found, output, row["matched"], instances=arguments.instances)
     return 0
+
+
+def _passed_on(row: Row, known: set[tuple[Any, Any]]) -> bool:
+    """An edge still has its receipt, and the index has the series itself."""
+    return row.get("state") == ANNOUNCED and (row["transfer_id"], row["series_instance_uid"]) in known
+
+
+def show_held(row: Row, output: Output) -> None:
+    """A series that is not in the index yet, in lines: at which edge, since when, why."""
+    output.line(f"{row['modality'] or '?'} series {row['series_instance_uid']}", style="bold")
+    sent = f"{row['instances_uploaded']} of {row['instances']} instances in S3"
+    output.line(
+        f"{'at edge':>20}  {row['edge']}, {row['state']} since {text_at(row, 'first_received_at')}; {sent}"
+    )
+    for name, key in {
+        "study": "study_instance_uid",
+        "patient": "patient_id",
+        "accession": "accession_number",
+        "from": "calling_ae",
+        "transfer": "transfer_id",
+    }.items():
+        if row.get(key):
+            output.line(f"{name:>20}  {row[key]}")
+    output.line(
+        f"{'now waits for':>20}  {row['waits_for'] or 'the index, which is told by an event'}", style="bold"
+    )
+    if row.get("said_at"):
+        output.line(f"{'as it said at':>20}  {text_at(row, 'said_at')}")
+    output.line("")
+
+
+def text_at(row: Row, name: str) -> str:
+    """A time as all others are shown."""
+    return text(datetime.fromisoformat(row[name]))
 
 
 def show(found: Timeline, output: Output, matched: str, *, instances: bool) -> None:
