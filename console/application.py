@@ -107,6 +107,7 @@ class Application:
         """The flow and the table, which change; what a person types into stands between them and stays."""
         with self._sources.index() as index:
             counts, rows = flow(index), listing.found(index, query)
+        held = self._sources.held(query.get("q", "").strip()) if not listing.filtered(query) else []
         picture = tag(
             "div",
             stages.picture(counts, self._sources.edge()),
@@ -114,7 +115,8 @@ class Application:
             data_live=f"/live?{request.query_string.decode()}",
             data_said=stages.sentence(counts),
         )
-        return [picture, *between, tag("div", listing.listing(rows, query), id="rows", data_live=True)]
+        shown = [listing.at_edges(held), listing.listing(rows, query)]
+        return [picture, *between, tag("div", *shown, id="rows", data_live=True)]
 
     def _find(self, transfer: Any, series_uid: str) -> Timeline:
         """The series transfer of an address; NotFound where there is none."""
@@ -170,7 +172,7 @@ class Application:
 
     def _edges(self, _: Request) -> Markup:
         with self._sources.index() as index:
-            return self._page("Edges", "/edges", *operations.the_edges(index, self._sources.edge()))
+            return self._page("Edges", "/edges", *operations.the_edges(index, *self._sources.edges()))
 
     def _ledger(self, _: Request) -> Markup:
         with self._sources.index() as index:

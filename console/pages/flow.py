@@ -116,13 +116,22 @@ def picture(counts: Row, edge: dict[str, Any] | None) -> Markup:
     return tag(
         "div",
         tag("ol", [_stage(stage) for stage in stages(counts, edge)], class_="flow"),
-        tag("p", *_calls(counts["series_needing_a_person"], silent), class_="calls"),
+        tag(
+            "p",
+            *_calls(counts["series_needing_a_person"], silent, (edge or {}).get("problems", [])),
+            class_="calls",
+        ),
     )
 
 
-def _calls(person: int, silent: list[str]) -> list[Markup]:
+def _calls(person: int, silent: list[str], problems: list[Row]) -> list[Markup]:
     """What somebody should look at."""
-    calls = [tag("a", f"{ae} has fallen silent", href="/edges", class_="place person") for ae in silent]
+    calls = [
+        tag("a", problem["reason"], href="/edges", class_="place person")
+        for problem in problems
+        if problem["name"] != "senders"
+    ]
+    calls += [tag("a", f"{ae} has fallen silent", href="/edges", class_="place person") for ae in silent]
     if person:
         words = f"{person} series need{'s' if person == 1 else ''} a person"
         calls.insert(0, tag("a", words, href="/?view=needs_a_person", class_="place person"))

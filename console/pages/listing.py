@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from console.markup.html import tag
-from console.markup.page import wide
+from console.markup.page import table, wide
 from console.markup.words import address, duration, place, time
 from dicom_ingest.db.read.index import Index, Row
 from dicom_ingest.db.read.places import PLACES, Filter, places, where
@@ -66,6 +66,31 @@ def form(query: Mapping[str, str], edges: list[str]) -> Markup:
         role="search",
         action="/",
     )  # fmt: skip
+
+
+def filtered(query: Mapping[str, str]) -> bool:
+    """Whether something but a search term restricts the rows: an edge knows nothing of outcomes."""
+    return any(value for name, value in query.items() if name != "q")
+
+
+def at_edges(held: list[dict[str, Any]]) -> Markup | None:
+    """The series that edges hold and have not announced: the index does not know them yet."""
+    if not held:
+        return None
+    columns: dict[str, Any] = {
+        "State": lambda row: tag("span", row["state"], class_="place moving"),
+        "Series": lambda row: tag(
+            "span", tag("b", row["modality"] or "?"), f" {row['series_instance_uid']}", class_="code"
+        ),
+        "Patient": "patient_id",
+        "Accession": "accession_number",
+        "Instances": lambda row: f"{row['instances']}, {row['instances_uploaded']} in S3",
+        "From": "calling_ae",
+        "Edge": "edge",
+        "Received": lambda row: row["first_received_at"][:19].replace("T", " ").rstrip("Z"),
+        "Waits for": "waits_for",
+    }
+    return table(f"At an edge ({len(held)})", held, columns, "")
 
 
 def _field(name: str, label: str, query: Mapping[str, str], **attributes: Any) -> Markup:

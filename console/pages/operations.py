@@ -109,13 +109,18 @@ def _tickets(rows: list[Row]) -> Markup:
     return table(f"Tickets ({len(rows)})", rows, columns, "No series waits or is being imported.")
 
 
-def the_edges(index: Index, said: Row | None) -> list[Markup]:
-    """What the edge says, what the index has, and whom it heard."""
+def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:
+    """What the edges say, what the index has, and whom it heard. None: an edge does not answer."""
+    said = [edge for edge in edges_say if edge is not None and "trouble" not in edge]
+    silent = [
+        (edge or {}).get("trouble", "The edge does not answer.") for edge in edges_say if edge not in said
+    ]
     return [
         tag("h1", "Edges"),
         tag(
             "div",
-            _said(said) if said else tag("p", "The edge does not answer.", class_="card trouble"),
+            [tag("p", words, class_="card trouble") for words in silent],
+            [_said(edge) for edge in said],
             table(
                 f"Senders of the last {RECENT_DAYS} days",
                 senders(index),
@@ -158,6 +163,7 @@ def _said(said: Row) -> Markup:
     return tag(
         "section",
         tag("h2", f"{said['edge']}, as it says"),
+        _problems(said.get("problems", [])),
         definitions(
             {
                 "Version": f"{said['version']}, since {said['started_at'][:19].replace('T', ' ')}",
@@ -180,10 +186,22 @@ def _said(said: Row) -> Markup:
     )
 
 
-def _silence(sender: Row, said: Row | None) -> Markup | None:
+def _problems(found: list[Row]) -> Markup | None:
+    """What is wrong, since when, and the line of the runbook."""
+    if not found:
+        return None
+    lines = [
+        tag("li", tag("b", f"{problem['level']}: "), f"{problem['reason']} ", tag("code", problem["see"]))
+        for problem in found
+    ]
+    return tag("ul", lines, class_="trouble")
+
+
+def _silence(sender: Row, said: list[Row]) -> Markup | None:
     """The edge judges whom it heard by the same hours of the weeks before."""
-    if said and sender["edge"] == said["edge"] and sender["calling_ae"] in said.get("silent_aes", []):
-        return tag("span", "silent, unlike in the weeks before", class_="place person")
+    for edge in said:
+        if sender["edge"] == edge["edge"] and sender["calling_ae"] in edge.get("silent_aes", []):
+            return tag("span", "silent, unlike in the weeks before", class_="place person")
     return None
 
 

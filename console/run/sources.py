@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import quote
 from uuid import uuid4
 
 from console.pictures.frames import FrameStore
@@ -14,7 +15,7 @@ from console.workflow.executions import Execution
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.upkeep.reprocess import Reprocessor
 from local.clients.aws import Clients
-from local.clients.edge import EdgeSilentError, edge_status
+from local.clients.edge import EdgeSilentError, edge_answer
 from local.clients.invoke import invoke
 from local.postgres.databases import session
 from local.run.state import RunState
@@ -45,17 +46,39 @@ class Sources:
                 connection.run(statement)
             yield connection
 
+    def edges(self) -> list[dict[str, Any]]:
+        """What each edge says of itself, or `trouble`."""
+        return [self._asked(edge, "/status") for edge in self._ports()]
+
     def edge(self) -> dict[str, Any] | None:
-        """What the edge says of itself; None where there is none or it does not answer."""
-        if self._state.health_port is None:
+        """All edges as one: their counts and problems together; None while one of them does not answer."""
+        found = self.edges()
+        if not found or any("trouble" in said for said in found):
             return None
-        try:
-            said = edge_status(self._state.health_port)
-        except EdgeSilentError:
-            return None
+        numbers = (name for name, value in found[0].items() if type(value) is int)
+        said: dict[str, Any] = {**found[0], **{name: sum(one[name] for one in found) for name in numbers}}
+        for name in ("problems", "silent_aes"):
+            said[name] = [value for one in found for value in one[name]]
         said["received_last_minute"] = self._received.grown(said["instances_received"])
         said["uploaded_last_minute"] = self._uploaded.grown(said["instances_uploaded"])
         return said
+
+    def held(self, term: str) -> list[dict[str, Any]]:
+        """Series that an edge holds and has not announced: by a term, or all where it is empty."""
+        path = f"/where?q={quote(term, safe='')}" if term else "/where"
+        answers = [self._asked(edge, path) for edge in self._ports()]
+        found = [{**row, "edge": said["edge"]} for said in answers for row in said.get("series", [])]
+        return [row for row in found if row["state"] != "announced"]
+
+    def _ports(self) -> dict[str, int]:
+        """Health ports by edge, as the run says them now: an edge may have been started again."""
+        return {edge.edge: edge.health_port for edge in self._state.edges}
+
+    def _asked(self, edge: str, path: str) -> dict[str, Any]:
+        try:
+            return edge_answer(self._ports()[edge], path)
+        except EdgeSilentError as error:
+            return {"edge": edge, "trouble": str(error)}
 
     def execution(self, arn: str | None) -> Execution | None:
         """See `executions.read`."""

@@ -110,11 +110,11 @@ def _health(problems: list[Problem]) -> Answer:
 
 
 def _where(where: Callable[[str], Any], query: str) -> Answer:
-    terms = parse_qs(query).get("q", [])
+    terms = parse_qs(query).get("q", [""])
     if len(terms) != 1:
-        return HTTPStatus.BAD_REQUEST, "text/plain", "one ?q=TERM is needed: what you know of it\n"
+        return HTTPStatus.BAD_REQUEST, "text/plain", "one ?q=TERM is allowed; none lists all series\n"
     return 200, JSON, json.dumps(where(terms[0].strip()))
 
 
 def _not_found(_: str) -> Answer:
-    return 404, "text/plain", "allowed: /health, /metrics, /status, /where?q=TERM\n"
+    return 404, "text/plain", "allowed: /health, /metrics, /status, /where, /where?q=TERM\n"

@@ -23,7 +23,7 @@ from edge_component.spool.folder import INSTANCE, Spool
 from edge_component.watching.certificate import Certificate
 from edge_component.watching.channels import fields_of, problem_of
 from edge_component.watching.health import prometheus
-from edge_component.watching.holdings import find
+from edge_component.watching.holdings import MOST, find, held
 from edge_component.watching.status import Backlog, JournalNumbers
 
 HOUR, DAY = 3600.0, 86400.0
@@ -184,11 +184,12 @@ class Overview:
         return {"problems": [vars(problem) for problem in self.problems()], "certificate_expires_at": expires}
 
     def where(self, term: str) -> dict[str, Any]:
-        """The series that a term means, and what each waits for."""
+        """The series that a term means and what each waits for; without one, all that are not announced."""
         with closing(open_to_read(self.spool.journal)) as journal:
-            found = find(journal, term)
+            found, more = (find(journal, term), 0) if term else held(journal, MOST)
         problems = self.problems()
-        return {"edge": self.settings.edge, "series": [series.fields(problems) for series in found]}
+        series = [series.fields(problems) for series in found]
+        return {"edge": self.settings.edge, "series": series, "series_more": more}
 
     def metrics(self) -> str:
         """The same for Prometheus."""

@@ -18,10 +18,20 @@ def edge_status(port: int) -> dict[str, Any]:
     Raises:
         EdgeSilentError: it does not answer.
     """
-    url = f"http://127.0.0.1:{port}/status"
+    return edge_answer(port, "/status")
+
+
+def edge_answer(port: int, path: str) -> dict[str, Any]:
+    """What an edge answers on its health port.
+
+    Raises:
+        EdgeSilentError: it does not answer.
+    """
+    url = f"http://127.0.0.1:{port}{path}"
     try:
         with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
             found: dict[str, Any] = json.load(answer)
-    except URLError as error:
-        raise EdgeSilentError(f"the edge does not answer at {url}: {error.reason}") from error
+    except (URLError, ConnectionError, TimeoutError) as error:
+        reason = getattr(error, "reason", error)
+        raise EdgeSilentError(f"the edge does not answer at {url}: {reason}") from error
     return found

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -30,6 +32,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def edges_of(running: Up) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = running.state()["edges"]
     return found
+
+
+def page(running: Up, path: str) -> str:
+    """Of the console."""
+    found = re.search(r"console +(http://127\.0\.0\.1:\d+)", running.said)
+    assert found is not None
+    with build_opener(ProxyHandler({})).open(f"{found[1]}{path}", timeout=30) as answer:
+        text: str = answer.read().decode()
+    return text
 
 
 def said(running: Up) -> dict[str, dict[str, Any]]:
@@ -62,6 +73,8 @@ def test_what_cannot_be_uploaded_is_found_at_its_edge_with_the_reason(running: U
     answered = ops(running.runs, "edges")
     assert answered.returncode == 1
     assert "docs/operations.md#nothing-gets-out" in answered.stdout
+    for path, words in (("/", uid), ("/", "At an edge"), ("/", "NoSuchBucket"), ("/edges", "NoSuchBucket")):
+        assert words in page(running, path), path
 
 
 def test_an_edge_that_is_killed_ends_no_run_and_starts_again_when_asked_to(running: Up) -> None:
