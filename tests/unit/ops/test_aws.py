@@ -11,7 +11,8 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from ops.aws import heartbeats, target_of
+from ops.at_edges import heartbeats
+from ops.aws import target_of
 from ops.errors import FunctionFailedError, OperatorError
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/dicom-ingest/1"
