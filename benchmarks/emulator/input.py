@@ -10,10 +10,11 @@ from typing import Any, BinaryIO
 
 import numpy
 from pydicom import FileDataset, dcmread
+from pydicom.uid import UID
 
 SLICE = Path(__file__).parents[2] / "dcmdata/ct-torso/2-axial-soft-tissue"
-UID = "1.2.826.0.1.3680043.10.99.100000"
-SERIES = "1.2.826.0.1.3680043.10.99.2"
+INSTANCE = UID("1.2.826.0.1.3680043.10.99.100000")
+SERIES = UID("1.2.826.0.1.3680043.10.99.2")
 
 
 class GeneratedS3:
@@ -45,7 +46,7 @@ def ct_series(count: int, side: int = 512) -> GeneratedS3:
     raw = _written(_ct_image(side))
     return GeneratedS3(
         [len(raw)] * count,
-        lambda n: io.BytesIO(raw.replace(UID.encode(), f"{UID[:-6]}1{n:05}".encode())),
+        lambda n: io.BytesIO(raw.replace(INSTANCE.encode(), f"{INSTANCE[:-6]}1{n:05}".encode())),
     )
 
 
@@ -75,8 +76,8 @@ def _ct_image(side: int) -> FileDataset:
     image.Rows = image.Columns = side
     image.PixelData = (larger + noise).astype(pixels.dtype).tobytes()
     image["PixelData"].VR = "OW"
-    image.SOPInstanceUID, image.SeriesInstanceUID = UID, SERIES
-    image.file_meta.MediaStorageSOPInstanceUID = UID
+    image.SOPInstanceUID, image.SeriesInstanceUID = INSTANCE, SERIES
+    image.file_meta.MediaStorageSOPInstanceUID = INSTANCE
     return image
 
 
