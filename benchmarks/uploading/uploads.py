@@ -17,7 +17,7 @@ import boto3
 
 from edge_component.assembling.hashing import digest
 from edge_component.journal.database import open_journal, transaction
-from edge_component.journal.intake import insert_instances
+from edge_component.journal.instances import insert_instances
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.sending.clients import make_clients
 from edge_component.sending.uploader import Uploader
@@ -95,7 +95,7 @@ def _edge(order: Order) -> Callable[[], int]:
 
 def _sha256(spool: Spool, row: InstanceRow) -> str:
     with spool.read(row.file, row.bytes) as stream:
-        return digest(stream, EXPLICIT).file
+        return digest(stream, EXPLICIT).hashes.file
 
 
 def _assign(journal: sqlite3.Connection, rows: list[InstanceRow], digests: list[str]) -> None:

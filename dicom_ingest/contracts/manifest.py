@@ -124,6 +124,15 @@ def _line(record: Message) -> str:
     )
 
 
+def check_record(record: ManifestRecord) -> None:
+    """Whether a reader will take it: one that was made, but is nested too deeply, cannot be read.
+
+    Raises:
+        ValueError: it cannot be written, or not be read.
+    """
+    _record(0, _line(record).encode())
+
+
 def encode_manifest(manifest: Manifest) -> EncodedManifest:
     """The bytes of a manifest: lines sorted by SOP Instance UID, keys sorted, no time stamp in the gzip."""
     lines = [_line(manifest.transfer)]

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_ingest.contracts.events import EDGE_SOURCE, MAX_EVENT_BYTES, SERIES_COMPLETE
+from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE
 from edge_component.announcing.aside import note_missing
-from edge_component.announcing.manifests import Announcement, build_announcement
-from edge_component.journal.database import count, transaction
-from edge_component.journal.releases import emptied, forget, let_go
+from edge_component.announcing.manifests import Announcement, UndescribableError, build_announcement
+from edge_component.journal import channels, instances
+from edge_component.journal.database import transaction
+from edge_component.journal.releases import emptied, forget
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Ages, Clock
-from edge_component.sending.answers import code
-from edge_component.sending.objects import ChecksumError, put
+from edge_component.sending.answers import Foreign, ObjectFault, ServiceFault, because, fault
+from edge_component.sending.exchange import ClientPut, Exchange
+from edge_component.sending.uploader import SERVICE, redraw
+from edge_component.sending.verified import VerifiedFile
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
@@ -29,6 +34,37 @@ ENTRIES = 10
 GZIP = "application/gzip"
 BUILDS = 100
 """Manifests a step, so that a long backlog is announced while it is built."""
+RELEASES = 1000
+ASIDE = 100
+"""Missing instances a step: each is copied, and whatever is behind them waits."""
+TRIES = 3
+"""To build a manifest, before it is built without what cannot be written."""
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A row of the outbox."""
+
+    sequence: int
+    transfer_id: str
+    manifest_key: str
+    manifest: bytes
+    manifest_sha256: str
+    event: str
+    event_sha256: str
+    unsure: bool
+    """The manifest may have been put already."""
+
+    @property
+    def entry(self) -> dict[str, str]:
+        """For PutEvents, but for the bus."""
+        return {"Source": EDGE_SOURCE, "DetailType": SERIES_COMPLETE, "Detail": self.event}
+
+    @property
+    def altered(self) -> bool:
+        """Whether its bytes are not those that were committed."""
+        found = _sha256(self.manifest), _sha256(self.event.encode())
+        return found != (self.manifest_sha256, self.event_sha256)
 
 
 class Announcer:
@@ -47,16 +83,16 @@ class Announcer:
         self._journal = journal
         self._spool = spool
         self._settings = settings
-        self._s3 = s3
+        self._manifests = Exchange(s3, settings.bucket, ClientPut(s3, GZIP))
         self._events = events
         self._clock = clock
         self._monotonic = monotonic
         self._ages = Ages(clock, monotonic)
         backoff = Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds)
-        self._schedule, self._disk = Schedule(backoff), Schedule(backoff)
+        self._schedule, self._disk, self._service = Schedule(backoff), Schedule(backoff), Schedule(backoff)
 
     def run_once(self) -> bool:
-        """Build what is complete, announce what is built, let go of what was announced."""
+        """Build what is complete, announce what is built, release what was announced."""
         self._build()
         announced = self._announce()
         released = self._release()
@@ -69,8 +105,12 @@ class Announcer:
                 continue
             try:
                 self._build_one(sequence)
-            except ValueError as error:  # one series that cannot be described does not hold up the others
-                self._failed(sequence, "manifest cannot be built", type(error).__name__)
+            except UndescribableError as error:  # one series does not hold up the others
+                with transaction(self._journal) as journal:
+                    journal.execute(
+                        "UPDATE series_transfer SET problem = ? WHERE sequence = ?", (str(error), sequence)
+                    )
+                self._failed(sequence, "manifest cannot be built", str(error))
 
     def _complete(self) -> list[int]:
         """Sealed, not built, and no instance left that may still be sent."""
@@ -78,95 +118,136 @@ class Announcer:
         with self._ages.look() as age:
             return [
                 row["sequence"]
-                for row in self._journal.execute(SEALED).fetchall()
-                if not row["unsent"] or age(row["sequence"], row["sealed_at"]) >= patience
+                for row in self._journal.execute(f"{SENT} ORDER BY stuck > 0, sequence LIMIT 1000").fetchall()
+                if not row["stuck"] or age(row["sequence"], row["sealed_at"]) >= patience
             ]
 
     def _build_one(self, sequence: int) -> None:
         with transaction(self._journal) as journal:
-            journal.execute(
-                "UPDATE instance SET state = 'missing' WHERE sequence = ? AND state = 'assigned'", (sequence,)
-            )
-            announcement = build_announcement(journal, sequence, self._settings)
+            if journal.execute(f"{SENT} AND sequence = ?", (sequence,)).fetchone() is None:
+                return  # an attempt has begun since
+            instances.missing(journal, sequence)
+            tolerant = self._schedule.failures(sequence) >= TRIES
+            announcement = build_announcement(journal, sequence, self._settings, tolerant=tolerant)
             _into_outbox(journal, sequence, announcement)
+            if announcement.dropped:
+                words = f"series transfer {sequence}: {', '.join(announcement.dropped)}"
+                channels.notice(journal, channels.ATTRIBUTES_DROPPED, self._clock(), words)
+                logs.error("attributes dropped", sequence=sequence, dropped=announcement.dropped)
+        self._schedule.done(sequence)
 
     def _announce(self) -> bool:
         now = self._monotonic()
-        rows = self._journal.execute("SELECT sequence FROM outbox ORDER BY sequence").fetchall()
-        ready = [row["sequence"] for row in rows if self._schedule.ready(row["sequence"], now)][:ENTRIES]
-        put_already = [sequence for sequence in ready if self._put_manifest(sequence)]
-        if not put_already:
-            return bool(ready)
-        accepted = self._put_events(put_already)
-        for sequence in accepted:
-            self._accepted(sequence)
-        return True
-
-    def _put_manifest(self, sequence: int) -> bool:
-        row = self._journal.execute("SELECT * FROM outbox WHERE sequence = ?", (sequence,)).fetchone()
-        body = bytes(row["manifest"])
-        if _sha256(body) != row["manifest_sha256"] or _sha256(row["event"].encode()) != row["event_sha256"]:
-            self._failed(sequence, "outbox row was altered", "its hash differs")
+        if not self._service.ready(SERVICE, now):
             return False
-        try:
-            put(self._s3, self._settings.bucket, row["manifest_key"], body, row["manifest_sha256"], GZIP)
-        except (ChecksumError, BotoCoreError, ClientError) as error:
-            self._failed(sequence, "manifest upload failed", code(error))
-            return False
-        return True
+        ready = self._ready(now)
+        put_already = self._put_manifests(ready)
+        if put_already and (accepted := self._put_events(put_already)):
+            self._accepted(accepted)
+        return bool(ready)
 
-    def _put_events(self, sequences: Sequence[int]) -> list[int]:
-        """The sequences whose event the bus has accepted."""
-        entries = [self._entry(sequence) for sequence in sequences]
+    def _ready(self, now: float) -> list[Announced]:
+        """Oldest first; while the service fails one probe, not the same each time."""
+        rows = self._journal.execute(OUTBOX, (ENTRIES + self._schedule.failing(),)).fetchall()
+        found = [row["sequence"] for row in rows if self._schedule.ready(row["sequence"], now)]
+        if self._service.failures(SERVICE):
+            found = sorted(found, key=self._schedule.failures)[:1]
+        return [self._row(sequence) for sequence in found[:ENTRIES]]
+
+    def _row(self, sequence: int) -> Announced:
+        row = self._journal.execute(ROW, (sequence,)).fetchone()
+        return Announced(**{**dict(row), "unsure": bool(row["unsure"])})
+
+    def _put_manifests(self, rows: Sequence[Announced]) -> list[Announced]:
+        """Those whose manifest is in S3."""
+        done: list[Announced] = []
+        for row in rows:
+            if row.altered:
+                self._failed(row.sequence, "outbox row was altered", "its hash differs")
+                continue
+            self._mark(row, unsure=True)
+            file = VerifiedFile(io.BytesIO(row.manifest), len(row.manifest), row.manifest_sha256)
+            match self._manifests.put(row.manifest_key, file, unsure=row.unsure):
+                case ServiceFault() as outcome:
+                    self._mark(row, unsure=row.unsure or outcome.unsure)
+                    self._service_failed([row], outcome)
+                    break
+                case ObjectFault() as outcome:
+                    self._failed(row.sequence, "manifest upload failed", because(outcome))
+                case Foreign(words):
+                    with transaction(self._journal) as journal:
+                        redraw(journal, row.sequence, row.transfer_id, words, self._clock())
+                case _:
+                    done.append(row)
+        return done
+
+    def _mark(self, row: Announced, *, unsure: bool) -> None:
+        """On the disk before the first byte goes: what S3 says next is believed."""
+        self._journal.execute(
+            "UPDATE outbox SET unsure = ?1 WHERE sequence = ?2 AND unsure != ?1", (unsure, row.sequence)
+        )
+
+    def _put_events(self, rows: Sequence[Announced]) -> list[Announced]:
+        """Those whose event the bus has accepted."""
+        bus = self._settings.event_bus
         try:
-            answer = self._events.put_events(Entries=entries)
+            answer = self._events.put_events(Entries=[{**row.entry, "EventBusName": bus} for row in rows])
         except (BotoCoreError, ClientError) as error:
-            for sequence in sequences:
-                self._failed(sequence, "announcement failed", code(error))
+            self._service_failed(rows, fault(error))
             return []
-        accepted: list[int] = []
         # Entries and results have the same order; FailedEntryCount alone does not say which failed.
-        for sequence, result in zip(sequences, answer["Entries"], strict=True):
+        results = answer.get("Entries") or []
+        if len(results) != len(rows):
+            self._service_failed(rows, ServiceFault("NoEntries", "PutEvents answered without its entries"))
+            return []
+        accepted: list[Announced] = []
+        for row, result in zip(rows, results, strict=True):
             if result.get("EventId") and not result.get("ErrorCode"):
-                accepted.append(sequence)
-            else:
-                self._failed(sequence, "announcement failed", str(result.get("ErrorCode", "no event id")))
+                accepted.append(row)
+                continue
+            why = ServiceFault(str(result.get("ErrorCode", "NoEventId")), str(result.get("ErrorMessage", "")))
+            self._failed(row.sequence, "announcement failed", because(why))
+        if not accepted:
+            self._service_failed([], why)
         return accepted
-
-    def _entry(self, sequence: int) -> dict[str, str]:
-        row = self._journal.execute("SELECT event FROM outbox WHERE sequence = ?", (sequence,)).fetchone()
-        return {
-            "Source": EDGE_SOURCE,
-            "DetailType": SERIES_COMPLETE,
-            "EventBusName": self._settings.event_bus,
-            "Detail": row["event"],
-        }
 
     def _failed(self, sequence: int, message: str, reason: str) -> None:
         now = self._monotonic()
         again = self._schedule.failed(sequence, now)
         logs.warning(message, sequence=sequence, error=reason, retry_in=round(again - now, 1))
 
-    def _accepted(self, sequence: int) -> None:
+    def _service_failed(self, rows: Sequence[Announced], outcome: ServiceFault | ObjectFault) -> None:
+        for row in rows:
+            self._failed(row.sequence, "announcement failed", because(outcome))
+        self._service.failed(SERVICE, self._monotonic())
+        if isinstance(outcome, ServiceFault):
+            with transaction(self._journal) as journal:
+                channels.failed(journal, channels.ANNOUNCEMENT, self._clock(), outcome.code, outcome.words)
+
+    def _accepted(self, rows: Sequence[Announced]) -> None:
         """Receipts stay, names go; their places in the spool follow when this is on the disk."""
-        self._schedule.done(sequence)
-        note_missing(self._journal, self._spool, sequence)
+        for row in rows:
+            note_missing(self._journal, self._spool, row.sequence)
         with transaction(self._journal) as journal:
-            written_off = mark_announced(journal, sequence, self._clock())
-        facts = json.loads(written_off)
-        logs.info("series announced", sequence=sequence, **facts)
+            for row in rows:
+                instances.announced(journal, row.sequence, self._clock())
+            channels.succeeded(journal, channels.ANNOUNCEMENT, self._clock())
+        self._service.done(SERVICE)
+        for row in rows:
+            self._schedule.done(row.sequence)
+            facts = json.loads(row.event)
+            logs.info("series announced", sequence=row.sequence, **{name: facts[name] for name in LOGGED})
 
     def _release(self) -> bool:
-        """Places in the spool are released after the event was accepted; what is missing is put aside."""
-        rows = self._journal.execute(
-            "SELECT file, bytes, uploaded FROM receipt WHERE file IS NOT NULL LIMIT 1000"
-        ).fetchall()
-        done = [row["file"] for row in rows if row["uploaded"] or self._put_aside(row["file"], row["bytes"])]
+        """Release what is in S3; put aside what is missing, which a full disk may not allow yet."""
+        rows = self._journal.execute(UNRELEASED, (1, RELEASES)).fetchall()
+        done = [row["file"] for row in rows]
+        rows = self._journal.execute(UNRELEASED, (0, ASIDE + self._disk.failing())).fetchall()
+        done += [row["file"] for row in rows if self._put_aside(row["file"], row["bytes"])]
         if not done:
             return False
         with transaction(self._journal) as journal:
-            journal.executemany("UPDATE receipt SET file = NULL WHERE file = ?", [(file,) for file in done])
-            let_go(journal, done)
+            instances.released(journal, done)
         return True
 
     def _sweep(self) -> bool:
@@ -209,8 +290,6 @@ def _sha256(data: bytes) -> str:
 
 
 def _into_outbox(journal: sqlite3.Connection, sequence: int, announcement: Announcement) -> None:
-    if len(announcement.event.encode()) > MAX_EVENT_BYTES:
-        raise ValueError(f"the event of series transfer {sequence} is longer than {MAX_EVENT_BYTES} bytes")
     journal.execute(
         """INSERT INTO outbox (sequence, manifest_key, manifest, manifest_sha256, event, event_sha256)
            VALUES (?, ?, ?, ?, ?, ?)""",
@@ -223,44 +302,18 @@ def _into_outbox(journal: sqlite3.Connection, sequence: int, announcement: Annou
             _sha256(announcement.event.encode()),
         ),
     )
-    journal.execute("UPDATE series_transfer SET built = 1 WHERE sequence = ?", (sequence,))
+    journal.execute("UPDATE series_transfer SET built = 1, problem = NULL WHERE sequence = ?", (sequence,))
 
 
-def mark_announced(journal: sqlite3.Connection, sequence: int, now: float) -> str:
-    """Instances become receipts, the outbox row leaves; the event's identifying facts, for the log."""
-    row = journal.execute("SELECT event FROM outbox WHERE sequence = ?", (sequence,)).fetchone()
-    detail = json.loads(row["event"])
-    journal.execute(
-        """INSERT INTO receipt
-               (sop_instance_uid, sequence, sop_class_uid, dataset_sha256,
-                announced_at, uploaded, bytes, file)
-           SELECT sop_instance_uid, sequence, sop_class_uid, dataset_sha256,
-                  ?, state = 'uploaded', bytes, file
-             FROM instance WHERE sequence = ?""",
-        (now, sequence),
-    )
-    sent = journal.execute(
-        "SELECT count(*) FROM instance WHERE sequence = ? AND state = 'uploaded'", (sequence,)
-    ).fetchone()[0]
-    missing = journal.execute("DELETE FROM instance WHERE sequence = ?", (sequence,)).rowcount - sent
-    journal.execute("DELETE FROM outbox WHERE sequence = ?", (sequence,))
-    journal.execute("UPDATE series_transfer SET announced_at = ? WHERE sequence = ?", (now, sequence))
-    count(journal, "instances_announced", sent)
-    count(journal, "instances_missing", missing)
-    count(journal, "series_announced")
-    return json.dumps(
-        {name: detail[name] for name in ("correlation_id", "transfer_id", "instance_count", "seal_reason")}
-    )
-
-
-# Sealed and not built; `unsent`: all that is left are instances with a problem, which may yet be sent.
-SEALED = """
-SELECT t.sequence, t.sealed_at,
-       EXISTS (SELECT 1 FROM instance i WHERE i.sequence = t.sequence AND i.state = 'assigned') AS unsent
-  FROM series_transfer t
- WHERE t.announced_at IS NULL AND t.sealed_at IS NOT NULL
-   AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.sequence = t.sequence)
-   AND NOT EXISTS (SELECT 1 FROM instance i
-                    WHERE i.sequence = t.sequence AND i.state = 'assigned' AND i.problem IS NULL)
- ORDER BY t.sequence
+LOGGED = ("correlation_id", "transfer_id", "instance_count", "seal_reason")
+# Sealed and not built, with nothing on its way; `stuck`: what is left has a problem, and may yet be sent.
+SENT = """
+SELECT sequence, sealed_at, stuck FROM series_transfer
+ WHERE announced_at IS NULL AND sealed_at IS NOT NULL AND built = 0 AND unsent = 0
 """
+OUTBOX = "SELECT sequence FROM outbox ORDER BY sequence LIMIT ?"
+ROW = """
+SELECT sequence, transfer_id, manifest_key, manifest, manifest_sha256, event, event_sha256, unsure
+  FROM outbox JOIN series_transfer USING (sequence) WHERE sequence = ?
+"""
+UNRELEASED = "SELECT file, bytes FROM receipt WHERE file IS NOT NULL AND uploaded = ? LIMIT ?"

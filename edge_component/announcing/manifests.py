@@ -5,31 +5,61 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
-from dicom_ingest.contracts.events import SeriesComplete
+from dicom_ingest.contracts.events import MAX_EVENT_BYTES, SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
 from dicom_ingest.contracts.manifest import (
     Manifest,
     ManifestInstance,
     ManifestTransfer,
     MissingInstance,
+    check_record,
     encode_manifest,
 )
 from edge_component.running.clock import moment
 from edge_component.settings import Settings
 
+SEQUENCE = '"SQ"'
+FLAT_SEQUENCES = 30
+"""Up to so many sequences cannot be nested deeper than a reader goes."""
+
+
+class UndescribableError(ValueError):
+    """A series of which no manifest or event can be made."""
+
 
 @dataclass(frozen=True)
 class Announcement:
-    """What is put and what is announced."""
+    """What is put and what is announced. `dropped`: attributes that were left out, by instance."""
 
     manifest_key: str
     manifest: bytes
     event: str
+    dropped: tuple[str, ...] = ()
 
 
-def build_announcement(journal: sqlite3.Connection, sequence: int, settings: Settings) -> Announcement:
-    """Manifest and event of a sealed series transfer."""
+def build_announcement(
+    journal: sqlite3.Connection, sequence: int, settings: Settings, *, tolerant: bool = False
+) -> Announcement:
+    """Manifest and event of a sealed series transfer.
+
+    `tolerant`: attributes that cannot be written are left out.
+
+    Raises:
+        UndescribableError: they cannot be made.
+    """
+    dropped: list[str] = []
+    try:
+        return _build(journal, sequence, settings, dropped if tolerant else None)
+    except (ValueError, RecursionError) as error:  # of pydantic, of JSON, of a contract
+        first = next(iter(str(error).splitlines()), "")
+        raise UndescribableError(f"{type(error).__name__}: {first}") from error
+
+
+def _build(
+    journal: sqlite3.Connection, sequence: int, settings: Settings, dropped: list[str] | None
+) -> Announcement:
     transfer = journal.execute("SELECT * FROM series_transfer WHERE sequence = ?", (sequence,)).fetchone()
     rows = journal.execute(
         """SELECT i.*, a.calling_ae, a.called_ae FROM instance i JOIN association a USING (association)
@@ -42,7 +72,7 @@ def build_announcement(journal: sqlite3.Connection, sequence: int, settings: Set
         transfer["study_instance_uid"],
         transfer["series_instance_uid"],
     )
-    sent = [_instance(row, prefix) for row in rows if row["state"] == "uploaded"]
+    sent = [_instance(row, prefix, dropped) for row in rows if row["state"] == "uploaded"]
     missing = [_missing(row) for row in rows if row["state"] != "uploaded"]
     head = _head(transfer, rows, settings, len(sent), sum(instance.bytes for instance in sent))
     encoded = encode_manifest(Manifest(head, sent, missing))
@@ -72,7 +102,10 @@ def build_announcement(journal: sqlite3.Connection, sequence: int, settings: Set
         calling_ae=rows[-1]["calling_ae"],
         called_ae=rows[-1]["called_ae"],
     )
-    return Announcement(str(key), encoded.body, json.dumps(event.model_dump(mode="json"), sort_keys=True))
+    text = json.dumps(event.model_dump(mode="json"), sort_keys=True)
+    if len(text.encode()) > MAX_EVENT_BYTES:
+        raise ValueError(f"the event is longer than {MAX_EVENT_BYTES} bytes")
+    return Announcement(str(key), encoded.body, text, tuple(dropped or ()))
 
 
 def correlation_id(transfer: sqlite3.Row) -> str:
@@ -109,7 +142,31 @@ def _head(
     )
 
 
-def _instance(row: sqlite3.Row, prefix: SeriesPrefix) -> ManifestInstance:
+def _instance(row: sqlite3.Row, prefix: SeriesPrefix, dropped: list[str] | None) -> ManifestInstance:
+    """`dropped`: hears of the attributes that are left out; None: all must be written."""
+    if dropped is None:
+        found = _described(row, prefix, json.loads(row["attributes"]))
+        if row["attributes"].count(SEQUENCE) > FLAT_SEQUENCES:
+            check_record(found)
+        return found
+    kept: dict[str, Any] = {}
+    for tag, value in _attributes(row).items():
+        try:
+            check_record(_described(row, prefix, {tag: value}))
+            kept[tag] = value
+        except (ValueError, RecursionError):
+            dropped.append(f"{row['sop_instance_uid']} {tag}")
+    return _described(row, prefix, kept)
+
+
+def _attributes(row: sqlite3.Row) -> dict[str, Any]:
+    try:
+        return dict(json.loads(row["attributes"]))
+    except (ValueError, RecursionError):
+        return {"all": None}  # no attribute: it is dropped, and named
+
+
+def _described(row: sqlite3.Row, prefix: SeriesPrefix, attributes: dict[str, Any]) -> ManifestInstance:
     return ManifestInstance(
         sop_instance_uid=row["sop_instance_uid"],
         sop_class_uid=row["sop_class_uid"],
@@ -122,7 +179,7 @@ def _instance(row: sqlite3.Row, prefix: SeriesPrefix) -> ManifestInstance:
         calling_ae=row["calling_ae"],
         called_ae=row["called_ae"],
         uid_findings=json.loads(row["uid_findings"]),
-        attributes=json.loads(row["attributes"]),
+        attributes=attributes,
     )
 
 

@@ -13,7 +13,7 @@ from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 from edge_component.announcing.aside import back_aside, note_of, read_note
 from edge_component.assembling.hashing import Digest, digest
 from edge_component.journal.database import transaction
-from edge_component.journal.intake import insert_instances
+from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.header import HeaderError, read_header

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from dicom_ingest.contracts.events import SealReason
 from edge_component.announcing.manifests import correlation_id
-from edge_component.assembling.hashing import AlteredError, Hashes, Stored, hashes_of
+from edge_component.assembling.hashing import AlteredError, Stored, hashes_of
 from edge_component.assembling.quiet import quiet_seconds
 from edge_component.assembling.rules import (
     Arrival,
@@ -26,15 +26,19 @@ from edge_component.assembling.rules import (
     seal_reason,
 )
 from edge_component.assembling.transfers import OPEN_PROGRESS, arriving, open_series_of, sittings, versions
-from edge_component.journal.database import count, transaction
-from edge_component.journal.releases import let_go
+from edge_component.journal import instances
+from edge_component.journal.database import transaction
+from edge_component.journal.instances import Hashes
 from edge_component.running import logs
+from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Age, Ages, Clock
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
 BATCH = 200
 """Instances hashed, then assigned in one transaction: the receiver's commits wait for it."""
+ALTERED = "spool file was altered"
+UNREADABLE = "spool file cannot be read: No such file or directory"
 MAX_NAMED = 20
 """Associations in one log line; a modality may open one an image."""
 
@@ -77,48 +81,71 @@ class Assembly:
         self._settings = settings
         self._rules = rules_of(settings)
         self._clock = clock
+        self._monotonic = monotonic
         self._ages = Ages(clock, monotonic)
         self._transfer_ids = transfer_ids
+        self._unread = Schedule(Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds))
+        self._unread_since: dict[int, float] = {}
+        """Instances that the disk does not give at present."""
 
     def run_once(self) -> bool:
         """Assign what has arrived, seal what is complete; True: something was done."""
         assigned = batch = self._assign_batch()
-        while batch == BATCH:
+        while batch >= BATCH:
             batch = self._assign_batch()
         return self._seal() or assigned > 0
 
     def _assign_batch(self) -> int:
-        if (
-            self._journal.execute("SELECT 1 FROM instance WHERE state = 'received' LIMIT 1").fetchone()
-            is None
-        ):
+        """Returns how many were assigned. Versions of an instance keep their order, read or unread."""
+        rows = instances.received(self._journal, BATCH + self._unread.failing())
+        waiting: set[str] = set()
+        hashed: list[tuple[sqlite3.Row, Hashes, str | None]] = []
+        for row in rows:
+            found = None if row["sop_instance_uid"] in waiting else self._hashes(row)
+            if found is None:
+                waiting.add(row["sop_instance_uid"])
+            else:
+                hashed.append((row, *found))
+        if not hashed:
             return 0
-        rows = self._journal.execute(
-            "SELECT * FROM instance WHERE state = 'received' ORDER BY instance LIMIT ?", (BATCH,)
-        ).fetchall()
-        hashed = [(row, self._hashes(row)) for row in rows]
         open_series: OpenSeriesByUid = {}
         with transaction(self._journal) as journal:
-            duplicates = [
-                row["file"] for row, found in hashed if self._assign(journal, row, found, open_series)
-            ]
-            let_go(journal, duplicates)
-        return len(rows)
+            for row, hashes, problem in hashed:
+                self._assign(journal, row, hashes, problem, open_series)
+        return len(hashed)
 
-    def _hashes(self, row: sqlite3.Row) -> Hashes:
+    def _hashes(self, row: sqlite3.Row) -> tuple[Hashes, str | None] | None:
+        """With the reason why they are not the file's; None: it cannot be read now, and is tried again."""
         stored = Stored(**{name: row[name] for name in Stored.__dataclass_fields__})
+        instance, now = row["instance"], self._monotonic()
+        if not self._unread.ready(instance, now):
+            return None
         try:
-            return hashes_of(self._spool, stored)
-        except (AlteredError, OSError) as error:
+            hashes, problem = hashes_of(self._spool, stored), None
+        except (AlteredError, FileNotFoundError) as error:
+            hashes, problem = _nothing(stored), ALTERED if isinstance(error, AlteredError) else UNREADABLE
             logs.error("spool file is not what was received", file=stored.file, reason=str(error))
-            # Equal to nothing: it is never sent, and announced as missing in the end.
-            nothing = hashlib.sha256(stored.file.encode()).hexdigest()
-            return Hashes(nothing, nothing)
+        except OSError as error:
+            problem = f"spool file cannot be read: {error.strerror}"
+            again = round(self._unread.failed(instance, now) - now, 1)
+            logs.error("spool file cannot be read", file=stored.file, reason=error.strerror, retry_in=again)
+            instances.postponed(self._journal, instance, problem)
+            since = self._unread_since.setdefault(instance, now)
+            if now - since < self._settings.series_patience_seconds:
+                return None
+            hashes = _nothing(stored)
+        self._unread.done(instance)
+        self._unread_since.pop(instance, None)
+        return hashes, problem
 
     def _assign(
-        self, journal: sqlite3.Connection, row: sqlite3.Row, hashes: Hashes, open_series: OpenSeriesByUid
-    ) -> bool:
-        """True: it was a duplicate."""
+        self,
+        journal: sqlite3.Connection,
+        row: sqlite3.Row,
+        hashes: Hashes,
+        problem: str | None,
+        open_series: OpenSeriesByUid,
+    ) -> None:
         study, series = row["study_instance_uid"], row["series_instance_uid"]
         if (study, series) not in open_series:  # counting is asked for once a batch, not once an instance
             open_series[study, series] = open_series_of(journal, study, series)
@@ -133,20 +160,14 @@ class Assembly:
             self._transfer_ids,
         )
         if isinstance(decision, Duplicate):
-            journal.execute("DELETE FROM instance WHERE instance = ?", (row["instance"],))
-            count(journal, "instances_duplicate")
-            return True
+            instances.duplicate(journal, row["instance"], decision.twin, hashes)
+            return
         if isinstance(decision, Begin):
             self._begin(journal, decision, row)
         else:
             self._join(journal, decision)
-        journal.execute(
-            """UPDATE instance SET state = 'assigned', sequence = ?, file_sha256 = ?, dataset_sha256 = ?
-               WHERE instance = ?""",
-            (decision.sequence, hashes.file, hashes.dataset, row["instance"]),
-        )
+        instances.assign(journal, row["instance"], decision.sequence, hashes, problem)
         open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
-        return False
 
     def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
         if decision.full is not None:
@@ -232,3 +253,9 @@ class Assembly:
             reason=reason,
             aborted=aborted,
         )
+
+
+def _nothing(stored: Stored) -> Hashes:
+    """Equal to no file: such an instance is never sent, and announced as missing in the end."""
+    nothing = hashlib.sha256(stored.file.encode()).hexdigest()
+    return Hashes(nothing, nothing)

@@ -1,13 +1,14 @@
-"""Hashes of received instances, reckoned by the worker: the receiver only stores (PROTOCOL §1)."""
+"""Hashes of received instances, computed by the worker: the receiver only stores (PROTOCOL §1)."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from zlib_ng.zlib_ng import crc32
 
+from edge_component.journal.instances import Hashes
 from edge_component.journal.rows import InstanceRow
 from edge_component.spool.folder import READ_BYTES, Spool
 from edge_component.spool.part10 import read_head
@@ -32,18 +33,10 @@ class Stored:
         return cls(row.file, row.bytes, row.crc32, row.transfer_syntax_uid)
 
 
-@dataclass(frozen=True)
-class Hashes:
-    """SHA-256 in hex. `dataset`: of the transfer syntax, a NUL, and the data set without group 0002."""
+class Digest(NamedTuple):
+    """What was read: its hashes, how many bytes, and the CRC-32 of the data set."""
 
-    file: str
-    dataset: str
-
-
-@dataclass(frozen=True)
-class Digest(Hashes):
-    """With the bytes that were read, and the CRC-32 of the data set."""
-
+    hashes: Hashes
     bytes: int
     crc32: int
 
@@ -62,7 +55,7 @@ def digest(stream: BinaryIO, transfer_syntax_uid: str) -> Digest:
         dataset.update(piece)
         crc = crc32(piece, crc)
         size += len(piece)
-    return Digest(whole.hexdigest(), dataset.hexdigest(), size, crc)
+    return Digest(Hashes(whole.hexdigest(), dataset.hexdigest()), size, crc)
 
 
 def hashes_of(spool: Spool, stored: Stored) -> Hashes:
@@ -87,4 +80,4 @@ def verified(stream: BinaryIO, stored: Stored) -> Hashes:
         raise AlteredError(
             f"{found.bytes} bytes with CRC {found.crc32:08x}, not {stored.bytes} with {stored.crc32:08x}"
         )
-    return found
+    return found.hashes

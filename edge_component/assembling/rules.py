@@ -38,7 +38,9 @@ class Version:
     dataset_sha256: str
     announced_at: float | None
     uploaded: bool = True
-    """False: announced as missing, so a new copy is welcome."""
+    """False: it cannot be sent, or was announced as missing, so a new copy is welcome."""
+    unsent: int | None = None
+    """Its instance in the journal, until it is in S3."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ class OpenSeries:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """The same instance again: counted, not sent."""
+    """The same instance again: counted, not sent. `twin`: the first, where it is not in S3 yet."""
+
+    twin: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def assign(
     """
     latest = max(versions, key=lambda version: version.sequence, default=None)
     if latest is not None and _unchanged(arrival, latest, rules):
-        return Duplicate()
+        return Duplicate(latest.unsent)
     after = tuple(
         dict.fromkeys(version.transfer_id for version in sorted(versions, key=lambda v: v.sequence))
     )

@@ -10,23 +10,25 @@ from edge_component.assembling.rules import OpenSeries, Version
 def versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Version]:
     """Earlier instances of the series with this SOP Instance UID, announced or not."""
     rows = journal.execute(
-        """SELECT i.sequence, t.transfer_id, i.dataset_sha256, NULL AS announced_at, i.problem IS NULL
+        """SELECT i.sequence, t.transfer_id, i.dataset_sha256, NULL AS announced_at,
+                  i.problem IS NULL AND i.state != 'missing',
+                  CASE WHEN i.state != 'uploaded' THEN i.instance END
              FROM instance i JOIN series_transfer t USING (sequence)
             WHERE i.sop_instance_uid = ?1 AND t.series_instance_uid = ?2
            UNION ALL
-           SELECT r.sequence, t.transfer_id, r.dataset_sha256, r.announced_at, r.uploaded
+           SELECT r.sequence, t.transfer_id, r.dataset_sha256, r.announced_at, r.uploaded, NULL
              FROM receipt r JOIN series_transfer t USING (sequence)
             WHERE r.sop_instance_uid = ?1 AND t.series_instance_uid = ?2""",
         (sop, series),
     )
-    return [Version(r[0], r[1], r[2], r[3], bool(r[4])) for r in rows]
+    return [Version(r[0], r[1], r[2], r[3], bool(r[4]), r[5]) for r in rows]
 
 
 def arriving(journal: sqlite3.Connection, sequence: int) -> bool:
-    """An instance of its series was received since the last batch."""
+    """An instance of its series was received since the last batch, and can be read."""
     found = journal.execute(
         """SELECT 1 FROM instance i JOIN series_transfer t USING (study_instance_uid, series_instance_uid)
-            WHERE i.state = 'received' AND t.sequence = ? LIMIT 1""",
+            WHERE i.state = 'received' AND i.problem IS NULL AND t.sequence = ? LIMIT 1""",
         (sequence,),
     ).fetchone()
     return found is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_component.announcing.aside import NotAsideError, ask_again, files_aside, read_note
 from edge_component.announcing.readmission import UNKNOWN, UNREADABLE, read_instance
-from edge_component.assembling.hashing import Hashes
+from edge_component.journal.instances import Hashes
 from edge_component.journal.reading import open_to_read
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.running.clock import SYSTEM_CLOCK
@@ -49,11 +49,11 @@ def _line(path: Path) -> str:
 
 def _send(spool: Spool, journal: sqlite3.Connection, path: Path) -> int:
     try:
-        row, hashes = read_instance(spool, path, NOBODY, SYSTEM_CLOCK)
+        row, found = read_instance(spool, path, NOBODY, SYSTEM_CLOCK)
     except UNREADABLE as error:
         why: str | None = f"cannot be read: {error}"
     else:
-        why = cannot_be_sent_again(journal, row, hashes)
+        why = cannot_be_sent_again(journal, row, found.hashes)
     if why is not None:
         sys.stdout.write(f"{path.stem}  stays aside: {why}\n")
         return 1
@@ -69,11 +69,17 @@ def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, hashes: 
     after it, or an old version would replace a newer one.
     """
     receipts = journal.execute(
-        "SELECT sequence, dataset_sha256, uploaded FROM receipt WHERE sop_instance_uid = ? ORDER BY sequence",
+        """SELECT sequence, dataset_sha256, crc32, uploaded FROM receipt
+            WHERE sop_instance_uid = ? ORDER BY sequence""",
         (row.sop_instance_uid,),
     ).fetchall()
     missing = [receipt for receipt in receipts if not receipt["uploaded"]]
-    ours = [receipt["sequence"] for receipt in missing if receipt["dataset_sha256"] == hashes.dataset]
+    # The CRC was taken as the bytes passed; an instance that could not be read at the time has no true hash.
+    ours = [
+        receipt["sequence"]
+        for receipt in missing
+        if receipt["crc32"] == row.crc32 or receipt["dataset_sha256"] == hashes.dataset
+    ]
     if missing and not ours:
         return "altered since it was acknowledged; ask the sender to send it again"
     under_way = journal.execute(

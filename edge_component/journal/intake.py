@@ -9,13 +9,14 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_component.commitment.request import Request
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
+from edge_component.journal.instances import Arrival, insert_instances
 from edge_component.journal.refusals import count_refusal
 from edge_component.journal.releases import seal
 from edge_component.journal.rows import AssociationRow, InstanceRow
@@ -23,30 +24,13 @@ from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 
 Change = Callable[[sqlite3.Connection], object]
-Arrival = tuple[AssociationRow, InstanceRow]
 
-INSERT_INSTANCE = f"""INSERT INTO instance ({", ".join(InstanceRow._fields)})
-    VALUES ({", ".join("?" * len(InstanceRow._fields))})
-    ON CONFLICT (file) DO NOTHING"""  # noqa: S608 - our own field names
 BATCH = 1000
 GATHER_SECONDS = 0.02
 """Nobody waits for a row of an instance: a few more may come."""
 AGAIN_SECONDS = 1.0
 LONGEST_QUEUE = 50_000
 """Rows in memory. They are on the disk in their files, but a journal so far behind is no journal."""
-
-
-def insert_instances(connection: sqlite3.Connection, epoch: int, arrivals: Sequence[Arrival]) -> None:
-    """Rows of instances, and of their associations where these are new."""
-    senders = {sender.association: sender for sender, _ in arrivals}
-    connection.executemany(
-        """INSERT INTO association (association, epoch, calling_ae, called_ae, peer, opened_at)
-           VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (association) DO NOTHING""",
-        [(s.association, epoch, s.calling_ae, s.called_ae, s.peer, s.opened_at) for s in senders.values()],
-    )
-    connection.executemany(INSERT_INSTANCE, [row for _, row in arrivals])
-    count(connection, "instances_received", len(arrivals))
-    count(connection, "bytes_received", sum(row.bytes for _, row in arrivals))
 
 
 @dataclass

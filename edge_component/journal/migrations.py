@@ -74,10 +74,11 @@ CREATE TABLE new_instance (
     sequence INTEGER REFERENCES series_transfer,
     problem TEXT,
     upload_id TEXT,
+    waits_because TEXT,
     unsure INTEGER NOT NULL DEFAULT 0,
     twin INTEGER
 );
-INSERT INTO new_instance SELECT *, state = 'assigned', NULL FROM instance;
+INSERT INTO new_instance SELECT *, NULL, state = 'assigned', NULL FROM instance;
 DROP TABLE instance;
 ALTER TABLE new_instance RENAME TO instance;
 """,

@@ -72,6 +72,7 @@ CREATE TABLE IF NOT EXISTS instance (
     sequence INTEGER REFERENCES series_transfer,
     problem TEXT,                              -- why it cannot be sent; tried again until the series goes
     upload_id TEXT,                            -- of a multipart upload under way
+    waits_because TEXT,                        -- what the cloud said to the last attempt
     unsure INTEGER NOT NULL DEFAULT 0,         -- an attempt ended without an answer: S3 may have it
     twin INTEGER                               -- of a duplicate: the instance that it equals
 );

@@ -49,6 +49,11 @@ class Schedule:
         """Whether it may be tried."""
         return self._not_before.get(thing, now) <= now
 
+    def keep(self, wanted: Callable[[int | str], bool]) -> None:
+        """Forget what is not wanted any more."""
+        for thing in [thing for thing in self._failures if not wanted(thing)]:
+            self.done(thing)
+
     def failing(self) -> int:
         """How many have failed and not yet worked."""
         return len(self._failures)

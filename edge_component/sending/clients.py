@@ -12,7 +12,7 @@ from botocore.exceptions import ProfileNotFound
 
 from edge_component.sending.credentials import LateCredentials
 from edge_component.sending.direct_put.put import DirectPut
-from edge_component.sending.objects import FilePut
+from edge_component.sending.exchange import FilePut
 from edge_component.settings import Settings
 
 

@@ -9,31 +9,46 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from edge_component.journal.database import count, transaction
+from dicom_ingest.contracts.keys import SeriesPrefix
+from edge_component.journal import channels, instances
+from edge_component.journal.database import transaction
+from edge_component.journal.instances import Assigned
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
-from edge_component.running.clock import MONOTONIC, Clock
-from edge_component.sending.answers import ObjectError, RefusedError, UnreadableError, code
-from edge_component.sending.objects import ChecksumError, ClientPut, FilePut
-from edge_component.sending.upload import Upload, oldest_assigned, problem_of, send
+from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Clock
+from edge_component.sending.answers import (
+    Foreign,
+    ObjectFault,
+    Outcome,
+    ServiceFault,
+    Stored,
+    because,
+    fault,
+    unreadable,
+)
+from edge_component.sending.exchange import Exchange, FilePut
+from edge_component.sending.verified import VerifiedFile
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
 SERVICE = 0
 """The service as a whole has a backoff of its own."""
 READ_AHEAD = 4
-"""Times as many as may be in flight are read from the journal at once."""
+"""Times as many as may be in flight are claimed in the journal at once."""
 RESULT_SECONDS = 0.05
 WRITE_SECONDS = 0.1
 """Each write syncs the journal, which the receiver needs too: what ends meanwhile goes with it."""
+FORGET_SECONDS = 60.0
+LONGEST_REDRAW_SECONDS = 3600.0
+"""A new transfer id for the same series: each costs a copy of it in S3."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How an attempt ended. `error` None: S3 has it."""
+    """How an attempt ended."""
 
-    upload: Upload
-    error: BaseException | None = None
+    upload: Assigned
+    outcome: Outcome
 
 
 class Uploader:
@@ -48,25 +63,32 @@ class Uploader:
         pool: Executor,
         clock: Clock = MONOTONIC,
         put_file: FilePut | None = None,
+        wall: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """`put_file`: how files go that need no parts; by the client where nothing is said."""
+        """The only one that sends from this journal: attempts of an earlier process have ended.
+
+        `put_file`: how files go that need no parts; by default the client's own way.
+        """
         self._journal = journal
         self._spool = spool
         self._settings = settings
-        self._s3 = s3
-        self._put_file = put_file or ClientPut(s3)
+        self._exchange = Exchange(s3, settings.bucket, put_file)
         self._pool = pool
-        self._clock = clock
-        backoff = Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds)
-        self._objects = Schedule(backoff)
-        self._service = Schedule(backoff)
-        self._waiting: deque[Upload] = deque()
-        self._in_flight: set[int] = set()
+        self._clock, self._wall = clock, wall
+        base, cap = settings.backoff_base_seconds, settings.backoff_cap_seconds
+        self._objects, self._service = Schedule(Backoff(base, cap)), Schedule(Backoff(base, cap))
+        self._series = Schedule(Backoff(base, max(cap, LONGEST_REDRAW_SECONDS)))
+        """Those that were given another transfer id."""
+        self._waiting: deque[Assigned] = deque()
+        """Claimed, and not begun."""
+        self._in_flight: dict[int, Assigned] = {}
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
-        self._begun: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+        self._begun: queue.SimpleQueue[tuple[Assigned, str | None]] = queue.SimpleQueue()
+        self._unwritten: list[tuple[Assigned, str | None]] = []
         self._ended: dict[int, Result] = {}
         """Not yet in the journal."""
-        self._written_at = clock()
+        self._written_at = self._forgotten_at = clock()
+        instances.interrupted(journal)
 
     def run_once(self) -> bool:
         """Take in what has ended, write it down, start what may start; True: there was something to do."""
@@ -87,98 +109,139 @@ class Uploader:
             return True
 
     def _take_one(self, result: Result) -> None:
-        upload, error = result.upload, result.error
-        self._in_flight.discard(upload.instance)
+        upload, outcome, now = result.upload, result.outcome, self._clock()
+        self._in_flight.pop(upload.instance, None)
         self._ended[upload.instance] = result
-        if error is None:
+        if isinstance(outcome, Stored):
             self._objects.done(upload.instance)
             self._service.done(SERVICE)
-        else:
-            self._failed(upload, error)
-
-    def _failed(self, upload: Upload, error: BaseException) -> None:
-        now = self._clock()
-        problem = problem_of(error)
-        again = self._objects.failed(upload.instance, now)
-        if problem is None:
+            return
+        if isinstance(outcome, ServiceFault):
             self._service.failed(SERVICE, now)
+        if isinstance(outcome, Foreign):
+            again = self._series.failed(upload.sequence, now)
+        else:
+            again = self._objects.failed(upload.instance, now)
         logs.warning(
             "upload failed",
             sop_instance_uid=upload.sop_instance_uid,
-            error=code(error),
-            problem=problem,
+            error=outcome.code if isinstance(outcome, ServiceFault) else type(outcome).__name__,
+            reason=because(outcome),
             retry_in=round(again - now, 1),
         )
 
     def _write(self) -> None:
         """At once where nothing is in flight, else a few times a second."""
         now = self._clock()
-        begun: list[tuple[str, int]] = []
         while not self._begun.empty():
-            begun.append(self._begun.get())
-        soon = self._in_flight and not begun and now - self._written_at < WRITE_SECONDS
-        if soon or not (begun or self._ended):
+            self._unwritten.append(self._begun.get())
+        unwanted = list(self._waiting) if self._service.failures(SERVICE) else []
+        soon = self._in_flight and not self._unwritten and now - self._written_at < WRITE_SECONDS
+        if (soon and not unwanted) or not (self._unwritten or self._ended or unwanted):
             return
         with transaction(self._journal) as journal:
-            journal.executemany("UPDATE instance SET upload_id = ? WHERE instance = ?", begun)
-            _write_results(journal, list(self._ended.values()))
+            for upload, upload_id in self._unwritten:
+                instances.upload_begun(journal, upload, upload_id)
+            instances.hand_back(journal, unwanted)
+            for result in self._ended.values():
+                self._write_one(journal, result)
+        if unwanted:
+            self._waiting.clear()
+        self._unwritten.clear()
         self._ended.clear()
         self._written_at = now
+
+    def _write_one(self, journal: sqlite3.Connection, result: Result) -> None:
+        upload, outcome, now = result.upload, result.outcome, self._wall()
+        match outcome:
+            case Stored():
+                instances.uploaded(journal, upload)
+                channels.succeeded(journal, channels.UPLOAD, now)
+            case ServiceFault(code, words, unsure):
+                instances.not_uploaded(journal, upload, because=because(outcome), unsure=unsure)
+                channels.failed(journal, channels.UPLOAD, now, code, words)
+            case ObjectFault(reason):
+                instances.not_uploaded(journal, upload, because=reason, problem=reason)
+            case Foreign(words):
+                redraw(journal, upload.sequence, upload.transfer_id, words, now)
 
     def _start(self) -> bool:
         now = self._clock()
         room = self._settings.uploads_in_flight - len(self._in_flight)
         if self._service.failures(SERVICE):
             # One probe, then everybody. Not the same object each time: it may be the one at fault.
-            self._waiting.clear()
             room = min(room, 1 - len(self._in_flight))
         if room <= 0 or not self._service.ready(SERVICE, now):
             return False
-        if not self._waiting:
-            self._waiting.extend(self._ready(now))
+        if not self._waiting and (ready := self._ready(now)):
+            with transaction(self._journal) as journal:
+                claimed = instances.claim(journal, ready[:room] if self._service.failures(SERVICE) else ready)
+            self._waiting.extend(claimed)
         starting = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
         for upload in starting:
-            self._in_flight.add(upload.instance)
+            self._in_flight[upload.instance] = upload
             self._pool.submit(self._attempt, upload)
         return bool(starting)
 
-    def _ready(self, now: float) -> list[Upload]:
+    def _ready(self, now: float) -> list[Assigned]:
         """Oldest first; those that failed least while the service as a whole fails."""
-        apart = self._in_flight | self._ended.keys()
-        limit = READ_AHEAD * self._settings.uploads_in_flight + len(apart) + self._objects.failing()
+        self._forget(now)
+        apart = self._in_flight.keys() | self._ended.keys()
+        ahead = READ_AHEAD * self._settings.uploads_in_flight
         found = [
             upload
-            for upload in oldest_assigned(self._journal, self._settings.edge, limit)
-            if upload.instance not in apart and self._objects.ready(upload.instance, now)
+            for upload in instances.oldest_assigned(
+                self._journal, ahead + len(apart) + self._objects.failing()
+            )
+            if upload.instance not in apart
+            and self._objects.ready(upload.instance, now)
+            and self._series.ready(upload.sequence, now)
         ]
         if self._service.failures(SERVICE):
             found.sort(key=lambda upload: self._objects.failures(upload.instance))
-        return found
+        return found[:ahead]
 
-    def _attempt(self, upload: Upload) -> None:
+    def _forget(self, now: float) -> None:
+        """What was announced as missing is not waited for any more."""
+        if self._objects.failing() and now - self._forgotten_at >= FORGET_SECONDS:
+            self._forgotten_at = now
+            self._objects.keep(lambda instance: instances.is_assigned(self._journal, instance))
+
+    def _attempt(self, upload: Assigned) -> None:
         """In the pool."""
         try:
-            send(
-                upload,
-                self._spool,
-                self._settings,
-                self._s3,
-                self._put_file,
-                lambda begun: self._begun.put((begun, upload.instance)),
-            )
-        except (UnreadableError, RefusedError, ChecksumError, *ObjectError) as error:
-            self._results.put(Result(upload, error))
+            outcome = self._send(upload)
         except BaseException as error:
-            self._results.put(Result(upload, error))
+            self._results.put(Result(upload, ServiceFault(type(error).__name__, str(error), unsure=True)))
             raise
-        else:
-            self._results.put(Result(upload))
+        self._results.put(Result(upload, outcome))
+
+    def _send(self, upload: Assigned) -> Outcome:
+        """The file as it was received, or not at all."""
+        prefix = SeriesPrefix(
+            self._settings.edge, upload.transfer_id, upload.study_instance_uid, upload.series_instance_uid
+        )
+        key, part_bytes = prefix.instance(upload.sop_instance_uid), self._settings.multipart_bytes
+        try:
+            stream = self._spool.read(upload.file, upload.bytes)
+        except OSError as error:
+            return fault(unreadable(error))
+        with stream:
+            file = VerifiedFile(stream, upload.bytes, upload.file_sha256)
+            if upload.bytes <= part_bytes:
+                return self._exchange.put(key, file, unsure=upload.unsure)
+            return self._exchange.put_in_parts(
+                key,
+                file,
+                part_bytes,
+                upload.upload_id,
+                lambda begun: self._begun.put((upload, begun)),
+                unsure=upload.unsure,
+            )
 
 
-def _write_results(journal: sqlite3.Connection, results: list[Result]) -> None:
-    done = [(result.upload.instance,) for result in results if result.error is None]
-    journal.executemany("UPDATE instance SET state = 'uploaded', problem = NULL WHERE instance = ?", done)
-    failed = [(problem_of(r.error), r.upload.instance) for r in results if r.error is not None]
-    journal.executemany("UPDATE instance SET problem = ?1 WHERE instance = ?2 AND problem IS NOT ?1", failed)
-    count(journal, "instances_uploaded", len(done))
-    count(journal, "upload_retries", len(failed))
+def redraw(journal: sqlite3.Connection, sequence: int, transfer_id: str, words: str, now: float) -> None:
+    """Give a series another transfer id: S3 holds under this one what the edge has not sent."""
+    if new := instances.redraw(journal, sequence, transfer_id):
+        channels.notice(journal, channels.TRANSFER_REDRAWN, now, f"{transfer_id}: {words}")
+        logs.error("transfer redrawn", sequence=sequence, transfer_id=transfer_id, sent_as=new, reason=words)

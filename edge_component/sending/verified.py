@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from edge_component.sending.answers import UnreadableError
+from edge_component.sending.answers import UnreadableError, unreadable
 
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in the processor's cache between disk, hash and socket."""
@@ -32,7 +32,8 @@ class VerifiedFile:
         """From the beginning, each time; a piece is valid until the next one is asked for.
 
         Raises:
-            UnreadableError: it cannot be read, or is not what was acknowledged.
+            UnreadableError: it is damaged, or is not what was acknowledged.
+            LocalError: it cannot be read at present.
         """
         left = self._rewind()
         digest = hashlib.sha256()
@@ -51,7 +52,7 @@ class VerifiedFile:
         """The open file at its beginning, read and compared once: for senders that read for themselves.
 
         Raises:
-            UnreadableError: as `pieces`.
+            UnreadableError, LocalError: as `pieces`.
         """
         for _ in self.pieces(memoryview(bytearray(PIECE_BYTES))):
             pass
@@ -73,8 +74,3 @@ class VerifiedFile:
             return int(self._stream.readinto(buffer))  # type: ignore[attr-defined]  # BinaryIO leaves it out
         except OSError as error:
             raise unreadable(error) from error
-
-
-def unreadable(error: OSError) -> UnreadableError:
-    """The disk, not the network."""
-    return UnreadableError(f"spool file cannot be read: {error.strerror}")

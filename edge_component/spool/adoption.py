@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edge_component.assembling.hashing import AlteredError, Stored, hashes_of
 from edge_component.journal.database import transaction
-from edge_component.journal.intake import Arrival, insert_instances
+from edge_component.journal.instances import Arrival, insert_instances
 from edge_component.journal.releases import accounted_for, seal, sealed
 from edge_component.journal.rows import InstanceRow
 from edge_component.running import logs

@@ -12,7 +12,7 @@ from dicom_ingest.contracts.manifest import Manifest, decode_manifest
 from edge_component.announcing.announcer import Announcer
 from edge_component.assembling.assembly import Assembly
 from edge_component.journal.database import open_journal, transaction
-from edge_component.journal.intake import insert_instances
+from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.sending.uploader import Uploader
@@ -55,7 +55,9 @@ class Bench:
         adopt(self.journal, self.spool, self.epoch, self.clock)
         monotonic = self.clock.monotonic
         self.assembly = Assembly(self.journal, self.spool, self.settings, self.clock, monotonic=monotonic)
-        self.uploader = Uploader(self.journal, self.spool, self.settings, self.s3, ImmediatePool(), monotonic)
+        self.uploader = Uploader(
+            self.journal, self.spool, self.settings, self.s3, ImmediatePool(), monotonic, wall=self.clock
+        )
         self.announcer = Announcer(
             self.journal, self.spool, self.settings, self.s3, self.bus, self.clock, monotonic
         )
@@ -137,6 +139,7 @@ class Bench:
         self.spool.segments.seal_idle(0.0)
         assembled = self.assembly.run_once()
         uploaded = self.uploader.run_once()
+        uploaded = self.uploader.run_once() or uploaded  # what came of it
         return self.announcer.run_once() or assembled or uploaded
 
     def settle(self, rounds: int = 1000) -> None:

@@ -31,7 +31,7 @@ class Gateway:
                 status = gateway.refuse(self.command, self.path)
                 if status is not None:
                     gateway.refused += 1
-                    self._answer(status, [], b"<Error><Code>Refused</Code></Error>")
+                    self._answer(status, [], b"<Error><Code>EntityTooLarge</Code></Error>")
                     return
                 upstream_connection = http.client.HTTPConnection(target, timeout=30)
                 try:

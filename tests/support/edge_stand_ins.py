@@ -83,7 +83,11 @@ class StandInS3:
     after: Fault = no_fault
     calls: list[tuple[str, str]] = field(default_factory=list)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
-    answer_checksum: Callable[[bytes], str] = sha256
+    answer_checksum: Callable[[bytes], str | None] = sha256
+    answer_composite: Callable[[str], str | None] = str
+    readable: bool = False
+    """An edge's role may write only."""
+    composites: dict[str, str] = field(default_factory=dict)
 
     def _begin(self, operation: str, key: str) -> None:
         self.calls.append((operation, key))
@@ -109,6 +113,16 @@ class StandInS3:
         self._take("PutObject", Key, body)
         self._end("PutObject", Key)
         return {"ETag": "e", "ChecksumSHA256": self.answer_checksum(body)}
+
+    def head_object(self, *, Key: str, ChecksumMode: str, **_: Any) -> Any:
+        """What lies there, where the edge's role may read."""
+        assert ChecksumMode == "ENABLED"
+        self._begin("HeadObject", Key)
+        if not self.readable:
+            raise client_error("HeadObject", "403", 403)
+        if Key not in self.objects:
+            raise client_error("HeadObject", "404", 404)
+        return {"ChecksumSHA256": self.composites.get(Key) or sha256(self.objects[Key])}
 
     def create_multipart_upload(self, *, Key: str, **_: Any) -> Any:
         """A new upload."""
@@ -164,12 +178,21 @@ class StandInS3:
         """The object from its parts."""
         assert IfNoneMatch == "*"
         self._begin("CompleteMultipartUpload", Key)
+        if UploadId not in self.uploads:
+            raise client_error("CompleteMultipartUpload", "NoSuchUpload", 404)
         parts = [self.uploads[UploadId][part["PartNumber"]] for part in MultipartUpload["Parts"]]
         self._take("CompleteMultipartUpload", Key, b"".join(parts))
         del self.uploads[UploadId]
-        self._end("CompleteMultipartUpload", Key)
         digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
-        return {"ChecksumSHA256": f"{base64.b64encode(digest).decode()}-{len(parts)}"}
+        self.composites[Key] = f"{base64.b64encode(digest).decode()}-{len(parts)}"
+        self._end("CompleteMultipartUpload", Key)
+        return {"ChecksumSHA256": self.answer_composite(self.composites[Key])}
+
+    def abort_multipart_upload(self, *, Key: str, UploadId: str, **_: Any) -> Any:
+        """Its parts are gone."""
+        self._begin("AbortMultipartUpload", Key)
+        self.uploads.pop(UploadId, None)
+        return {}
 
 
 @dataclass

@@ -13,6 +13,7 @@ from edge_component.journal.schema import SCHEMA
 ROOT = Path(__file__).parents[3]
 _SEMAPHORE = "dicom_ingest/db/semaphore"
 _SERIES = "dicom_ingest/db/series"
+_STATES = "edge_component/journal/instances.py"
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,25 @@ RECEIPT, ASIDE, COUNTED = "receipt", "aside/", "counted"
 INSTANCE = (
     Change(ON_THE_WIRE, "received", "synced: 0x0000", "edge_component/receiving/store.py"),
     Change(ON_THE_WIRE, REFUSED, "a failure status", "edge_component/receiving/store.py", trouble=True),
-    Change("received", "assigned", "given to a transfer", "edge_component/assembling/assembly.py"),
-    Change("received", COUNTED, "the same again", "edge_component/assembling/assembly.py"),
-    Change("assigned", "uploaded", "S3 has its checksum", "edge_component/sending/uploader.py"),
-    Change("assigned", "missing", "cannot be sent", "edge_component/announcing/announcer.py", trouble=True),
-    Change("uploaded", RECEIPT, "event accepted", "edge_component/announcing/announcer.py"),
-    Change("missing", ASIDE, "announced as missing", "edge_component/announcing/announcer.py", trouble=True),
+    Change("received", "assigned", "given to a transfer", _STATES),
+    Change("received", "duplicate", "the same again", _STATES),
+    Change("duplicate", COUNTED, "the first is in S3", _STATES),
+    Change("assigned", "sending", "attempt journalled", _STATES),
+    Change("assigned", "missing", "cannot be sent", _STATES, trouble=True),
+    Change("sending", "uploaded", "S3 has its checksum", _STATES),
+    Change("uploaded", RECEIPT, "event accepted", _STATES),
+    Change("missing", ASIDE, "announced as missing", _STATES, trouble=True),
 )
 _INSTANCE_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
     ON_THE_WIRE: (("C-STORE; not ours yet",), (0, 0), "plain"),
     "received": (("instance and receipt", "are on the disk"), (0, 1), "store"),
     "assigned": (("in a series transfer,", "which may still grow"), (0, 2), "store"),
-    "uploaded": (("in S3, and still here",), (0, 3), "store"),
-    RECEIPT: (("hashes without names,", "kept for receipt_days"), (0, 4), "end"),
+    "sending": (("on its way; tried again", "until S3 has it"), (0, 3), "store"),
+    "uploaded": (("in S3, and still here",), (0, 4), "store"),
+    RECEIPT: (("hashes without names,", "kept for receipt_days"), (0, 5), "end"),
     REFUSED: (("in quarantine/, with why;", "the sender still has it"), (1.4, 0), "end"),
-    COUNTED: (("a duplicate: let go",), (1.4, 1), "end"),
+    "duplicate": (("kept until the first", "is in S3"), (1.4, 1), "store"),
+    COUNTED: (("no longer needed",), (2.8, 1), "end"),
     "missing": (("after series_patience,", "listed with its reason"), (1.4, 2), "store"),
     ASIDE: (("kept for a person,", "never deleted"), (1.4, 3), "end"),
 }

@@ -15,7 +15,7 @@ from botocore.utils import get_environ_proxies
 from edge_component.sending.direct_put.answers import Answer
 from edge_component.sending.direct_put.connections import Connections, Server
 from edge_component.sending.direct_put.template import CHECKSUM, Template, learn, stop_probes
-from edge_component.sending.objects import PUT_PARAMETERS, ClientPut
+from edge_component.sending.exchange import PUT_PARAMETERS, ClientPut
 from edge_component.sending.verified import VerifiedFile
 
 OPERATION = "PutObject"
@@ -38,7 +38,7 @@ class DirectPut:
         """The checksum that S3 answered.
 
         Raises:
-            UnreadableError, botocore's errors.
+            UnreadableError, LocalError, botocore's errors.
         """
         template = self._template(bucket)
         if template is None or self._credentials is None:

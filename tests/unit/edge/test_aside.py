@@ -22,7 +22,7 @@ def bench(tmp_path: Path) -> Bench:
     profile = {"calling_ae": "CT1", "issuer_of_patient_id": "HOSPITAL"}
     found = Bench(tmp_path, series_patience_seconds=100, senders=[profile])
     found.s3.before = lambda operation, key: (
-        client_error(operation, "InvalidRequest", 400) if key.endswith("/1.dcm") else None
+        client_error(operation, "EntityTooLarge", 400) if key.endswith("/1.dcm") else None
     )
     return found
 
@@ -84,7 +84,7 @@ def test_the_list_says_what_why_and_who(bench: Bench, capsys: pytest.CaptureFixt
     line = capsys.readouterr().out
     assert aside_files(bench)[0].stem in line
     assert "  1  CT1  2027-01-15T" in line
-    assert "refused by S3: InvalidRequest" in line
+    assert "refused by S3: EntityTooLarge" in line
     assert "Marker" not in line + read_note(aside_files(bench)[0]).reason
 
 
@@ -110,7 +110,7 @@ def test_a_note_that_was_cut_off_is_no_obstacle(bench: Bench) -> None:
 
 def test_only_what_is_named_is_sent(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     bench.s3.before = lambda operation, key: (
-        client_error(operation, "InvalidRequest", 400) if key.endswith(".dcm") else None
+        client_error(operation, "EntityTooLarge", 400) if key.endswith(".dcm") else None
     )
     send(bench, "1", "2")
     mend(bench)

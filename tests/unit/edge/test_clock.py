@@ -213,7 +213,7 @@ def test_the_same_series_are_announced_whatever_is_done_to_the_wall_clock(
 @SET
 def test_patience_with_what_cannot_be_sent_is_measured_alike(bench: Bench, set_by: float) -> None:
     bench.s3.before = lambda operation, key: (
-        client_error(operation, "InvalidRequest", 400) if key.endswith("/1.dcm") else None
+        client_error(operation, "EntityTooLarge", 400) if key.endswith("/1.dcm") else None
     )
     send(bench, "1")
     assert passes(bench, 10) == []

@@ -30,11 +30,11 @@ from botocore.exceptions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_component.sending.answers import UnreadableError, exists_already
+from edge_component.sending.answers import Exists, UnreadableError, meaning
 from edge_component.sending.direct_put.answers import read_answer
 from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.direct_put.template import learn, stop_probes
-from edge_component.sending.objects import PUT_PARAMETERS, ClientPut
+from edge_component.sending.exchange import PUT_PARAMETERS, ClientPut
 from edge_component.sending.verified import PIECE_BYTES, VerifiedFile
 from tests.support.edge_certificates import Certificates, make_certificates
 from tests.support.edge_process import wait_until
@@ -198,7 +198,7 @@ def test_errors_are_those_of_botocores_client(s3: WireS3, status: str, code: str
             ours.value.response["ResponseMetadata"][fact] == theirs.value.response["ResponseMetadata"][fact]
         )
     assert type(ours.value) is type(theirs.value)
-    assert exists_already(ours.value) == (code == "PreconditionFailed")
+    assert isinstance(meaning(ours.value), Exists) == (code == "PreconditionFailed")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from pydicom.filereader import dcmread
 
 from edge_component.commitment.request import Request
+from edge_component.journal.channels import notices
 from edge_component.journal.damage import set_broken_aside
 from edge_component.journal.retention import DAY, Retention
 from edge_component.journal.rows import AssociationRow, InstanceRow
@@ -22,7 +23,7 @@ from edge_component.watching.heartbeat import Heartbeat
 from tests.support.edge_bench import EXPLICIT, Bench, rows
 from tests.support.edge_certificates import Certificates, make_certificates
 from tests.support.edge_dicom import encoded, instance
-from tests.support.edge_stand_ins import client_error, unreachable
+from tests.support.edge_stand_ins import client_error, sha256, unreachable
 
 STUDY, SERIES = "1.2", "1.2.1"
 
@@ -333,7 +334,8 @@ def test_every_third_call_fails_and_everything_arrives(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(400, "InvalidRequest"), (500, "InternalError"), (503, "SlowDown")]
+    ("status", "code"),
+    [(400, "EntityTooLarge"), (400, "KMS.DisabledException"), (500, "InternalError"), (503, "SlowDown")],
 )
 def test_one_object_that_can_never_be_sent_does_not_hold_up_the_others(
     tmp_path: Path, status: int, code: str
@@ -354,20 +356,24 @@ def test_one_object_that_can_never_be_sent_does_not_hold_up_the_others(
         bench.step()
     late = [m.missing[0].reason for m in bench.manifests() if m.transfer.series_instance_uid == "1.2.9"]
     # A refusal is reported; a service that fails is tried for ever.
-    assert late == ([f"refused by S3: {code}"] if status < 500 else [])
+    assert late == ([f"refused by S3: {code}"] if code == "EntityTooLarge" else [])
 
 
-def test_an_answer_with_another_checksum_is_never_taken_for_success(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, series_patience_seconds=100)
-    bench.s3.answer_checksum = lambda _body: "bm90IG91cnM="
+def test_an_object_with_another_checksum_is_never_taken_for_success_and_goes_under_another_key(
+    bench: Bench,
+) -> None:
+    checksums = iter(["bm90IG91cnM="])
+    bench.s3.answer_checksum = lambda body: next(checksums, sha256(body))
     send(bench, "1")
-    for _ in range(10):
-        bench.clock.now += 2
-        bench.step()
+    bench.step()
     assert bench.counters().get("instances_uploaded", 0) == 0
-    assert rows(bench.journal, "SELECT problem FROM instance") == [
-        {"problem": "S3 answered with another checksum"}
-    ]
+    [wrong] = bench.s3.objects
+    bench.settle()
+    [manifest] = bench.manifests()
+    assert manifest.instances[0].key != wrong
+    assert manifest.missing == []
+    [notice] = notices(bench.journal)
+    assert (notice.name, "another checksum" in notice.words) == ("transfer_redrawn", True)
 
 
 def test_a_large_file_goes_in_parts_and_is_resumed_after_a_restart(tmp_path: Path) -> None:

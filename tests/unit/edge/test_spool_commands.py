@@ -91,7 +91,7 @@ def test_the_list_says_what_where_and_who(bench: Bench, capsys: pytest.CaptureFi
 def test_the_list_says_how_far_each_has_come(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     """From the row of its own over the receipt to what waits for its neighbours alone."""
     bench.s3.before = lambda operation, key: (
-        client_error(operation, "InvalidRequest", 400) if key.endswith("/2.dcm") else None
+        client_error(operation, "EntityTooLarge", 400) if key.endswith("/2.dcm") else None
     )
     bench.bus.refuse = lambda _entry: True
     send(bench, "1", "2")
