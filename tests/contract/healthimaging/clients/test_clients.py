@@ -20,8 +20,8 @@ HERE = Path(__file__).parent
 TEST_FILES = Path(pydicom.data.__file__).parent / "test_files"
 
 
-def ran(command: list[str], **more: Any) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **more)
+def ran(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
