@@ -25,8 +25,8 @@ from pydicom.filewriter import write_sequence
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from .conftest import MakeStand
-from .stand import Stand, instance, part10
+from ..conftest import MakeStand
+from ..stand import Stand, instance, part10
 
 ROOT = Path(pydicom.data.__file__).parent
 NOT_DICOM = (".py", ".pyc", ".txt", ".json", ".md")

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from healthimaging_emulator import ManualClock, Settings, Timing
 
-from .conftest import MakeStand
-from .stand import Stand, instance, wait_for
+from ..conftest import MakeStand
+from ..stand import Stand, instance, wait_for
 
 SERIES = "1.2.826.0.1.1.1"
 

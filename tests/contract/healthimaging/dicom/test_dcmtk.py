@@ -11,7 +11,7 @@ import pydicom.data
 import pytest
 from pydicom.pixels.utils import iter_pixels
 
-from .stand import Stand
+from ..stand import Stand
 
 TEST_FILES = Path(pydicom.data.__file__).parent / "test_files"
 

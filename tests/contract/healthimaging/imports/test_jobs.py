@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from healthimaging_emulator import JobFault, Limits, ManualClock, Rate, Settings, Timing
 
-from .conftest import MakeStand
-from .stand import INPUT, OUTPUT, ROLE, Stand, instance, part10, wait_for
+from ..conftest import MakeStand
+from ..stand import INPUT, OUTPUT, ROLE, Stand, instance, part10, wait_for
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

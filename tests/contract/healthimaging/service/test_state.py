@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from healthimaging_emulator import HealthImaging, JobFault, ManualClock, Settings, Timing
 
-from .conftest import MakeStand, stand_maker
-from .stand import INPUT, OUTPUT, ROLE, Stand, instance, medical_imaging, part10, wait_for
+from ..conftest import MakeStand, stand_maker
+from ..stand import INPUT, OUTPUT, ROLE, Stand, instance, medical_imaging, part10, wait_for
 
 if TYPE_CHECKING:
     from mypy_boto3_medical_imaging import HealthImagingClient

@@ -9,8 +9,8 @@ from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 
-from .conftest import MakeStand
-from .stand import Stand, instance, part10
+from ..conftest import MakeStand
+from ..stand import Stand, instance, part10
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,6 +46,9 @@ def test_a_value_that_is_too_long_for_its_vr_is_imported_with_a_warning(
     ]
     expected = [] if fits else [(45571, "INVALID_DICOM_VALUE_LENGTH")]
     assert [(each["warning_reason_code"], each["type"]) for each in warned] == expected
+    (image_set,) = stand.image_sets()
+    (found,) = stand.instances(image_set["imageSetId"]).values()
+    assert found["DICOM"].get("WarningReason") == (None if fits else 45571)
 
 
 def malformed(tag: bytes, vr: bytes, value: bytes) -> bytes:

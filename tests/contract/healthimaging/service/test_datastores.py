@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from healthimaging_emulator import ManualClock, Settings, Timing
 
-from .conftest import MakeStand
-from .stand import Stand, instance, wait_for
+from ..conftest import MakeStand
+from ..stand import Stand, instance, wait_for
 
 
 def status(stand: Stand, datastore_id: str) -> str:

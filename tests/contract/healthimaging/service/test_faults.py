@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from healthimaging_emulator import EventFault, FailCall, JobFault, RefuseInstance, Settings, SlowCall
 
-from .stand import Stand, instance, wait_for
+from ..stand import Stand, instance, wait_for
 
 
 def control(stand: Stand, method: str, route: str, content: Any = None) -> Any:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from healthimaging_emulator import ManualClock, Settings
 
-from .conftest import MakeStand
-from .stand import Stand, instance
+from ..conftest import MakeStand
+from ..stand import Stand, instance
 
 
 def test_a_series_becomes_one_primary_image_set(stand: Stand) -> None:

@@ -17,8 +17,8 @@ from healthimaging_emulator.service import validation
 from healthimaging_emulator.service.errors import ServiceError
 from healthimaging_emulator.service.model import error_status, members, operation_names, service_model
 
-from .conftest import MakeStand
-from .stand import INPUT, OUTPUT, ROLE, Stand, instance
+from ..conftest import MakeStand
+from ..stand import INPUT, OUTPUT, ROLE, Stand, instance
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from .conftest import MakeStand
-from .stand import Stand, instance, part10
+from ..conftest import MakeStand
+from ..stand import Stand, instance, part10
 
 HTJ2K = "1.2.840.10008.1.2.4.202"
 NATIVE = "1.2.840.10008.1.2.1"

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from healthimaging_emulator import ManualClock, Settings
 
-from .conftest import MakeStand
-from .stand import Stand, instance
+from ..conftest import MakeStand
+from ..stand import Stand, instance
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
