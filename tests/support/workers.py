@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from dicom_ingest.contracts.steps import SeriesTransferRef
 from dicom_ingest.db.index import write as index
+from dicom_ingest.db.index.rows import SeriesRows
 from dicom_ingest.db.index.write import Indexed
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.tickets import Ticket
@@ -45,6 +46,13 @@ def index_series(database: Database, announced: Announced, execution: str | None
         assert ref is not None
         pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
         return index.index(connection, pk, announced.rows(), (execution, ref.fence))
+
+
+def index_within(connection: Connection, announced: Announced, rows: SeriesRows) -> Indexed:
+    """Register it and write these rows to the index, without a claim."""
+    series_transfers.register(connection, announced.event(), "2026-11-22T08:02:00Z")
+    pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
+    return index.index(connection, pk, rows, None)
 
 
 class Execution:

@@ -15,7 +15,8 @@ SELECT ARRAY(SELECT DISTINCT edge FROM series_transfer
              WHERE series_instance_uid = :series AND edge <> :edge ORDER BY edge LIMIT 5) AS edges,
        ARRAY(SELECT DISTINCT study_instance_uid FROM series_transfer
              WHERE series_instance_uid = :series AND study_instance_uid <> :study
-             ORDER BY study_instance_uid LIMIT 5) AS studies
+             ORDER BY study_instance_uid LIMIT 5) AS studies,
+       (SELECT count(*) FROM study WHERE study_instance_uid = :study) AS patients
 """
 
 
@@ -41,6 +42,8 @@ def _elsewhere(connection: Connection, transfer: ManifestTransfer) -> Iterator[s
         yield f"edge {edge} has sent this series, too"
     for study in found["studies"] if found else []:
         yield f"its series UID stands in study {study}, too"
+    if found and found["patients"] > 1:
+        yield f"its study is filed under {found['patients']} patients"
 
 
 def _beside(extra: list[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dicom_ingest.contracts.attributes import INSTANCE
+from dicom_ingest.contracts.attributes import INSTANCE, PATIENT, SERIES, STUDY
 from dicom_ingest.contracts.manifest import (
     Manifest,
     ManifestInstance,
@@ -20,7 +20,7 @@ from dicom_ingest.contracts.manifest import (
 )
 from dicom_ingest.contracts.outcomes import Verdict
 from dicom_ingest.contracts.times import rfc3339
-from dicom_ingest.db.index.columns import Dataset, columns, text_value
+from dicom_ingest.db.index.columns import Dataset, columns, is_empty, key_value, storable
 
 CONFLICT_TAGS = {
     "PatientID": "00100020",
@@ -33,7 +33,9 @@ CONFLICT_TAGS = {
 
 https://docs.aws.amazon.com/healthimaging/latest/devguide/understanding-image-sets.html
 """
-
+COMPARED_TAGS = {**CONFLICT_TAGS, "IssuerOfPatientID": "00100021"}
+"""In what the instances of one series should not differ."""
+LEVEL_TAGS = frozenset(attribute.tag for attribute in (*PATIENT, *STUDY, *SERIES))
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
@@ -56,7 +58,10 @@ class Objects:
 
 @dataclass(frozen=True)
 class SeriesRows:
-    """`instances` and `versions`: JSON arrays. `dataset`: the first instance's header attributes."""
+    """`instances` and `versions`: JSON arrays.
+
+    `dataset`: the attributes of patient, study and series, each from the first instance that has a value.
+    """
 
     transfer: ManifestTransfer
     dataset: Dataset
@@ -68,12 +73,16 @@ class SeriesRows:
     """Objects below the prefix; `extra`: those of them that the manifest does not name."""
     extra: list[str]
     conflict_values: Mapping[str, set[str | None]]
-    """By keyword: what its instances say of what keeps them apart."""
+    """By keyword: what its instances say of what they should not differ in."""
 
 
 def conflict_attributes(dataset: Dataset) -> dict[str, str | None]:
     """What this header says of each."""
-    return {keyword: text_value(dataset, tag) for keyword, tag in CONFLICT_TAGS.items()}
+    return _compared(dataset, CONFLICT_TAGS)
+
+
+def _compared(dataset: Dataset, tags: Mapping[str, str]) -> dict[str, str | None]:
+    return {keyword: key_value(dataset, tag) for keyword, tag in tags.items()}
 
 
 def series_rows(manifest: Manifest | ManifestStream, objects: Objects) -> SeriesRows:
@@ -88,36 +97,44 @@ def series_rows(manifest: Manifest | ManifestStream, objects: Objects) -> Series
 class _Rows:
     transfer: ManifestTransfer
     objects: Objects
-    dataset: Dataset | None = None
+    dataset: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     instances: list[str] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     present: int = 0
     extra: set[str] = field(default_factory=set)
     conflict_values: dict[str, set[str | None]] = field(default_factory=dict)
+    wanted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.extra = set(self.objects.sizes)
-        self.conflict_values = {keyword: set() for keyword in CONFLICT_TAGS}
+        self.conflict_values = {keyword: set() for keyword in COMPARED_TAGS}
+        self.wanted = set(LEVEL_TAGS)
 
     def add(self, record: ManifestInstance | MissingInstance) -> None:
         if isinstance(record, MissingInstance):
             self.versions.append(_text(_missing_row(record)))
             return
-        if self.dataset is None:
-            self.dataset = record.attributes
+        self._complete(record.attributes)
         verdict, message = self.objects.verdict(record)
         stored = _stored(record)
         self.instances.append(_text(_instance_row(record) | stored))
         self.versions.append(_text(_version_row(record, verdict, message) | stored))
         self.present += verdict is Verdict.PENDING
         self.extra.discard(record.key)
-        for keyword, value in conflict_attributes(record.attributes).items():
+        for keyword, value in _compared(record.attributes, COMPARED_TAGS).items():
             self.conflict_values[keyword].add(value)
+
+    def _complete(self, attributes: Dataset) -> None:
+        """Of patient, study and series: what no instance before has said."""
+        for tag in self.wanted & attributes.keys():
+            if not is_empty(attributes[tag]):
+                self.dataset[tag] = attributes[tag]
+                self.wanted.discard(tag)
 
     def finished(self) -> SeriesRows:
         return SeriesRows(
             transfer=self.transfer,
-            dataset=self.dataset or {},
+            dataset=self.dataset,
             instances=_array(self.instances),
             versions=_array(self.versions),
             count=len(self.versions),
@@ -158,7 +175,11 @@ def _instance_row(instance: ManifestInstance) -> dict[str, Any]:
 
 
 def _version_row(instance: ManifestInstance, verdict: Verdict, message: str | None) -> dict[str, Any]:
-    return {"uid_findings": instance.uid_findings, "verdict": verdict.value, "message": message}
+    return {
+        "uid_findings": storable(instance.uid_findings),
+        "verdict": verdict.value,
+        "message": message,
+    }
 
 
 def _missing_row(missing: MissingInstance) -> dict[str, Any]:
@@ -167,5 +188,5 @@ def _missing_row(missing: MissingInstance) -> dict[str, Any]:
         "received_at": rfc3339(missing.received_at),
         "uid_findings": [],
         "verdict": Verdict.MISSING.value,
-        "message": missing.reason,
+        "message": storable(missing.reason),
     }
