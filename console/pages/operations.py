@@ -10,7 +10,7 @@ from console.markup.html import tag
 from console.markup.page import definitions, table
 from console.markup.words import address, place, size, time
 from console.run.changes import ticket_form
-from dicom_ingest.db.read.edges import RECENT_DAYS, edges, senders
+from dicom_ingest.db.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.db.read.index import Index, Row
 from dicom_ingest.db.read.ledger import differences, sums
 from dicom_ingest.db.read.slots import semaphores, tickets
@@ -134,7 +134,7 @@ def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:
                 "Nobody has sent anything yet.",
             ),
             table(
-                f"As the index says: announced in the last {RECENT_DAYS} days",
+                f"As the index says: received in the last {HOURS} hours",
                 edges(index),
                 {
                     "Edge": "edge",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import datetime, timedelta, timezone
 
-from dicom_ingest.db.read.edges import RECENT_DAYS, edges, senders
+from dicom_ingest.db.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.db.read.index import Row
 from ops.output import Output
 from ops.target import Target
@@ -36,7 +36,7 @@ def run(_: argparse.Namespace, target: Target, output: Output) -> int:
         output.table("Edges, as they say", said, HEARTBEAT)
         for line in problems(said):
             output.line(line)
-        output.table(f"Edges, as the index says: announced in the last {RECENT_DAYS} days", seen)
+        output.table(f"Edges, as the index says: received in the last {HOURS} hours", seen)
         output.table(f"Senders of the last {RECENT_DAYS} days", heard)
     wrong = (edge.get("trouble") or edge.get("silent_aes") or edge.get("problems") for edge in said)
     return 1 if any(wrong) else 0

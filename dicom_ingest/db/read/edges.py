@@ -5,6 +5,7 @@ from __future__ import annotations
 from dicom_ingest.db.read.index import Index, Row
 
 RECENT_DAYS = 14
+HOURS = 24
 
 # The names are found by one look at an index for each, not by reading every row: an edge that has been silent
 # for months is listed, too.
@@ -24,7 +25,7 @@ CROSS JOIN LATERAL (
         count(*) FILTER (WHERE state = 'OVER' AND outcome IN ('FAILED', 'UNKNOWN')) AS failed,
         count(*) FILTER (WHERE aborted) AS aborted
     FROM series_transfer t
-    WHERE t.edge = n.edge AND t.first_received_at > now() - interval '{RECENT_DAYS} days') recent
+    WHERE t.edge = n.edge AND t.first_received_at > now() - interval '{HOURS} hours') recent
 CROSS JOIN LATERAL (
     SELECT last_received_at, announced_at AS last_announced_at FROM series_transfer t
     WHERE t.edge = n.edge ORDER BY t.sealed_at DESC LIMIT 1) last
@@ -38,7 +39,7 @@ GROUP BY edge, calling_ae ORDER BY edge, calling_ae
 
 
 def edges(index: Index) -> list[Row]:
-    """A row per edge: when it was last heard, and what it announced in the last RECENT_DAYS."""
+    """A row per edge: when it was last heard, and what it announced in the last HOURS."""
     return index.run(_EDGES)
 
 

@@ -58,7 +58,18 @@ _CONDITIONS = {
     "under_way": "t.state <> 'OVER'",
 }
 _OUTCOME = "t.state = 'OVER' AND t.outcome = CAST(:place AS text)"
-_ON_THE_WAY = f"t.state <> 'OVER' AND {_PLACE} = CAST(:place AS text)"
+_TICKET_IN = "t.state <> 'OVER' AND EXISTS (SELECT FROM ahlijob j WHERE j.series_transfer_pk = t.pk AND {})"
+_WITHOUT_TICKET = (
+    "t.state = '{}' AND NOT EXISTS (SELECT FROM ahlijob j WHERE j.series_transfer_pk = t.pk "
+    "AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING'))"
+)
+_ON_THE_WAY = {
+    "claimed": _WITHOUT_TICKET.format("CLAIMED"),
+    "indexed": _WITHOUT_TICKET.format("INDEXED"),
+    "waiting": _TICKET_IN.format("j.state = 'WAITING'"),
+    "starting": _TICKET_IN.format("j.state IN ('GRANTED', 'STARTING')"),
+    "importing": _TICKET_IN.format("j.state = 'RUNNING'"),
+}
 _AES = ("calling_ae", "called_ae")
 
 
@@ -90,13 +101,9 @@ def _branch(chosen: Filter, condition: str, limit: str = _NEWEST_FIRST) -> str:
     """The newest that a filter and one more condition let through."""
     wanted = {name: value for name, value in asdict(chosen).items() if value and name in _CONDITIONS}
     conditions = [condition, *(_CONDITIONS[name] for name in wanted)]
-    ticket = ""
-    if chosen.place in UNDER_WAY:
-        ticket = _TICKET
-        conditions.append(_ON_THE_WAY)
-    elif chosen.place:
-        conditions.append(_OUTCOME)
-    return f"(SELECT t.pk FROM series_transfer t {ticket} WHERE {' AND '.join(conditions)} {limit})"
+    if chosen.place:
+        conditions.append(_ON_THE_WAY.get(chosen.place, _OUTCOME))
+    return f"(SELECT t.pk FROM series_transfer t WHERE {' AND '.join(conditions)} {limit})"
 
 
 def _is(column: str, parameter: str) -> str:
@@ -104,7 +111,8 @@ def _is(column: str, parameter: str) -> str:
 
 
 def _values(chosen: Filter) -> dict[str, str]:
-    return {name: str(value) for name, value in asdict(chosen).items() if value and value is not True}
+    wanted = {name: str(value) for name, value in asdict(chosen).items() if value and value is not True}
+    return {name: value for name, value in wanted.items() if name != "place" or value not in _ON_THE_WAY}
 
 
 _BY = {
