@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .datastores import datastores
+from .dicomweb import application
+from .dicomweb.call import Call
 from .image_sets import deletions, writes
 from .imports import run_import
 from .operations import OPERATIONS
@@ -17,6 +19,7 @@ from .service.errors import ServiceError
 from .service.model import service_model
 from .service.settings import Settings
 from .service.throttle import Throttle
+from .service.wire import HttpAnswer
 from .state.background import Background
 from .state.core import Answer, Core, Request
 from .state.events import Events, Publish
@@ -81,13 +84,7 @@ class HealthImaging:
 
     def call(self, operation: str, request: Request) -> Answer:
         """One operation, as the service would answer it; raises ServiceError."""
-        slow = self.faults.take(SlowCall, lambda f: f.operation in ("*", operation))
-        if slow is not None:
-            self._core.background.wait(slow.seconds)
-        self._throttle.admit(operation, self.settings.limits.rates.get(operation))
-        fault = self.faults.take(FailCall, lambda f: f.operation in ("*", operation))
-        if fault is not None and fault.when == "before":
-            raise ServiceError(fault.error, fault.message)
+        fault = self._admit(operation)
         shape = service_model().operation_model(operation).input_shape
         if shape is not None:
             validation.check(shape, request)
@@ -95,6 +92,21 @@ class HealthImaging:
         if fault is not None:
             raise ServiceError(fault.error, fault.message)
         return answer
+
+    def _admit(self, operation: str) -> FailCall | None:
+        """Delay, throttle and fail as it was asked for; a fault that comes after the work is returned."""
+        slow = self.faults.take(SlowCall, lambda f: f.operation in ("*", operation))
+        if slow is not None:
+            self._core.background.wait(slow.seconds)
+        self._throttle.admit(operation, self.settings.limits.rates.get(operation))
+        fault = self.faults.take(FailCall, lambda f: f.operation in ("*", operation))
+        if fault is not None and fault.when == "before":
+            raise ServiceError(fault.error, fault.message)
+        return fault
+
+    def dicomweb(self, call: Call) -> HttpAnswer:
+        """One DICOMweb request, as the service would answer it."""
+        return application.answer(self._core, self._admit, call)
 
     def close(self) -> None:
         """Ends all work; what was running goes on at the next start from the same state folder."""

@@ -7,6 +7,7 @@ import socket
 import threading
 import uuid
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -15,6 +16,9 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
 
 from . import control
+from .dicomweb import signature
+from .dicomweb.application import CORS, ROUTE
+from .dicomweb.call import Call
 from .emulator import HealthImaging
 from .service import errors
 from .service.errors import ServiceError
@@ -48,6 +52,8 @@ class Application:
         if raw_path.startswith(control.PREFIX):
             return control.answer(self._emulator, request.method, unquote(raw_path), body)
         try:
+            if found := ROUTE.fullmatch(unquote(raw_path)):
+                return self._dicomweb(request, found["datastore"], found["path"], body)
             return self._call(request, raw_path, body)
         except ServiceError as error:
             return render_error(error)
@@ -61,6 +67,26 @@ class Application:
         query = {name: request.args.getlist(name) for name in request.args}
         answer = self._emulator.call(operation.name, parse_request(operation, path, query, body))
         return render_answer(operation, answer)
+
+    def _dicomweb(self, request: Request, datastore_id: str, path: str, body: bytes) -> HttpAnswer:
+        secrets = self._emulator.settings.credentials
+        try:
+            if request.method == "OPTIONS":  # a browser's preflight is never signed
+                pass
+            elif secrets:
+                signature.check(
+                    request.method, request.url, request.headers, body, secrets, datetime.now(UTC)
+                )
+            else:
+                self._check_authorization(request)
+        except ServiceError as error:
+            refused = render_error(error)
+            return HttpAnswer(refused.status, {**refused.headers, **CORS}, refused.body)
+        url = f"{request.host_url.rstrip('/')}/datastore/{datastore_id}"
+        query = list(request.args.items(multi=True))
+        return self._emulator.dicomweb(
+            Call(request.method, url, path, query, request.headers, body, datastore_id)
+        )
 
     def _check_authorization(self, request: Request) -> None:
         """Signatures are not verified; that they are meant for this service is."""

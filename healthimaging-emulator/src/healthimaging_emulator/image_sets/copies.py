@@ -104,7 +104,8 @@ def _new_image_set(core: Core, db: sqlite3.Connection, source: Row, *, is_primar
     image_set_id, now = uuid.uuid4().hex, core.clock.now()
     db.execute(
         "INSERT INTO image_set SELECT ?, datastore_id, study_uid, series_uid, study_identity,"
-        " series_identity, ?, 1, 'LOCKED', ?, ?, ?, NULL, study_at, tags FROM image_set WHERE id = ?",
+        " series_identity, ?, 1, 'LOCKED', ?, ?, ?, NULL, study_at, tags, levels_updated"
+        " FROM image_set WHERE id = ?",
         (image_set_id, is_primary, now, now, now, source["id"]),
     )
     db.execute(
@@ -168,8 +169,9 @@ def _copy_instances(
             (version, destination, sop_uid),
         )
         db.execute(
-            "INSERT INTO instance (image_set_id, sop_uid, since, document, blob) SELECT ?, sop_uid, ?,"
-            " document, blob FROM instance WHERE image_set_id = ? AND sop_uid = ? AND until IS NULL",
+            "INSERT INTO instance (image_set_id, sop_uid, since, document, blob, header)"
+            " SELECT ?, sop_uid, ?, document, blob, header FROM instance"
+            " WHERE image_set_id = ? AND sop_uid = ? AND until IS NULL",
             (destination, version, source, sop_uid),
         )
     levels = unpack(

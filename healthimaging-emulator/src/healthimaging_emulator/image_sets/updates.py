@@ -129,10 +129,11 @@ def _patch_instance(db: sqlite3.Connection, image_set: Row, sop_uid: str, change
     document["DICOM"] = patches.apply(document["DICOM"], changes, document["DICOMVRs"])
     _end_instances(db, image_set, sop_uid)
     db.execute(
-        "INSERT INTO instance (image_set_id, sop_uid, since, document, blob) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO instance (image_set_id, sop_uid, since, document, blob, header)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         (
             image_set["id"], document["DICOM"].get("SOPInstanceUID", sop_uid), image_set["version"],
-            pack(document), before["blob"],
+            pack(document), before["blob"], before["header"],
         ),
     )  # fmt: skip
 
@@ -162,8 +163,8 @@ def _revert(core: Core, db: sqlite3.Connection, image_set_id: str, to: int) -> N
         raise WriteFailed(f"version {to} does not exist")
     _end_instances(db, row, None)
     db.execute(
-        "INSERT INTO instance (image_set_id, sop_uid, since, document, blob)"
-        " SELECT image_set_id, sop_uid, ?, document, blob FROM instance"
+        "INSERT INTO instance (image_set_id, sop_uid, since, document, blob, header)"
+        " SELECT image_set_id, sop_uid, ?, document, blob, header FROM instance"
         " WHERE image_set_id = ? AND since <= ? AND (until IS NULL OR until > ?)",
         (row["version"], image_set_id, to, to),
     )

@@ -110,8 +110,8 @@ def write_levels(core: Core, db: sqlite3.Connection, image_set_id: str, levels: 
     )
     identity = Identity.of(levels)
     db.execute(
-        "UPDATE image_set SET study_uid = ?, series_uid = ?, study_identity = ?, series_identity = ?"
-        " WHERE id = ?",
+        "UPDATE image_set SET study_uid = ?, series_uid = ?, study_identity = ?, series_identity = ?,"
+        " levels_updated = 1 WHERE id = ?",
         (identity.study_uid, identity.series_uid, identity.study, identity.series, image_set_id),
     )
     describe(db, image_set_id, version, levels, core.clock.now())

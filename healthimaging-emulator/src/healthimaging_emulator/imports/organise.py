@@ -118,7 +118,7 @@ def _levels(db: sqlite3.Connection, job_id: str, key: str) -> bytes:
 
 def _insert(db: sqlite3.Connection, datastore_id: str, group: Row, target: Target, now: float) -> None:
     db.execute(
-        "INSERT INTO image_set VALUES (?, ?, ?, ?, ?, ?, ?, 1, 'ACTIVE', ?, ?, ?, NULL, '', '{}')",
+        "INSERT INTO image_set VALUES (?, ?, ?, ?, ?, ?, ?, 1, 'ACTIVE', ?, ?, ?, NULL, '', '{}', 0)",
         (
             target.image_set_id, datastore_id, group["study_uid"], group["series_uid"],
             group["study_identity"], group["series_identity"], target.is_primary, now, now, now,
@@ -140,9 +140,9 @@ def _move_staged(db: sqlite3.Connection, job_id: str, group: Row, target: Target
         (target.version, target.image_set_id, job_id, target.image_set_id),
     )
     db.execute(
-        "INSERT INTO instance (image_set_id, sop_uid, since, document, blob)"
-        " SELECT image_set_id, sop_uid, ?, document, blob FROM"
-        " (SELECT image_set_id, sop_uid, document, blob, max(key) FROM staged"
+        "INSERT INTO instance (image_set_id, sop_uid, since, document, blob, header)"
+        " SELECT image_set_id, sop_uid, ?, document, blob, header FROM"
+        " (SELECT image_set_id, sop_uid, document, blob, header, max(key) FROM staged"
         " WHERE job_id = ? AND image_set_id = ? GROUP BY sop_uid)",
         (target.version, job_id, target.image_set_id),
     )

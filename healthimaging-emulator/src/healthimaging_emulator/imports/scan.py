@@ -22,6 +22,7 @@ from ..datastores.datastores import find
 from ..dicom import codecs, p10, warning_codes
 from ..dicom.frames import Extracted, extract
 from ..dicom.identities import Identity
+from ..dicom.originals import header, keep_whole
 from ..state.core import Core
 from ..state.faults import RefuseInstance
 from ..state.store import Row, pack, unpack_text
@@ -55,8 +56,7 @@ def scan(core: Core, job: Row, refuse_all: str | None) -> list[InputObject]:
     if core.settings.behaviour.input_prefix == "append_slash":
         location = location.with_slash()
     found = _listed(core, location, _metadata_keys(job, location))
-    lossless = json.loads(find(core, job["datastore_id"])["details"]).get("losslessStorageFormat", "HTJ2K")
-    encoder = codecs.encoder(lossless, core.settings.frames)
+    encoder = encoder_of(core, job["datastore_id"])
     for each in found:
         core.background.check()
         if refuse_all is not None:
@@ -70,6 +70,12 @@ def scan(core: Core, job: Row, refuse_all: str | None) -> list[InputObject]:
             log.exception("file not imported", extra={"object_key": each.key})
             _refuse(core, job["id"], each.key, p10.Refused("INTERNAL_SERVER_ERROR", _SERVER_ERROR))
     return found
+
+
+def encoder_of(core: Core, datastore_id: str) -> codecs.Encoder:
+    """Encodes frames as the data store keeps them."""
+    lossless = json.loads(find(core, datastore_id)["details"]).get("losslessStorageFormat", "HTJ2K")
+    return codecs.encoder(lossless, core.settings.frames)
 
 
 def _metadata_keys(job: Row, location: S3Location) -> frozenset[str]:
@@ -120,11 +126,19 @@ def _read(core: Core, job_id: str, bucket: str, each: InputObject, encoder: code
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spooled:
         file = cast(BinaryIO, spooled)
         _fetch(core, bucket, each.key, file)
-        part10 = p10.read(file)
-        _refuse_on_demand(core, part10)
-        decoded_size = core.settings.behaviour.frame_size == "decoded"
-        extracted = extract(part10, encoder, core.store.frames, decoded_size=decoded_size)
-        _stage(core, job_id, each.key, part10, extracted)
+        stage_file(core, job_id, each.key, file, encoder)
+
+
+def stage_file(core: Core, job_id: str, key: str, file: BinaryIO, encoder: codecs.Encoder) -> p10.Part10:
+    """Read one file into `staged`; raises Refused."""
+    part10 = p10.read(file)
+    _refuse_on_demand(core, part10)
+    decoded_size = core.settings.behaviour.frame_size == "decoded"
+    extracted = extract(part10, encoder, core.store.frames, decoded_size=decoded_size)
+    if part10.has_pixel_data and extracted.blob is None:
+        extracted.blob = keep_whole(file, core.store.frames)
+    _stage(core, job_id, key, part10, extracted)
+    return part10
 
 
 def _fetch(core: Core, bucket: str, key: str, file: BinaryIO) -> None:
@@ -162,15 +176,17 @@ def _stage(core: Core, job_id: str, key: str, part10: p10.Part10, extracted: Ext
         "document": document,
         "document_size": len(unpack_text(document)),
         "blob": extracted.blob,
+        "header": header(part10),
         "warnings": json.dumps([warning_codes.render(reason) for reason in reasons]),
     }
     with core.store.transaction() as db:
         _store_frames(db, extracted)
         db.execute(
             "INSERT INTO staged (job_id, key, study_uid, series_uid, sop_uid, study_identity,"
-            " series_identity, levels, document, document_size, blob, warnings) VALUES (:job_id, :key,"
+            " series_identity, levels, document, document_size, blob, header, warnings)"
+            " VALUES (:job_id, :key,"
             " :study_uid, :series_uid, :sop_uid, :study_identity, :series_identity, :levels, :document,"
-            " :document_size, :blob, :warnings)",
+            " :document_size, :blob, :header, :warnings)",
             values,
         )
 

@@ -12,6 +12,12 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 
 SERVICE = "medical-imaging"
+DICOMWEB_OPERATIONS = (
+    "StoreDICOM", "StoreDICOMStudy", "SearchDICOMStudies", "SearchDICOMAllSeries", "SearchDICOMSeries",
+    "SearchDICOMAllInstances", "SearchDICOMStudyInstances", "SearchDICOMInstances", "GetDICOMSeriesMetadata",
+    "GetDICOMInstanceMetadata", "GetDICOMInstanceFrames", "GetDICOMBulkdata", "GetDICOMInstance",
+)  # fmt: skip
+"""By HTTP only: no SDK has them. Their names are those of the documentation and of IAM."""
 
 
 @cache

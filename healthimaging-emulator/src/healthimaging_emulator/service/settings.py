@@ -33,7 +33,8 @@ AWS_RATES: dict[str, Rate] = {
     **_rates(10, 20, "TagResource", "UntagResource", "ListTagsForResource"),
     **_rates(0.085, 1, "CreateDatastore", "DeleteDatastore"),
     **_rates(5, 10, "ListDatastores"),
-    **_rates(50, 100, "GetImageSetMetadata"),
+    **_rates(50, 100, "GetImageSetMetadata", "GetDICOMInstance", "GetDICOMInstanceMetadata"),
+    **_rates(50, 100, "GetDICOMInstanceFrames", "GetDICOMSeriesMetadata"),
     **_rates(1000, 2000, "GetImageFrame"),
     **_rates(0.25, 1, "UpdateImageSetMetadata", "CopyImageSet", "DeleteImageSet"),
 }
@@ -105,6 +106,8 @@ class Settings(_Frozen):
     """Imports whose files are read at the same time; the others wait their turn, IN_PROGRESS."""
     frames: Literal["auto", "raw"] = "auto"
     """auto: the store's lossless format when imagecodecs is installed, else raw."""
+    credentials: dict[str, str] = Field(default_factory=dict)
+    """Secret access keys by access key. With any, DICOMweb checks Signature Version 4 as the service does."""
     require_authorization: bool = False
     """True: a request without an AWS Signature V4 header for medical-imaging is refused with 403."""
     limits: Limits = Limits()

@@ -10,7 +10,12 @@ from .core import Core
 def sweep(core: Core) -> None:
     """Removes files that a process left when it was killed before it recorded them."""
     for path in core.store.frames.iterdir():
-        if core.store.one("SELECT 1 FROM frame WHERE blob = ? LIMIT 1", path.name) is None:
+        used = core.store.count(
+            "SELECT EXISTS (SELECT 1 FROM frame WHERE blob = ?)"
+            " OR EXISTS (SELECT 1 FROM instance WHERE blob = ?)",
+            path.name, path.name,
+        )  # fmt: skip
+        if not used:
             path.unlink()
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from ..service.model import operation_names, service_model
+from ..service.model import DICOMWEB_OPERATIONS, operation_names, service_model
 
 
 class _Fault(BaseModel):
@@ -24,8 +24,9 @@ class _Fault(BaseModel):
 
 
 def _known_operation(name: str) -> str:
-    if name != "*" and name not in operation_names():
-        raise ValueError(f"operation {name!r} is unknown; allowed: *, {', '.join(operation_names())}")
+    known = (*operation_names(), *DICOMWEB_OPERATIONS)
+    if name != "*" and name not in known:
+        raise ValueError(f"operation {name!r} is unknown; allowed: *, {', '.join(known)}")
     return name
 
 

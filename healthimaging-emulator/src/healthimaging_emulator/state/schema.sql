@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS staged (
   document BLOB NOT NULL,
   document_size INTEGER NOT NULL,
   blob TEXT,
+  header BLOB NOT NULL,
   warnings TEXT NOT NULL,
   image_set_id TEXT,
   image_set_version INTEGER,
@@ -86,7 +87,9 @@ CREATE TABLE IF NOT EXISTS image_set (
   last_accessed_at REAL NOT NULL,
   deleted_at REAL,
   study_at TEXT NOT NULL,
-  tags TEXT NOT NULL
+  tags TEXT NOT NULL,
+  -- 1: the attributes of a level were changed after the import.
+  levels_updated INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS image_set_by_series ON image_set (datastore_id, series_uid);
 CREATE INDEX IF NOT EXISTS image_set_by_study ON image_set (datastore_id, study_uid);
@@ -111,7 +114,10 @@ CREATE TABLE IF NOT EXISTS instance (
   since INTEGER NOT NULL,
   until INTEGER,
   document BLOB NOT NULL,
-  blob TEXT
+  blob TEXT,
+  -- The received Part 10 file without its pixel data, zlib-compressed: DICOMweb builds instances from it.
+  -- Where no frame could be extracted, `blob` is the whole file.
+  header BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS instance_by_image_set ON instance (image_set_id, sop_uid);
 CREATE INDEX IF NOT EXISTS instance_by_blob ON instance (blob);

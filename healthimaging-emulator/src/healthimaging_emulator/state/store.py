@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = 2
+VERSION = 3
 """Of the schema. A state folder of another version is refused: it holds test data, and is not migrated."""
 
 Row = sqlite3.Row
