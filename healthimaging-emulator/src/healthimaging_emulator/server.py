@@ -99,10 +99,12 @@ class Application:
 
 
 def _is_ours(request: Request) -> bool:
-    """Signed for this service, in a header or in the query; or a control route."""
+    """Signed for this service, a control route, or DICOMweb, whose browsers sign nothing."""
     credential = request.headers.get("Authorization", "") or request.args.get("X-Amz-Credential", "")
     scope = _SCOPE.search(credential if "Credential=" in credential else f"Credential={credential}")
-    return request.path.startswith(control.PREFIX) or (scope is not None and scope[1] == SERVICE)
+    if request.path.startswith(control.PREFIX) or ROUTE.fullmatch(request.path):
+        return True
+    return scope is not None and scope[1] == SERVICE
 
 
 class _QuietHandler(WSGIRequestHandler):

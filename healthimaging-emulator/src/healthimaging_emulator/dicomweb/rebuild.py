@@ -11,11 +11,9 @@ from typing import Any
 import numpy
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.encaps import encapsulate, generate_fragmented_frames, itemize_fragment
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
-from ..dicom import jp2
+from ..dicom import decoders, jp2, p10
 from ..dicom.codecs import EXPLICIT_LITTLE_ENDIAN, HTJ2K, JPEG_2000_LOSSLESS, little_endian
 from ..dicom.transfer_syntaxes import RETAINED, VIDEO
 from ..service import errors
@@ -34,15 +32,9 @@ _DECODED_COLOURS = {
 
 def can_decode(syntax: str) -> bool:
     """Whether pixels can be given as explicit VR little endian."""
-    if syntax in VIDEO:
-        return False
     uid = UID(syntax)
-    if not uid.is_compressed or uid.is_deflated:
-        return True
-    try:
-        return bool(get_decoder(uid).is_available)
-    except NotImplementedError:
-        return False
+    native = not uid.is_compressed or uid.is_deflated
+    return syntax not in VIDEO and (native or decoders.can_decode(syntax))
 
 
 def stored_frames(core: Core, instance: Instance) -> list[bytes]:
@@ -147,7 +139,7 @@ def _decoded(ds: Dataset, stored: list[bytes], syntax: str) -> Iterator[Any]:
         yield from (numpy.frombuffer(data, "u1") for data in stored)
         return
     encoded = Dataset()
-    for keyword in _PIXEL_MODULE:
+    for keyword in _DECODED_BY:
         if keyword in ds:
             encoded[keyword] = ds[keyword]
     if "PlanarConfiguration" in encoded:
@@ -156,11 +148,11 @@ def _decoded(ds: Dataset, stored: list[bytes], syntax: str) -> Iterator[Any]:
     encoded.PixelData = encapsulate(stored)
     encoded["PixelData"].is_undefined_length = True
     encoded.file_meta = ds.file_meta.__class__()
-    encoded.file_meta.TransferSyntaxUID = UID(syntax)
-    yield from iter_pixels(encoded, raw=True)
+    yield from decoders.decoded(p10.read(BytesIO(_written(encoded, syntax))))
 
 
-_PIXEL_MODULE = (
+_DECODED_BY = (
+    *p10.REQUIRED,
     "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "PlanarConfiguration",
 )  # fmt: skip
