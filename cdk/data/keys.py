@@ -40,6 +40,7 @@ def _statements(stack: Stack, bus: str) -> list[iam.PolicyStatement]:
     def ours(service: str, resource: str) -> str:
         return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
 
+    delivery = {"ArnLike": {"kms:EncryptionContext:SourceArn": ours("logs", "*")}}
     own_account = {"StringEquals": {"aws:SourceAccount": stack.account}}
     events, own_bus = "events.amazonaws.com", _context("events:event-bus", ours("events", f"event-bus/{bus}"))
     return [
@@ -57,9 +58,9 @@ def _statements(stack: Stack, bus: str) -> list[iam.PolicyStatement]:
         _use("BusAndArchive", events, own_bus, ["kms:ReEncrypt*"]),
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
         _use("EventsToQueues", events, _context("sqs", ours("sqs", "*"))),
-        # The log delivery of a state machine whose data is encrypted.
+        # Of a state machine whose data is encrypted: its role encrypts, the delivery decrypts.
         # https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
-        _use("LogDelivery", "delivery.logs.amazonaws.com", own_account),
+        _statement("LogDelivery", "delivery.logs.amazonaws.com", ["kms:Decrypt"], delivery),
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
         _use("Alarms", "cloudwatch.amazonaws.com", own_account),
     ]

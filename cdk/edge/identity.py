@@ -51,12 +51,17 @@ class EdgeDevice(Construct):
         for statement in (
             iam.PolicyStatement(
                 sid="Upload",
-                actions=["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+                actions=["s3:PutObject"],
                 # The slash keeps `edge1` out of what belongs to `edge10`.
                 resources=[
                     bucket.arn_for_objects(f"{edge}/*"),
                     bucket.arn_for_objects(f"{MANIFESTS}{edge}/*"),
                 ],
+            ),
+            iam.PolicyStatement(
+                sid="Resume",
+                actions=["s3:ListMultipartUploadParts"],
+                resources=[bucket.arn_for_objects(f"{edge}/*")],
             ),
             iam.PolicyStatement(
                 sid="Encrypt",

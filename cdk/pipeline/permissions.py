@@ -77,7 +77,7 @@ class Permissions:
 
     def read_results(self) -> list[iam.PolicyStatement]:
         """What HealthImaging wrote about its imports; the folder of an attempt names the import."""
-        return [*self._read(f"{RESULTS}*"), self._list(f"{RESULTS}*")]
+        return self._read(f"{RESULTS}*")
 
     def list_instances(self) -> list[iam.PolicyStatement]:
         """What an announced prefix really holds."""
@@ -143,10 +143,17 @@ class Permissions:
         return [
             _allow(["s3:GetObject"], self.data.bucket.arn_for_objects(keys)),
             self._key("s3", ["kms:Decrypt"]),
+            self._list(keys),
         ]
 
     def _list(self, prefix: str) -> iam.PolicyStatement:
-        return _allow(["s3:ListBucket"], self.data.bucket.bucket_arn, {"StringLike": {"s3:prefix": prefix}})
+        """To list, and to be told that an object is absent: without this right S3 answers 403, not 404.
+
+        A GetObject names no prefix, hence IfExists.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        named = {"StringLikeIfExists": {"s3:prefix": prefix}}
+        return _allow(["s3:ListBucket"], self.data.bucket.bucket_arn, named)
 
     def _key(self, service: str, actions: list[str]) -> iam.PolicyStatement:
         via = f"{service}.{self.stack.region}.amazonaws.com"
@@ -171,7 +178,7 @@ _NEEDS: dict[str, tuple[Need, ...]] = {
         Permissions.read_results,
     ),
     "check_import": (Permissions.check_imports, Permissions.read_results),
-    "record_image_sets": (Permissions.check_imports, Permissions.read_manifests, Permissions.read_results),
+    "record_image_sets": (Permissions.check_imports, Permissions.read_results),
     "release_import_slot": (Permissions.send_grants, Permissions.send_cancellations),
     "record_failure": (),
     "reclaim_import_slots": (
@@ -181,7 +188,6 @@ _NEEDS: dict[str, tuple[Need, ...]] = {
         Permissions.check_imports,
         Permissions.list_imports,
         Permissions.probe_data_store,
-        Permissions.read_manifests,
         Permissions.read_results,
         Permissions.use_queues,
     ),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -69,11 +70,12 @@ def test_a_password_reaches_postgresql_as_what_it_keeps_of_it(
     """PostgreSQL writes the text of a statement that fails to its log, and that log is exported."""
     sent: list[str] = []
     run = Connection.run
-    monkeypatch.setattr(
-        Connection,
-        "run",
-        lambda self, sql, **values: (sent.append(f"{sql} {values}"), run(self, sql, **values))[1],
-    )
+
+    def seen(self: Connection, sql: str, **values: Any) -> list[dict[str, Any]]:
+        sent.append(f"{sql} {values}")
+        return run(self, sql, **values)
+
+    monkeypatch.setattr(Connection, "run", seen)
     name, password = unique_database_name(), "it's a \\ secret"
     with database.transaction() as connection:
         users.ensure(connection, DatabaseUser(name=name, role="operator"), password)

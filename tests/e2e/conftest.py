@@ -8,6 +8,7 @@ import pytest
 
 from local.run.options import Options
 from local.runtime import Runtime
+from tests.support.iam.recording import processes_recorded
 from tests.support.pipeline import Pipeline
 
 SLOTS = 3
@@ -25,7 +26,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         start_burst=100,
         fast_imports=True,
     )
-    with Runtime(options) as runtime:
+    with (
+        processes_recorded("main job", tmp_path_factory.mktemp("calls") / "site"),
+        Runtime(options) as runtime,
+    ):
         pipeline = Pipeline(runtime)
         yield pipeline
         pipeline.close()

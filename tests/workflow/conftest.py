@@ -9,6 +9,7 @@ import pytest
 
 from local.run.options import Options
 from local.runtime import Runtime
+from tests.support.iam.recording import processes_recorded
 from tests.support.pipeline import Pipeline
 
 
@@ -34,7 +35,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         start_rate=100,
         start_burst=100,
     )
-    with Runtime(options) as runtime:
+    with (
+        processes_recorded("workflow", tmp_path_factory.mktemp("calls") / "site"),
+        Runtime(options) as runtime,
+    ):
         pipeline = Pipeline(runtime)
         yield pipeline
         pipeline.close()

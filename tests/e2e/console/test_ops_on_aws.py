@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from ops.__main__ import main
 from tests.e2e.console.running import ConsoleRun
+from tests.support.iam.recording import own_calls_recorded
 from tests.support.runtime import eventually
 from tests.support.stack import stack_of
 
@@ -24,10 +26,19 @@ def variables(console: ConsoleRun) -> Iterator[dict[str, str]]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def as_operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Any]]:
+    """Opens a block whose calls are the operator's; docs/deployer-policy.json allows those and no others."""
+    log = tmp_path_factory.mktemp("calls") / "operator.jsonl"
+    with own_calls_recorded("operator", "operator", log) as block:
+        yield block
+
+
 @pytest.fixture
 def asked(
     console: ConsoleRun,
     variables: dict[str, str],
+    as_operator: Callable[[], Any],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., tuple[int, str, str]]:
@@ -37,7 +48,8 @@ def asked(
     stack = ["--stack", console.runtime.state.stack, "--region", "us-east-1"]
 
     def run(*arguments: str, local: bool = False) -> tuple[int, str, str]:
-        code = main([*arguments, *(["--runs", str(console.runs)] if local else stack)])
+        with nullcontext() if local else as_operator():
+            code = main([*arguments, *(["--runs", str(console.runs)] if local else stack)])
         said = capsys.readouterr()
         return code, said.out, said.err
 
