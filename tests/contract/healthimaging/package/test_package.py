@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
 import zipfile
@@ -94,7 +96,7 @@ def test_every_command_of_the_readme_is_known(installed: Installed, tmp_path: Pa
     """Each program exists, and the emulator's options are its own."""
     for command in COMMANDS:
         program, *arguments = command.split()
-        assert program in ("healthimaging-emulator", "moto_server", "export", "podman"), command
+        assert program in ("healthimaging-emulator", "moto_server", "export", "podman", "curl"), command
         if program == "healthimaging-emulator":
             known = installed.run("python", "-m", "healthimaging_emulator", "--help", cwd=tmp_path)
             assert all(each in known for each in arguments if each.startswith("--")), command
@@ -105,6 +107,25 @@ def test_the_process_says_what_the_readme_says(installed: Installed, s3_endpoint
     with process(installed, *arguments) as (said, url):
         assert re.fullmatch(r"data store demo: [0-9a-z]{32}\n", said)
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_curl_commands_of_the_readme_store_and_find(
+    installed: Installed, s3_endpoint: str, scans: Path
+) -> None:
+    find, store = (command for command in COMMANDS if command.startswith("curl"))
+    scan = next(path for path in scans.rglob("*") if path.is_file() and path.suffix == ".dcm")
+    with process(installed, "--s3-endpoint", s3_endpoint, "--datastore", "demo") as (said, url):
+        datastore_id = said.split()[-1]
+
+        def run(command: str) -> object:
+            text = command.replace("http://127.0.0.1:8500", url).replace("DATASTORE_ID", datastore_id)
+            words = shlex.split(text.replace("scan.dcm", str(scan)).replace("DOE*", "*"))
+            return json.loads(subprocess.run([*words, "-sS"], check=True, capture_output=True).stdout)
+
+        assert run(find) == []
+        assert "00081199" in str(run(store))
+        assert len(str(run(find))) > 100
 
 
 def test_one_endpoint_serves_healthimaging_and_what_moto_serves(
