@@ -4,7 +4,8 @@
 
     IngestError
     ├── RetryableError                  the state machine tries again, for up to a day
-    │   ├── DatabaseAwayError           the index cannot be reached, or is resuming
+    │   ├── DatabaseAwayError           the index cannot be reached, is resuming, read-only, full, or lacks a
+    │   │                               grant or a migration; the connection is closed
     │   ├── DatabaseConflictError       serialisation failure, deadlock, lock time-out
     │   ├── MigrationUnderWayError      the schema is being migrated, and that takes longer than this call
     │   ├── AwsAwayError                S3, Step Functions or Secrets Manager refuses or cannot be reached
@@ -16,6 +17,7 @@
         ├── ManifestRejectedError       the manifest is missing, altered or malformed
         ├── IndexRefusedError           the index refuses a value; a fault of ours
         ├── ImportRefusedError          HealthImaging refused this import
+        ├── SlotLostError               its ticket was ended: it holds no slot
         └── ClaimLostError              another execution has taken this series transfer over
 """
 
@@ -31,7 +33,7 @@ class RetryableError(IngestError):
 
 
 class DatabaseAwayError(RetryableError):
-    """The index cannot be reached, or is resuming."""
+    """The index cannot be reached, or cannot do it now; no value of the series is to blame."""
 
 
 class DatabaseConflictError(RetryableError):
@@ -83,6 +85,10 @@ class IndexRefusedError(SeriesError):
 
 class ImportRefusedError(SeriesError):
     """HealthImaging refused this import."""
+
+
+class SlotLostError(SeriesError):
+    """The ticket was ended, by an operator or because its execution seemed gone: nothing may be started."""
 
 
 class ClaimLostError(SeriesError):

@@ -18,7 +18,8 @@ compares them.
 A function gets `Payload` as its request and answers with its reply (`dicom_ingest/contracts/steps.py`).
 After IndexSeries the state is `series_transfer, import_needed, reason, slot, import, outcome, error`;
 each step owns one key of it. Expected answers are replies; an error always means trouble. Error names
-are the leaves of `dicom_ingest/errors.py`.
+are the leaves of `dicom_ingest/errors.py`. Every task also retries, for a day, what Lambda itself gets wrong:
+throttling, inactive functions and network interfaces, time-outs, crashes.
 
 ## The picture
 
@@ -61,9 +62,12 @@ def _condition(rule: dict[str, Any]) -> str:
     if "Or" in rule:
         return " or ".join(_condition(part).split(" = ")[-1] for part in rule["Or"])
     if "And" in rule:
-        last = rule["And"][-1]
-        return "any other outcome" if "IsNull" in last else _condition(last)
+        return _condition(rule["And"][-1])
     name = rule["Variable"].removeprefix("$.")
+    if rule.get("IsPresent") is False:
+        return f"there is no {name}"
+    if rule.get("IsNull") is True:
+        return f"{name} is null"
     value = next(value for key, value in rule.items() if key not in ("Variable", "Next"))
     if "NumericGreaterThan" in rule:
         return f"{name} > {value}"
@@ -87,14 +91,14 @@ def _task_row(name: str, state: dict[str, Any]) -> str:
     payload = state["Parameters"]["Payload"]
     reads = ", ".join(f"`{path}`" for path in payload.values())
     writes = state.get("ResultPath", "$" if "OutputPath" in state else "") or "nothing"
-    own = [retry for retry in state["Retry"] if not retry["ErrorEquals"][0].startswith("Lambda.")]
-    retried = "<br>".join(", ".join(retry["ErrorEquals"]) for retry in own)
+    names = [[name for name in retry["ErrorEquals"] if "." not in name] for retry in state["Retry"]]
+    retried = "<br>".join(", ".join(own) for own in names)
     limit = _duration(state["TimeoutSeconds"])
     return f"| {name} | {state['Comment']} | {reads} | `{writes}` | {retried} | {limit} |"
 
 
 def _reads(state: dict[str, Any]) -> str:
-    paths = [state[key] for key in ("TimestampPath", "SecondsPath", "ErrorPath") if key in state]
+    paths = [state[key] for key in ("TimestampPath", "SecondsPath", "ErrorPath", "InputPath") if key in state]
     paths += [choice["Variable"] for choice in state.get("Choices", []) if "Variable" in choice]
     return ", ".join(f"`{path}`" for path in paths)
 

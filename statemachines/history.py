@@ -11,7 +11,7 @@ from typing import Any
 from statemachines.describe import definition
 
 ORDINARY = (
-    *("IndexSeries", "ImportNeeded?", "AcquireImportSlot", "WaitForStart", "StartImport"),
+    *("IndexSeries", "ImportNeeded?", "AcquireImportSlot", "WaitForStart", "StartImport", "ImportStarted?"),
     *("RecordImageSets", "ReleaseImportSlot", "Ingested?", "SeriesIngested"),
 )
 """Entered once where nothing goes wrong."""

@@ -17,6 +17,9 @@ class Context:
     """What the handler asks of Lambda's context."""
 
     aws_request_id: str = "bench"
+    function_name: str = "index_series"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:index_series"
 
 
 def main() -> int:

@@ -67,6 +67,10 @@ class Permissions:
             self._key("states", ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
 
+    def start_executions(self) -> list[iam.PolicyStatement]:
+        """Queue a newer transfer again behind an older one that was imported over it."""
+        return [_allow(["states:StartExecution"], self.state_machine_arn)]
+
     def list_executions(self) -> list[iam.PolicyStatement]:
         """Does anything run at all?"""
         return [_allow(["states:ListExecutions"], self.state_machine_arn)]
@@ -179,12 +183,17 @@ _NEEDS: dict[str, tuple[Need, ...]] = {
     ),
     "check_import": (Permissions.check_imports, Permissions.read_results),
     "record_image_sets": (Permissions.check_imports, Permissions.read_results),
-    "release_import_slot": (Permissions.send_grants, Permissions.send_cancellations),
+    "release_import_slot": (
+        Permissions.send_grants,
+        Permissions.send_cancellations,
+        Permissions.start_executions,
+    ),
     "record_failure": (),
     "reclaim_import_slots": (
         Permissions.send_grants,
         Permissions.send_cancellations,
         Permissions.list_executions,
+        Permissions.start_executions,
         Permissions.check_imports,
         Permissions.list_imports,
         Permissions.probe_data_store,

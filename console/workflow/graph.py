@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def layout(states: Mapping[str, Any], start: str) -> Graph:
     nodes: dict[str, Node] = {}
     for name, state in states.items():
         taken = {node.column for node in nodes.values() if node.rank == ranks[name]}
-        free = next(column for column in (1, 2, 3, 4) if column not in taken)
+        free = next(column for column in count(1) if column not in taken)
         column = 0 if name in main else free
         nodes[name] = Node(name, state["Type"], state.get("Comment", ""), ranks[name], column)
     return Graph(nodes, ways)
@@ -76,10 +77,10 @@ def _without_errors(forward: list[Way], start: str) -> list[Way]:
 def _ways(name: str, state: Mapping[str, Any]) -> Iterator[Way]:
     if "Next" in state:
         yield Way(name, state["Next"])
-    for choice in state.get("Choices", []):
-        yield Way(name, choice["Next"])
     if "Default" in state:
         yield Way(name, state["Default"])
+    for choice in state.get("Choices", []):
+        yield Way(name, choice["Next"])
     for catch in state.get("Catch", []):
         if catch["Next"] != state.get("Next"):
             yield Way(name, catch["Next"], error=True)

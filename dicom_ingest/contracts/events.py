@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from dicom_ingest.contracts.identifiers import AETitle, EdgeName, Sha256, TransferId, Uid
 from dicom_ingest.contracts.model import Message
@@ -26,10 +26,17 @@ HeldState = Literal["received", "open", "sealed", "announcing"]
 """Not assigned yet; instances may still come; complete, not all in S3; in S3, its event not accepted yet."""
 
 
-class SeriesComplete(Message):
-    """``detail`` of *Series Complete*: one series transfer, immutable from now on. No patient data."""
+ReadPriority = Annotated[Priority, BeforeValidator(lambda word: word if word in ("live", "bulk") else "live")]
+"""As it is read: a priority that a newer edge knows and this release does not is `live`."""
 
-    schema_version: Literal[1] = 1
+
+class SeriesComplete(Message):
+    """``detail`` of *Series Complete*: one series transfer, immutable from now on. No patient data.
+
+    A newer edge may use words that this release does not know: none of them is a reason to fail a series.
+    """
+
+    schema_version: int = Field(default=1, ge=1)
     correlation_id: str = Field(max_length=128)
     edge: EdgeName
     transfer_id: TransferId
@@ -37,7 +44,7 @@ class SeriesComplete(Message):
     study_instance_uid: Uid
     series_instance_uid: Uid
     modality: str | None = None
-    priority: Priority = "live"
+    priority: ReadPriority = "live"
     bucket: str
     prefix: str
     manifest_key: str
@@ -47,7 +54,8 @@ class SeriesComplete(Message):
     first_received_at: Timestamp
     last_received_at: Timestamp
     sealed_at: Timestamp
-    seal_reason: SealReason
+    seal_reason: str
+    """A :data:`SealReason`, as the edge says it."""
     aborted: bool = False
     calling_ae: AETitle
     called_ae: AETitle

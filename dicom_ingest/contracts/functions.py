@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DATABASE_SECONDS = 150
+"""Time-out of what opens the database: 45 s on a connection that died, 45 s for Aurora to resume, and 45 s
+for a statement that is not answered. A call of AWS that is not answered takes less."""
 BASE = ("STACK",)
 DATABASE = ("DATABASE_URL",)
 
@@ -19,7 +22,7 @@ class FunctionSpec:
     name: str
     environment: tuple[str, ...]
     in_workflow: bool = True
-    timeout_seconds: int = 60
+    timeout_seconds: int = DATABASE_SECONDS
     memory_mb: int = 512
 
     @property
@@ -37,13 +40,12 @@ FUNCTIONS = (
     FunctionSpec(
         "index_series",
         (*BASE, *DATABASE, "BUCKET", "DATASTORE_ID"),
-        timeout_seconds=120,
         memory_mb=1024,
     ),
     FunctionSpec("acquire_import_slot", (*BASE, *DATABASE, "DATASTORE_ID")),
     FunctionSpec("start_import", (*BASE, *DATABASE, "BUCKET", "DATASTORE_ID", "IMPORT_ROLE_ARN")),
-    FunctionSpec("check_import", (*BASE, "DATASTORE_ID")),
-    FunctionSpec("record_image_sets", (*BASE, *DATABASE, "BUCKET", "DATASTORE_ID"), timeout_seconds=120),
+    FunctionSpec("check_import", (*BASE, "DATASTORE_ID"), timeout_seconds=60),
+    FunctionSpec("record_image_sets", (*BASE, *DATABASE, "BUCKET", "DATASTORE_ID")),
     FunctionSpec("release_import_slot", (*BASE, *DATABASE, "DATASTORE_ID")),
     FunctionSpec("record_failure", (*BASE, *DATABASE, "DATASTORE_ID")),
     FunctionSpec(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
+from dicom_ingest.contracts.model import Message
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 
 EDGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,126}[A-Za-z0-9]")
@@ -39,3 +40,10 @@ TransferId = Annotated[str, AfterValidator(_transfer)]
 # The edge writes bytes outside ASCII as \xNN, hence more than the 16 characters of PS3.5 §6.2.
 AETitle = Annotated[str, StringConstraints(max_length=64)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class SeriesIdentity(Message):
+    """Which series transfer something is about: all that must be right to write down what became of it."""
+
+    transfer_id: TransferId
+    series_instance_uid: Uid

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from dicom_ingest.contracts.events import Priority, SealReason
+from dicom_ingest.contracts.events import ReadPriority
 from dicom_ingest.contracts.identifiers import AETitle, EdgeName, Sha256, TransferId, Uid
 from dicom_ingest.contracts.model import Message
 from dicom_ingest.contracts.times import Timestamp
@@ -28,7 +28,7 @@ class ManifestTransfer(Message):
     """Line 1: the series transfer."""
 
     record: Literal["transfer"] = "transfer"
-    schema_version: Literal[1] = 1
+    schema_version: int = Field(default=1, ge=1)
     stack: str
     edge: EdgeName
     transfer_id: TransferId
@@ -39,7 +39,7 @@ class ManifestTransfer(Message):
     study_instance_uid: Uid
     series_instance_uid: Uid
     modality: str | None = None
-    priority: Priority = "live"
+    priority: ReadPriority = "live"
     issuer_of_patient_id: str | None = None
     """The sender profile's issuer, for objects that name none."""
     instance_count: int
@@ -47,7 +47,7 @@ class ManifestTransfer(Message):
     first_received_at: Timestamp
     last_received_at: Timestamp
     sealed_at: Timestamp
-    seal_reason: SealReason
+    seal_reason: str
     aborted: bool = False
     calling_aes: list[AETitle]
     called_aes: list[AETitle]

@@ -16,8 +16,9 @@ from dicom_ingest.contracts.model import Message
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.times import Timestamp
 
-ImportStatus = Literal["SUBMITTED", "IN_PROGRESS", "COMPLETED", "FAILED", "GONE", "NOT_NEEDED"]
-"""HealthImaging's four; GONE: the job or its data store vanished; NOT_NEEDED: nothing to import after all."""
+ImportStatus = Literal["SUBMITTED", "IN_PROGRESS", "COMPLETED", "FAILED", "GONE", "NOT_NEEDED", "QUEUE_AGAIN"]
+"""HealthImaging's four; GONE: the job or its data store vanished; NOT_NEEDED: nothing to import after all;
+QUEUE_AGAIN: its ticket waits for a slot again, in its old place."""
 
 
 class SeriesTransferRef(Message):
@@ -37,6 +38,19 @@ class Slot(Message):
     start_at: Timestamp
 
 
+class OutcomeState(Message):
+    """How it ended, small enough to read in the console."""
+
+    name: Outcome
+    detail: str | None = None
+    instances: int = 0
+    scanned: int = 0
+    imported: int = 0
+    failed: int = 0
+    warned: int = 0
+    image_set_ids: list[str] = Field(default=[], max_length=10)
+
+
 class ImportState(Message):
     """One import as the workflow sees it. `import_id`: HealthImaging's job id."""
 
@@ -51,6 +65,8 @@ class ImportState(Message):
     message: str | None = None
     datastore_id: str | None = None
     """In which it was started; none where an older definition dropped it: then in the configured one."""
+    outcome: OutcomeState | None = None
+    """NOT_NEEDED: how the series transfer ended without an import."""
 
 
 class StepError(Message):
@@ -59,19 +75,6 @@ class StepError(Message):
     Error: str
     Cause: Annotated[str, BeforeValidator(lambda cause: cause or "")] = ""
     """May be absent, or null: a time-out has no words."""
-
-
-class OutcomeState(Message):
-    """How it ended, small enough to read in the console."""
-
-    name: Outcome
-    detail: str | None = None
-    instances: int = 0
-    scanned: int = 0
-    imported: int = 0
-    failed: int = 0
-    warned: int = 0
-    image_set_ids: list[str] = Field(default=[], max_length=10)
 
 
 class WorkflowState(Message):
@@ -127,6 +130,9 @@ class AcquireImportSlotRequest(StepRequest):
 
     series_transfer: SeriesTransferRef
     task_token: str
+    entered_at: Timestamp | None = None
+    """When the state was entered, and which retry of it this is: they say which of two tokens is newer."""
+    retry: int = 0
 
 
 class AcquireImportSlotReply(Message):

@@ -30,9 +30,9 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class InstanceResult:
-    """What became of one object."""
+    """What became of one object, known by its file's name: `inputFile` is a key, a path or a URI."""
 
-    key: str
+    sop_instance_uid: str
     verdict: Verdict
     image_set_id: str | None = None
     version: int | None = None
@@ -82,9 +82,9 @@ def read_results(s3: S3Client, output_uri: str) -> ImportResults | None:
         for entry in summary.get("imageSetsSummary", [])
     ]
     versions = {image_set.image_set_id: image_set.version for image_set in image_sets}
-    results = {line.key: line for line in _successes(s3, bucket, prefix, versions)}
-    results |= {line.key: line for line in _warnings(s3, bucket, prefix, versions)}
-    results |= {line.key: line for line in _failures(s3, bucket, prefix)}
+    results = {line.sop_instance_uid: line for line in _successes(s3, bucket, prefix, versions)}
+    results |= {line.sop_instance_uid: line for line in _warnings(s3, bucket, prefix, versions)}
+    results |= {line.sop_instance_uid: line for line in _failures(s3, bucket, prefix)}
     return ImportResults(
         scanned=int(summary.get("numberOfScannedFiles", 0)),
         imported=int(summary.get("numberOfImportedFiles", 0)),
@@ -140,7 +140,7 @@ def _failures(s3: S3Client, bucket: str, prefix: str) -> Iterator[InstanceResult
     for line in _lines(s3, bucket, f"{prefix}FAILURE/failure.ndjson"):
         exception = line.get("exception", {})
         words = f"{exception.get('exceptionType')}: {exception.get('message')}"
-        yield InstanceResult(str(line["inputFile"]), Verdict.FAILED, message=words)
+        yield InstanceResult(_sop_instance(line), Verdict.FAILED, message=words)
 
 
 def _imported(line: dict[str, Any], versions: dict[str, int]) -> InstanceResult:
@@ -148,12 +148,16 @@ def _imported(line: dict[str, Any], versions: dict[str, int]) -> InstanceResult:
     image_set_id = response.get("imageSetId")
     version = response.get("imageSetVersion", versions.get(image_set_id))
     return InstanceResult(
-        key=str(line["inputFile"]),
+        sop_instance_uid=_sop_instance(line),
         verdict=Verdict.IMPORTED,
         image_set_id=image_set_id,
         version=None if version is None else int(version),
         is_primary=_flag(response.get("isPrimary")),
     )
+
+
+def _sop_instance(line: dict[str, Any]) -> str:
+    return str(line["inputFile"]).rpartition("/")[2].removesuffix(".dcm")
 
 
 def _flag(value: Any) -> bool | None:

@@ -7,7 +7,6 @@ uses, to every cold start.
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,10 +19,17 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
+ATTEMPTS = 3
+CONNECT_SECONDS = 3
+READ_SECONDS = 8
+"""Of a service that is well, every first byte comes sooner: of a start, a list, a manifest."""
+LONGEST_CALL_SECONDS = ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + ATTEMPTS
+"""A call that nobody answers: its tries and the pauses between them. Shorter than any function's time-out."""
+
 RETRIES = Config(
-    retries={"mode": "standard", "total_max_attempts": 3},
-    connect_timeout=5,
-    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=READ_SECONDS,
     tcp_keepalive=True,
 )
 
@@ -68,7 +74,10 @@ def database_token(host: str, port: int, user: str) -> str:
 
 
 def database_secret(secret_arn: str) -> dict[str, Any]:
-    """User and password of the master user, from Secrets Manager."""
-    secret = _client("secretsmanager").get_secret_value(SecretId=secret_arn)
-    fields = json.loads(secret["SecretString"])
+    """User and password of the master user, from Secrets Manager: read each time, since it is rotated."""
+    # Imported here: one function of ten reads secrets, and the others start without it.
+    from aws_lambda_powertools.utilities import parameters
+
+    secrets = parameters.SecretsProvider(boto3_client=_client("secretsmanager"))
+    fields = cast("dict[str, Any]", secrets.get(secret_arn, transform="json", force_fetch=True))
     return {"user": fields["username"], "password": fields["password"]}

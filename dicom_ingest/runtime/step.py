@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast, get_type_hints
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from dicom_ingest.contracts.steps import OutcomeState
-from dicom_ingest.errors import AwsAwayError
+from dicom_ingest.contracts.wiring import METRICS_NAMESPACE
+from dicom_ingest.errors import AwsAwayError, RetryableError
 from dicom_ingest.runtime.traces import traced
 
 Request = TypeVar("Request", bound=BaseModel)
 Reply = TypeVar("Reply", bound=BaseModel)
 
+NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", METRICS_NAMESPACE)
+STACK = os.environ.get("STACK", "unknown")
+
+CORRELATION_ID = " || ".join(
+    f"{place}.correlation_id"
+    for place in ("series_transfer", "event.detail", "state.series_transfer", "state.detail")
+)
+"""Where a request carries it (JMESPath)."""
+
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "dicom-ingest"), utc=True)
 """One logger; every line carries correlation id, transfer and series of the invocation. UIDs, no names."""
+metrics = Metrics(namespace=NAMESPACE, service="")  # a service would be a dimension that no alarm knows
+metrics.set_default_dimensions(stack=STACK)
+warnings.filterwarnings("ignore", message="No application metrics to publish")  # most steps have none
 
 
 def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
@@ -42,13 +56,18 @@ def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], Lamb
             # ours: every series would fail alike, so none of them is to blame.
             logger.exception("AWS refused or did not answer")
             raise AwsAwayError(str(error)) from error
+        except RetryableError as error:
+            logger.warning("step tried again later", error=f"{type(error).__name__}: {error}")
+            raise
         except Exception:
             logger.exception("step failed")  # the boundary: logged once, then the state machine's business
             raise
 
-    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    @logger.inject_lambda_context(correlation_id_path=CORRELATION_ID, clear_state=True)
+    @metrics.log_metrics(capture_cold_start_metric=True)
+    def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
         known, started = identifiers(event), time.monotonic()
-        logger.append_keys(step=function.__name__, aws_request_id=context.aws_request_id, **known)
+        logger.append_keys(step=function.__name__, **known)
         transfer = {"transfer_id": known["transfer_id"]} if known["transfer_id"] else {}
         with traced(function.__name__, {"step": function.__name__, **transfer}) as annotations:
             reply = answer(event)
@@ -57,14 +76,14 @@ def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], Lamb
         logger.info("step done", seconds=round(time.monotonic() - started, 3), **told)
         return reply.model_dump(mode="json", by_alias=True)
 
-    return handler
+    return cast("Callable[[dict[str, Any], LambdaContext], dict[str, Any]]", handler)
 
 
 def identifiers(event: dict[str, Any]) -> dict[str, Any]:
     """What ties a log line to a series: found wherever a request carries it."""
     state = event.get("state", event)
     source = state.get("series_transfer") or (state.get("event") or state).get("detail") or {}
-    names = ("correlation_id", "transfer_id", "series_instance_uid")
+    names = ("transfer_id", "series_instance_uid")
     return {name: source.get(name) for name in names} | {"execution_arn": event.get("execution_arn")}
 
 

@@ -15,8 +15,7 @@ from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
 from dicom_ingest.db.semaphore import leftovers
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.leftovers import Leftover
-from dicom_ingest.db.series import decisions as ingest
-from dicom_ingest.db.series import imports
+from dicom_ingest.db.series import decisions, imports
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.healthimaging import imports as healthimaging
@@ -134,8 +133,8 @@ class Reclaimer:
             ref, me = self._take_over(connection, leftover)
             if ref is None or leftover.ticket_id is None:
                 return LEFT
-            ticket = imports.ticket(connection, ref, me, leftover.ticket_id)
-            said = ingest.record_import(connection, ref, me, ticket, leftover.datastore_id, state, results)
+            ticket = imports.attempt(connection, ref, me, leftover.ticket_id)
+            said = decisions.record_import(connection, ref, me, ticket, leftover.datastore_id, state, results)
             import_slots.release(connection, ref, me)
             series_transfers.over(connection, ref, me)
         return Settled("recorded", said.name)

@@ -12,18 +12,17 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from datetime import date
+from typing import TYPE_CHECKING
 
-from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE, SeriesComplete
+from dicom_ingest.contracts.events import SERIES_COMPLETE, SeriesComplete
 from dicom_ingest.contracts.keys import MANIFESTS, ManifestKey, SeriesPrefix, parse_manifest_key
 from dicom_ingest.contracts.manifest import Manifest, decode_manifest, encode_manifest
-from dicom_ingest.contracts.times import rfc3339
 from dicom_ingest.db.series import ledger
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import ManifestRejectedError
 from dicom_ingest.objects.rebuild import rebuild
+from dicom_ingest.workflow import executions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -124,7 +123,9 @@ class Reprocessor:
         return names
 
     def _start(self, event: SeriesComplete) -> str:
-        return start(self.stepfunctions, self.state_machine_arn, envelope(event, self.replay_name))
+        return executions.start(
+            self.stepfunctions, self.state_machine_arn, executions.envelope(event, self.replay_name)
+        )
 
 
 def event_of(key: ManifestKey, manifest: Manifest, sha256: str, bucket: str) -> SeriesComplete:
@@ -148,27 +149,6 @@ def event_of(key: ManifestKey, manifest: Manifest, sha256: str, bucket: str) -> 
     )
 
 
-def envelope(event: SeriesComplete, replay_name: str) -> dict[str, Any]:
-    """As EventBridge would wrap it."""
-    wrapped = {
-        "version": "0",
-        "id": str(uuid4()),
-        "source": EDGE_SOURCE,
-        "detail-type": SERIES_COMPLETE,
-        "time": rfc3339(datetime.now(timezone.utc)),
-        "detail": event.model_dump(mode="json"),
-    }
-    return wrapped | ({"replay-name": replay_name} if replay_name else {})
-
-
-def start(stepfunctions: SFNClient, state_machine_arn: str, event: dict[str, Any]) -> str:
-    """Start an execution with this event; its ARN."""
-    answer = stepfunctions.start_execution(
-        stateMachineArn=state_machine_arn, name=f"reprocess-{uuid4()}", input=json.dumps(event)
-    )
-    return answer["executionArn"]
-
-
 def redrive(
     sqs: SQSClient, queue_url: str, stepfunctions: SFNClient, state_machine_arn: str
 ) -> tuple[int, int]:
@@ -180,7 +160,7 @@ def redrive(
             if event.get("detail-type") != SERIES_COMPLETE:
                 left += 1  # e.g. a status change: reclaim finds by itself what it was about
                 continue
-            start(stepfunctions, state_machine_arn, event)
+            executions.start(stepfunctions, state_machine_arn, event)
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
             started += 1
     return started, left

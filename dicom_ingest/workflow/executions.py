@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
+
+from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE, SeriesComplete
+from dicom_ingest.contracts.times import rfc3339
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -49,7 +55,43 @@ def send_failure(client: SFNClient, task_token: str, error: str, cause: str) -> 
     return True
 
 
-def any_running(client: SFNClient, state_machine_arn: str) -> bool:
-    """Whether any execution of the workflow runs."""
-    listed = client.list_executions(stateMachineArn=state_machine_arn, statusFilter="RUNNING", maxResults=1)
-    return bool(listed["executions"])
+LATELY = timedelta(minutes=15)
+"""What an execution left behind is settled well within this."""
+
+
+def anything_to_settle(client: SFNClient, state_machine_arn: str) -> bool:
+    """Whether any execution of the workflow runs, or ended badly of late."""
+    since = datetime.now(timezone.utc) - LATELY
+    for status in ("RUNNING", "ABORTED", "TIMED_OUT", "FAILED"):
+        listed = client.list_executions(
+            stateMachineArn=state_machine_arn, statusFilter=cast("Any", status), maxResults=10
+        )
+        if any(entry.get("stopDate", since) >= since for entry in listed["executions"]):
+            return True
+    return False
+
+
+def envelope(event: SeriesComplete, replay_name: str = "") -> dict[str, Any]:
+    """As EventBridge would wrap it."""
+    wrapped = {
+        "version": "0",
+        "id": str(uuid4()),
+        "source": EDGE_SOURCE,
+        "detail-type": SERIES_COMPLETE,
+        "time": rfc3339(datetime.now(timezone.utc)),
+        "detail": event.model_dump(mode="json"),
+    }
+    return wrapped | ({"replay-name": replay_name} if replay_name else {})
+
+
+def start(client: SFNClient, state_machine_arn: str, event: dict[str, Any], name: str = "reprocess") -> str:
+    """Start an execution with this event; its ARN."""
+    answer = client.start_execution(
+        stateMachineArn=state_machine_arn, name=f"{name}-{uuid4()}", input=json.dumps(event)
+    )
+    return answer["executionArn"]
+
+
+def state_machine_of(execution_arn: str) -> str:
+    """The ARN of the workflow that an execution is one of."""
+    return execution_arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import AcquireImportSlotReply, AcquireImportSlotRequest
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.semaphore.tickets import Ticket, Token
 from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
 from dicom_ingest.runtime.step import step
-from dicom_ingest.workflow.delivery import answer_at_once, deliver
+from dicom_ingest.workflow.delivery import answer, deliver
 
 
 def acquire_import_slot(request: AcquireImportSlotRequest) -> AcquireImportSlotReply:
@@ -22,14 +22,15 @@ def acquire_import_slot(request: AcquireImportSlotRequest) -> AcquireImportSlotR
     datastore_id = settings().datastore_id or ""
 
     def queue_and_grant(connection: Connection) -> tuple[Ticket, list[Ticket]]:
+        token = Token(request.task_token, request.entered_at, request.retry)
         ticket = import_slots.acquire(
-            connection, request.series_transfer, request.execution_arn, datastore_id, request.task_token
+            connection, request.series_transfer, request.execution_arn, datastore_id, token
         )
         return ticket, import_slots.grant(connection, datastore_id)
 
     ticket, granted = database().do(queue_and_grant)
     if ticket.state is not TicketState.WAITING:
-        answer_at_once(database(), clients.stepfunctions(), ticket)
+        answer(database(), clients.stepfunctions(), ticket)  # refused, it comes back with a new one
     deliver(database(), clients.stepfunctions(), datastore_id, granted)
     return AcquireImportSlotReply(ticket_id=ticket.pk, state=ticket.state.value)
 

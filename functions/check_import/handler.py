@@ -16,8 +16,10 @@ def check_import(request: CheckImportRequest) -> ImportState:
         HealthImagingBusyError, DataStoreGateClosedError, AwsAwayError
     """
     known = request.import_
-    if known.status == "NOT_NEEDED":
+    if known.status == "NOT_NEEDED":  # only an older definition asks
         return known
+    if known.status == "QUEUE_AGAIN":
+        return known.model_copy(update={"retry": True})
     return examine(clients.medical_imaging(), clients.s3(), datastore_of(known), known)
 
 

@@ -11,11 +11,12 @@ from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import SeriesRows, series_rows
 from dicom_ingest.db.index.write import Indexed
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.series import decisions as ingest
+from dicom_ingest.db.series import decisions
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.series.decisions import Need
 from dicom_ingest.db.series.transfers import Claim
 from dicom_ingest.db.server.connection import Connection, database
+from dicom_ingest.errors import ClaimLostError
 from dicom_ingest.objects.uploads import check_event, list_objects, read_manifest
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
@@ -49,12 +50,12 @@ def index_series(request: IndexSeriesRequest) -> IndexSeriesReply:
 
 def _claim(announced: SeriesCompleteEvent, execution: str) -> Claim:
     """Register and claim it; from an owner who is gone for certain, take it over."""
-    event = announced.detail
+    event, replay_name = announced.detail, announced.replay_name
 
     def register_and_claim(connection: Connection) -> Claim:
         # In one transaction: what is registered and owned by nobody would be watched by nobody.
         series_transfers.register(connection, event, rfc3339(announced.time))
-        return series_transfers.claim(connection, event, execution)
+        return series_transfers.claim(connection, event, execution, replay_name=replay_name)
 
     claim = database().do(register_and_claim)
     if claim.owner == execution or claim.touched_lately:
@@ -62,7 +63,9 @@ def _claim(announced: SeriesCompleteEvent, execution: str) -> Claim:
     if executions.is_running(clients.stepfunctions(), claim.owner):
         return claim
     return database().do(
-        lambda connection: series_transfers.claim(connection, event, execution, owner_gone=claim.owner)
+        lambda connection: series_transfers.claim(
+            connection, event, execution, owner_gone=claim.owner, replay_name=replay_name
+        )
     )
 
 
@@ -87,8 +90,11 @@ def _indexed(request: IndexSeriesRequest, claim: Claim, force: str | None) -> In
     rows = _rows(event)
 
     def write(connection: Connection) -> tuple[Indexed, Need]:
+        # The order of locks is everywhere: series transfer first. Whoever lost the claim writes nothing.
+        if not series_transfers.lock_mine(connection, ref, execution):
+            raise ClaimLostError(f"series transfer {ref.transfer_id}")
         indexed = index.index(connection, claim.pk, rows, (execution, claim.fence))
-        return indexed, ingest.import_need(connection, claim, ref, execution, datastore_id, indexed, force)
+        return indexed, decisions.import_need(connection, claim, ref, execution, datastore_id, indexed, force)
 
     indexed, need = database().do(write)
     if need.outcome is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from dicom_ingest.contracts.steps import ReclaimImportSlotsReply, ReclaimImportSlotsRequest
 from dicom_ingest.contracts.wiring import SERIES_OVER, SLOTS_RECLAIMED
@@ -13,20 +14,19 @@ from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.leftovers import Leftover
 from dicom_ingest.db.server.connection import database
-from dicom_ingest.errors import HealthImagingBusyError, IngestError
 from dicom_ingest.healthimaging import imports as healthimaging
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
 from dicom_ingest.runtime.step import logger, step
 from dicom_ingest.upkeep.reclaim import LEFT, Reclaimer, Settled
-from dicom_ingest.workflow import executions
+from dicom_ingest.workflow import again, executions
 from dicom_ingest.workflow.delivery import deliver, tell_cancelled
 from dicom_ingest.workflow.metrics import count, gauge_queue
 
 QUIET_SECONDS = 60
 FULL_PASS_SECONDS = 6 * 3600
-PASS_SECONDS = 200
-"""A pass stops looking for more after this long: the function has 300 s, and the next pass goes on."""
+PASS_SECONDS = 120
+"""A pass settles leftovers for so long, of the function's 300 s; the next pass goes on where it stopped."""
 
 
 class Watch:
@@ -35,6 +35,8 @@ class Watch:
     def __init__(self) -> None:
         self.found_live = True  # a cold start knows nothing
         self.looked_at = float("-inf")
+        self.stopped_after = 0
+        """Where the last pass ran out of time: what is slow to settle must not hide what comes after it."""
 
     def must_look(self, now: float, told: bool, anything_runs: Callable[[], bool]) -> bool:
         """After a status change, while something is live or runs, and every sixth hour."""
@@ -45,7 +47,7 @@ watch = Watch()
 
 
 def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlotsReply:
-    """One pass: tell what was never told, settle leftovers, probe a closed gate, grant.
+    """One pass: tell what was never told, settle leftovers, probe a closed gate, grant, and report.
 
     Raises:
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
@@ -54,35 +56,60 @@ def reclaim_import_slots(request: ReclaimImportSlotsRequest) -> ReclaimImportSlo
     told = bool(request.Records)
     if datastore_id is None or not watch.must_look(time.monotonic(), told, _anything_runs):
         return ReclaimImportSlotsReply(opened_database=False)
-    tell_cancelled(database(), clients.stepfunctions())
-    with database().transaction() as connection:
-        waiting = leftovers.undelivered(connection)
-    redelivered = deliver(database(), clients.stepfunctions(), datastore_id, waiting)
-    settled = _settle_all(datastore_id)
-    _probe(datastore_id)
+    watch.found_live = True  # until this pass has seen that nothing is
+    with leftovers.only_pass(database()) as alone:
+        return _pass(datastore_id) if alone else ReclaimImportSlotsReply(opened_database=True)
+
+
+def _pass(datastore_id: str) -> ReclaimImportSlotsReply:
+    done: Counter[str] = Counter()
+    with _isolated(done, "cancellations not told"):
+        tell_cancelled(database(), clients.stepfunctions())
+    with _isolated(done, "grants not delivered again"):
+        with database().transaction() as connection:
+            waiting = leftovers.undelivered(connection)
+        done["delivered"] = len(deliver(database(), clients.stepfunctions(), datastore_id, waiting))
+    with _isolated(done, "leftovers not looked for"):
+        _settle_all(datastore_id, done)
+    with _isolated(done, "transfers not queued again"):
+        again.start(database(), clients.stepfunctions(), settings().state_machine_arn)
+    with _isolated(done, "gate not probed"):
+        _probe(datastore_id)
     with database().transaction() as connection:
         granted = import_slots.grant(connection, datastore_id)
-    granted = deliver(database(), clients.stepfunctions(), datastore_id, granted)
-    with database().transaction() as connection:
         watch.found_live = leftovers.anything_live(connection)
-        gauge_queue(queue.pressure(connection, datastore_id))
+        pressure = queue.pressure(connection, datastore_id)
+    freed = done["freed"] + done["released"]
+    gauge_queue(pressure, done["troubled"])
+    count(SLOTS_RECLAIMED, freed + done["recorded"])
     watch.looked_at = time.monotonic()
-    count(SLOTS_RECLAIMED, settled["freed"] + settled["released"] + settled["recorded"])
+    granted = deliver(database(), clients.stepfunctions(), datastore_id, granted)
     return ReclaimImportSlotsReply(
         opened_database=True,
-        delivered=len(redelivered),
-        freed=settled["freed"] + settled["released"],
-        recorded=settled["recorded"],
-        troubled=settled["troubled"],
+        delivered=done["delivered"],
+        freed=freed,
+        recorded=done["recorded"],
+        troubled=done["troubled"],
         granted=len(granted),
     )
 
 
 def _anything_runs() -> bool:
-    return executions.any_running(clients.stepfunctions(), settings().state_machine_arn)
+    return executions.anything_to_settle(clients.stepfunctions(), settings().state_machine_arn)
 
 
-def _settle_all(datastore_id: str) -> Counter[str]:
+@contextmanager
+def _isolated(done: Counter[str], words: str, correlation_id: str | None = None) -> Iterator[None]:
+    """What goes wrong here is said and counted; what comes after it is done all the same."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - one row that cannot be read must not stop all others for ever
+        known = {"correlation_id": correlation_id} if correlation_id else {}
+        logger.warning(words, extra={"error": f"{type(error).__name__}: {error}", **known})
+        done["troubled"] += 1
+
+
+def _settle_all(datastore_id: str, done: Counter[str]) -> None:
     reclaimer = Reclaimer(
         database=database(),
         stepfunctions=clients.stepfunctions(),
@@ -90,41 +117,39 @@ def _settle_all(datastore_id: str) -> Counter[str]:
         s3=clients.s3(),
         bucket=settings().bucket,
     )
-    done: Counter[str] = Counter()
     for leftover in _leftovers(datastore_id):
         settled = _settle(reclaimer, leftover)
         done[settled.what] += 1
         if settled.outcome is not None:
             count(SERIES_OVER, outcome=settled.outcome.value, correlation_id=leftover.correlation_id)
-    return done
 
 
 def _settle(reclaimer: Reclaimer, leftover: Leftover) -> Settled:
-    """One that cannot be settled now must not stop the others."""
-    try:
+    """One that cannot be settled now must not stop the others, whatever is wrong with it."""
+    done: Counter[str] = Counter()
+    settled = Settled("troubled")
+    with _isolated(done, "leftover not settled", correlation_id=leftover.correlation_id):
         settled = reclaimer.settle(leftover)
-    except IngestError as error:
-        logger.warning(
-            "leftover not settled",
-            correlation_id=leftover.correlation_id,
-            error=f"{type(error).__name__}: {error}",
-        )
-        return Settled("troubled")
-    if settled is not LEFT:
-        logger.info("leftover settled", correlation_id=leftover.correlation_id, what=settled.what)
+        if settled is not LEFT:
+            logger.info("leftover settled", correlation_id=leftover.correlation_id, what=settled.what)
     return settled
 
 
 def _leftovers(datastore_id: str) -> Iterator[Leftover]:
-    """All of them, page by page, while there is time."""
-    after, deadline = 0, time.monotonic() + PASS_SECONDS
-    while time.monotonic() < deadline:
+    """All of them, page by page, while there is time; then the next pass goes on from there."""
+    deadline = time.monotonic() + PASS_SECONDS
+    after = watch.stopped_after
+    while True:
         with database().transaction() as connection:
             page = leftovers.find(connection, datastore_id, QUIET_SECONDS, after)
         if not page:
+            watch.stopped_after = 0
             return
-        yield from page
-        after = page[-1].series_transfer_pk
+        for leftover in page:
+            if time.monotonic() > deadline:
+                return
+            watch.stopped_after = after = leftover.series_transfer_pk
+            yield leftover
 
 
 def _probe(datastore_id: str) -> None:
@@ -132,14 +157,9 @@ def _probe(datastore_id: str) -> None:
     with database().transaction() as connection:
         if not gate.needs_probe(connection, datastore_id):
             return
-    try:
-        well = healthimaging.is_well(clients.medical_imaging(), datastore_id)
-    except HealthImagingBusyError as error:
-        logger.warning("gate not probed", error=str(error))
-        return
-    if well:
+    if healthimaging.is_well(clients.medical_imaging(), datastore_id):
         with database().transaction() as connection:
-            gate.open_again(connection, datastore_id)
+            gate.probed(connection, datastore_id)
 
 
 handler = step(reclaim_import_slots)

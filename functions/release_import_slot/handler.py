@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.steps import ReleaseImportSlotReply, ReleaseImportSlotRequest
+from functools import partial
+
+from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.steps import ReleaseImportSlotReply, ReleaseImportSlotRequest, SeriesTransferRef
+from dicom_ingest.contracts.wiring import SERIES_OVER
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.tickets import Released, Ticket
 from dicom_ingest.db.series import transfers as series_transfers
@@ -10,7 +14,9 @@ from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
 from dicom_ingest.runtime.step import step
+from dicom_ingest.workflow import again, executions
 from dicom_ingest.workflow.delivery import deliver, tell_cancelled
+from dicom_ingest.workflow.metrics import count
 
 
 def release_import_slot(request: ReleaseImportSlotRequest) -> ReleaseImportSlotReply:
@@ -23,22 +29,35 @@ def release_import_slot(request: ReleaseImportSlotRequest) -> ReleaseImportSlotR
     """
     datastore_id = settings().datastore_id or ""
     ref = request.state.series_transfer
-
-    def end_and_grant(connection: Connection) -> tuple[Released, list[Ticket]]:
-        released = Released(released=False, orphaned=False)
-        if ref is not None:
-            released = import_slots.release(connection, ref, request.execution_arn)
-            if not released.orphaned:
-                series_transfers.over(connection, ref, request.execution_arn)
-        return released, import_slots.grant(connection, datastore_id)
-
+    released = Released(released=False, orphaned=False)
     if ref is None:
         tell_cancelled(database(), clients.stepfunctions())
-    released, granted = database().do(end_and_grant)
+        granted = database().do(partial(import_slots.grant, datastore_id=datastore_id))
+    else:
+        released, granted = database().do(partial(_end_and_grant, request, ref, datastore_id))
+        workflow = executions.state_machine_of(request.execution_arn)
+        again.start(database(), clients.stepfunctions(), workflow)
     delivered = deliver(database(), clients.stepfunctions(), datastore_id, granted)
     return ReleaseImportSlotReply(
         released=released.released, orphaned=released.orphaned, granted=len(delivered)
     )
+
+
+def _end_and_grant(
+    request: ReleaseImportSlotRequest, ref: SeriesTransferRef, datastore_id: str, connection: Connection
+) -> tuple[Released, list[Ticket]]:
+    execution, error = request.execution_arn, request.state.error
+    released = import_slots.release(connection, ref, execution)
+    if not released.orphaned:
+        words = (
+            f"its failure could not be recorded: {error.Error}: {error.Cause}"
+            if error
+            else "it was not said how"
+        )
+        if series_transfers.fail_where_unsaid(connection, ref, execution, words[:2000]):
+            count(SERIES_OVER, outcome=Outcome.FAILED.value)
+        series_transfers.over(connection, ref, execution)
+    return released, import_slots.grant(connection, datastore_id)
 
 
 handler = step(release_import_slot)

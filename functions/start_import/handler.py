@@ -3,80 +3,114 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from dicom_ingest.contracts.keys import parse_series_prefix
 from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import ImportState, StartImportRequest
+from dicom_ingest.contracts.steps import ImportState, OutcomeState, StartImportRequest
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.series import imports
-from dicom_ingest.db.server.connection import database
+from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.series import decisions, image_sets, imports
+from dicom_ingest.db.series.imports import Attempt
+from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.errors import DataStoreGateClosedError
-from dicom_ingest.healthimaging.imports import ImportOrder, client_token, examine, find_started, start
+from dicom_ingest.healthimaging.imports import (
+    ImportOrder,
+    client_token,
+    examine,
+    find_started,
+    results_of,
+    start,
+)
 from dicom_ingest.healthimaging.polling import FIRST_POLL_SECONDS
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
 from dicom_ingest.runtime.step import step
 from dicom_ingest.workflow.delivery import deliver
 
+QUEUE_AGAIN_SECONDS = 60
+"""How long an execution of an older definition, which polls instead of queueing, waits between two looks."""
+
 
 def start_import(request: StartImportRequest) -> ImportState:
     """Start the import that the slot is for.
 
     Raises:
-        ClaimLostError, HealthImagingBusyError, DataStoreGateClosedError, ImportRefusedError,
+        ClaimLostError, SlotLostError, HealthImagingBusyError, DataStoreGateClosedError, ImportRefusedError,
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
-    ticket = _ticket(request)
-    if ticket.state is TicketState.RUNNING and ticket.import_id:
-        known = _submitted(ticket, ticket.datastore_id, ticket.import_id)
-        state = examine(clients.medical_imaging(), clients.s3(), ticket.datastore_id, known)
-        if not state.retry:
-            return state
-        with database().transaction() as connection:
-            imports.next_attempt(connection, ticket.pk, state.status, state.message)
-        ticket = _ticket(request)
-    elif ticket.state is TicketState.GRANTED and not ticket.forced and _held(ticket):
+    found = database().do(partial(_look, request))
+    if isinstance(found, OutcomeState):
         return ImportState(
-            status="NOT_NEEDED", attempt=ticket.attempt, poll_after_seconds=0, datastore_id=_datastore()
+            status="NOT_NEEDED", poll_after_seconds=0, datastore_id=_datastore(), outcome=found
         )
-    return _started_elsewhere(request, ticket) or _start(request, ticket)
+    if found.state is TicketState.RUNNING and found.import_id:
+        return _running(request, found, found.import_id)
+    if found.state is TicketState.WAITING:
+        return _queue_again(found)
+    if found.datastore_id != _datastore():
+        return _replaced(request, found)
+    return _start(request, found)
 
 
-def _ticket(request: StartImportRequest) -> imports.Ticket:
-    with database().transaction() as connection:
-        return imports.ticket(
-            connection, request.series_transfer, request.execution_arn, request.slot.ticket_id
-        )
-
-
-def _held(ticket: imports.Ticket) -> bool:
-    with database().transaction() as connection:
-        return imports.held(connection, ticket.series_transfer_pk, _datastore()).outcome is not None
-
-
-def _started_elsewhere(request: StartImportRequest, ticket: imports.Ticket) -> ImportState | None:
-    """The import that an answer was lost of, where the data store was replaced since."""
-    if ticket.datastore_id == _datastore() or ticket.client_token is None:
-        return None
-    order = replace(_order(request, ticket), datastore_id=ticket.datastore_id)
-    import_id = find_started(clients.medical_imaging(), clients.s3(), order)
-    if import_id is None:
-        return None
-    with database().transaction() as connection:
-        imports.running(connection, ticket.pk, ticket.client_token, import_id, "SUBMITTED")
-    return _submitted(ticket, ticket.datastore_id, import_id)
-
-
-def _start(request: StartImportRequest, ticket: imports.Ticket) -> ImportState:
-    order = _order(request, ticket)
-    client = clients.medical_imaging()
-    with database().transaction() as connection:
-        # Looked up and locked again: who lost the claim since must not start anything.
-        imports.ticket(connection, request.series_transfer, request.execution_arn, ticket.pk)
-        if ticket.datastore_id != order.datastore_id:
-            imports.move(connection, ticket.pk, order.datastore_id)
+def _look(request: StartImportRequest, connection: Connection) -> Attempt | OutcomeState:
+    """The ticket, with its intention written down where it may start; or why there is nothing to import."""
+    ref, execution = request.series_transfer, request.execution_arn
+    ticket = imports.attempt(connection, ref, execution, request.slot.ticket_id)
+    if ticket.datastore_id != _datastore():
+        return ticket
+    if ticket.state is TicketState.GRANTED and not ticket.forced:
+        outcome = decisions.record_not_needed(connection, ref, execution, ticket, ticket.datastore_id)
+        if outcome is not None:
+            return outcome
+    if ticket.state not in (TicketState.WAITING, TicketState.RUNNING):
+        order = _order(request, ticket)
         imports.intend(connection, ticket.pk, order.client_token, order.job_name, order.results_prefix)
+    return ticket
+
+
+def _running(request: StartImportRequest, ticket: Attempt, import_id: str) -> ImportState:
+    """The import that runs, or another attempt where it is over and earns one."""
+    known = _submitted(ticket, import_id)
+    state = examine(clients.medical_imaging(), clients.s3(), ticket.datastore_id, known)
+    if not state.retry:
+        return state
+    results = results_of(clients.medical_imaging(), clients.s3(), ticket.datastore_id, state)
+
+    def another(connection: Connection) -> tuple[bool, list[Ticket]]:
+        mine = imports.attempt(connection, request.series_transfer, request.execution_arn, ticket.pk)
+        if mine.import_id != import_id:
+            return True, []  # another call of this step was faster
+        if not imports.next_attempt(connection, mine, state, _datastore()):
+            return False, []
+        image_sets.record_image_sets(
+            connection, mine.series_transfer_pk, mine.pk, mine.datastore_id, results.image_sets
+        )
+        return True, import_slots.grant(connection, _datastore())
+
+    queued, granted = database().do(another)
+    deliver(database(), clients.stepfunctions(), _datastore(), granted)
+    return _queue_again(ticket) if queued else state.model_copy(update={"retry": False, "retried": True})
+
+
+def _replaced(request: StartImportRequest, ticket: Attempt) -> ImportState:
+    """The data store was replaced: the import whose answer was lost, or a place in the new one's queue."""
+    if ticket.client_token is not None:
+        order = replace(_order(request, ticket), datastore_id=ticket.datastore_id)
+        import_id = find_started(clients.medical_imaging(), clients.s3(), order)
+        if import_id is not None:
+            with database().transaction() as connection:
+                imports.running(connection, ticket.pk, ticket.client_token, import_id, "SUBMITTED")
+            return _submitted(ticket, import_id)
+    with database().transaction() as connection:
+        mine = imports.attempt(connection, request.series_transfer, request.execution_arn, ticket.pk)
+        imports.move(connection, mine, _datastore())
+    return _queue_again(ticket)
+
+
+def _start(request: StartImportRequest, ticket: Attempt) -> ImportState:
+    order, client = _order(request, ticket), clients.medical_imaging()
     try:
         found = None if ticket.intended_lately else find_started(client, clients.s3(), order)
         import_id = found or start(client, order)
@@ -86,33 +120,41 @@ def _start(request: StartImportRequest, ticket: imports.Ticket) -> ImportState:
         raise
     with database().transaction() as connection:
         imports.running(connection, ticket.pk, order.client_token, import_id, "SUBMITTED")
-        opened = gate.open_again(connection, order.datastore_id)  # it takes imports, so it is well
+        opened = gate.started(connection, order.datastore_id)
         granted = import_slots.grant(connection, order.datastore_id) if opened else []
     deliver(database(), clients.stepfunctions(), order.datastore_id, granted)
-    return _submitted(ticket, order.datastore_id, import_id)
+    return _submitted(ticket, import_id)
 
 
-def _order(request: StartImportRequest, ticket: imports.Ticket) -> ImportOrder:
+def _order(request: StartImportRequest, ticket: Attempt) -> ImportOrder:
     ref = request.series_transfer
     return ImportOrder(
         datastore_id=_datastore(),
         role_arn=settings().import_role_arn,
         bucket=settings().bucket,
         prefix=ticket.prefix,
-        results_prefix=parse_series_prefix(ticket.prefix).results(ticket.attempt),
-        client_token=client_token(_datastore(), ref.transfer_id, ref.series_instance_uid, ticket.attempt),
-        job_name=f"{settings().stack}-{ticket.pk}-{ticket.attempt}",
+        results_prefix=parse_series_prefix(ticket.prefix).results(ticket.number),
+        client_token=client_token(_datastore(), ref.transfer_id, ref.series_instance_uid, ticket.number),
+        job_name=f"{settings().stack}-{ticket.pk}-{ticket.number}",
     )
 
 
-def _submitted(ticket: imports.Ticket, datastore_id: str, import_id: str) -> ImportState:
+def _submitted(ticket: Attempt, import_id: str) -> ImportState:
     return ImportState(
         import_id=import_id,
         status="SUBMITTED",
-        attempt=ticket.attempt,
+        attempt=ticket.number,
         poll_after_seconds=FIRST_POLL_SECONDS,
-        retried=ticket.retried,
-        datastore_id=datastore_id,
+        datastore_id=ticket.datastore_id,
+    )
+
+
+def _queue_again(ticket: Attempt) -> ImportState:
+    return ImportState(
+        status="QUEUE_AGAIN",
+        attempt=ticket.number,
+        poll_after_seconds=QUEUE_AGAIN_SECONDS,
+        datastore_id=_datastore(),
     )
 
 

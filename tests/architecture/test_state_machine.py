@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
+from botocore.session import get_session
 from pydantic import BaseModel
 
 from dicom_ingest import errors
-from dicom_ingest.contracts.functions import FUNCTIONS, WORKFLOW_FUNCTIONS
+from dicom_ingest.contracts.functions import BY_NAME, FUNCTIONS, WORKFLOW_FUNCTIONS
 from dicom_ingest.contracts.outcomes import FAILURES, Outcome
 from dicom_ingest.contracts.steps import IndexSeriesReply, OutcomeState, Slot, WorkflowState
+from dicom_ingest.db.server.connection import RESUME_SECONDS
+from dicom_ingest.runtime import clients
 from statemachines.describe import definition
 
 ROOT = Path(__file__).parents[2]
@@ -76,23 +79,93 @@ def test_every_task_times_out_retries_with_jitter_and_catches(state: str) -> Non
     for retry in task["Retry"]:
         assert retry["JitterStrategy"] == "FULL"
         assert retry["MaxDelaySeconds"] <= 300
-        assert "States.Timeout" not in retry["ErrorEquals"]
     assert task["Catch"]
 
 
+DAY = 24 * 3600
+RETRIED = {error.__name__ for error in errors.RetryableError.__subclasses__()} - {"ResultsNotYetWrittenError"}
+OF_THE_REQUEST = {
+    *("InvalidParameterValueException", "InvalidRequestContentException", "RequestTooLargeException"),
+    *(
+        "SerializedRequestEntityTooLargeException",
+        "UnsupportedMediaTypeException",
+        "ModeNotSupportedException",
+    ),
+}
+NOT_USED = ("EFS", "S3Files", "SnapStart", "CodeArtifact", "Durable", "NoPublished", "Runtime", "Recursive")
+CRASHES = ("Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.ImportModuleError")
+
+
+def lambdas_own() -> list[str]:
+    """Errors of Invoke that are nobody's but Lambda's, as Step Functions names them."""
+    operation = get_session().get_service_model("lambda").operation_model("Invoke")
+    names = {shape.name for shape in operation.error_shapes} - OF_THE_REQUEST
+    sdk = ("AWSLambdaException", "SdkClientException", "ClientExecutionTimeoutException", "Unknown")
+    return [f"Lambda.{name}" for name in sorted({*names, *sdk}) if not name.startswith(NOT_USED)]
+
+
+def patience(state: str, error: str) -> float:
+    """How long this task tries again after this error, on average: of full jitter, half of every bound."""
+    for retry in TASKS[state]["Retry"]:
+        if error in retry["ErrorEquals"]:
+            delays = (
+                retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
+            )
+            return sum(min(delay, retry["MaxDelaySeconds"]) for delay in delays) / 2
+    return 0
+
+
+def raised(state: str) -> set[str]:
+    """What its function says that it raises."""
+    return set(re.findall(r"\w+Error", typed_function(snake(state)).__doc__))
+
+
 @pytest.mark.parametrize("state", list(TASKS))
-def test_an_index_that_is_away_for_hours_is_waited_for(state: str) -> None:
-    """With full jitter a wait is half of its bound on average: half a day of outage is waited out."""
-    retries = [r for r in TASKS[state]["Retry"] if "DatabaseAwayError" in r["ErrorEquals"]]
-    if state == "CheckImport":
-        assert retries == [], "it opens no database"
-        return
-    (retry,) = retries
-    bounds = [
-        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
-        for n in range(retry["MaxAttempts"])
-    ]
-    assert sum(bounds) / 2 >= 12 * 3600
+def test_nothing_that_is_not_the_series_fault_ends_a_series_within_a_day(state: str) -> None:
+    names = [*lambdas_own(), *CRASHES, *sorted(raised(state) & RETRIED)]
+    if state != "AcquireImportSlot":  # whose time-out is the end of its wait for a slot
+        names.append("States.Timeout")
+    assert {name: patience(state, name) >= DAY for name in names} == dict.fromkeys(names, True)
+
+
+@pytest.mark.parametrize("state", list(TASKS))
+def test_what_the_series_is_to_blame_for_is_not_tried_again(state: str) -> None:
+    names = leaves(errors.SeriesError)
+    assert {name: patience(state, name) for name in names} == dict.fromkeys(names, 0)
+
+
+def test_a_wait_for_a_slot_that_timed_out_is_not_tried_again() -> None:
+    assert patience("AcquireImportSlot", "States.Timeout") == 0
+
+
+@pytest.mark.parametrize("state", list(TASKS))
+def test_a_call_that_is_not_answered_fits_into_the_function_and_the_function_into_its_state(
+    state: str,
+) -> None:
+    spec = BY_NAME[snake(state)]
+    waits = clients.LONGEST_CALL_SECONDS
+    assert waits >= clients.ATTEMPTS * (clients.CONNECT_SECONDS + clients.READ_SECONDS)
+    if spec.opens_database:  # one that died, one that resumes, one statement that is not answered
+        waits = 2 * RESUME_SECONDS + max(waits, RESUME_SECONDS)
+    assert waits < spec.timeout_seconds
+    assert spec.timeout_seconds < TASKS[state]["TimeoutSeconds"]
+
+
+def test_retries_of_a_whole_execution_fit_into_its_history() -> None:
+    """25,000 events are allowed; a try that fails writes three. A second attempt starts once more."""
+    tries = {state: sum(retry["MaxAttempts"] for retry in task["Retry"]) for state, task in TASKS.items()}
+    twice = ("AcquireImportSlot", "StartImport")
+    assert 3 * (sum(tries.values()) + sum(tries[state] for state in twice)) < 25_000
+
+
+@pytest.mark.parametrize("state", list(TASKS))
+def test_what_is_caught_is_recorded_and_the_slot_given_back(state: str) -> None:
+    (catch,) = TASKS[state]["Catch"]
+    then = {"RecordFailure": "ReleaseImportSlot", "ReleaseImportSlot": "LeftToReclaim"}
+    assert catch["Next"] == then.get(state, "RecordFailure")
+    assert catch["ResultPath"] == "$.error"
+    everything = "States.TaskFailed" if state == "AcquireImportSlot" else "States.ALL"
+    assert catch["ErrorEquals"] == [everything]
 
 
 @pytest.mark.parametrize("state", list(TASKS))
@@ -136,11 +209,37 @@ def test_paths_of_the_state_are_fields_of_its_messages() -> None:
         assert not tail or model is None or tail in model.model_fields, path
 
 
+def end_of(outcome: str) -> str:
+    """Where `Ingested?` leads with this outcome."""
+    for rule in STATES["Ingested?"]["Choices"]:
+        names = [part.get("StringEquals") for part in rule.get("Or", [rule])]
+        if outcome in names:
+            return str(rule["Next"])
+    return str(STATES["Ingested?"]["Default"])
+
+
 def test_each_outcome_ends_where_it_belongs() -> None:
-    ingested = STATES["Ingested?"]["Choices"][0]
-    assert ingested["Next"] == "SeriesIngested"
-    succeeding = {rule["StringEquals"] for rule in ingested["And"][-1]["Or"]}
-    assert succeeding == {outcome.value for outcome in Outcome} - {outcome.value for outcome in FAILURES}
+    ends = {outcome: end_of(outcome.value) for outcome in Outcome}
+    assert {outcome for outcome, end in ends.items() if STATES[end]["Type"] == "Fail"} == FAILURES
+    assert {outcome for outcome, end in ends.items() if end == "SeriesIngested"} == {
+        *(Outcome.COMPLETED, Outcome.PARTIAL, Outcome.NON_PRIMARY)
+    }
+    assert ends[Outcome.IN_PROGRESS_ELSEWHERE] == "OwnedElsewhere"
+    assert end_of("AN_OUTCOME_TO_COME") == "SeriesIngested"
+
+
+def test_without_an_outcome_an_execution_never_ends_well() -> None:
+    absent, null, *_ = STATES["Ingested?"]["Choices"]
+    assert absent == {"Variable": "$.outcome", "IsPresent": False, "Next": "LeftToReclaim"}
+    assert null == {"Variable": "$.outcome", "IsNull": True, "Next": "LeftToReclaim"}
+
+
+def test_an_import_that_is_not_needed_is_neither_waited_for_nor_recorded() -> None:
+    started = {rule["StringEquals"]: rule["Next"] for rule in STATES["ImportStarted?"]["Choices"]}
+    assert STATES["StartImport"]["Next"] == "ImportStarted?"
+    assert started["NOT_NEEDED"] == "ImportNotNeeded"
+    assert STATES["ImportNotNeeded"]["Next"] == "ReleaseImportSlot"
+    assert started["QUEUE_AGAIN"] == "AcquireImportSlot"
 
 
 def test_the_workflow_reads_like_its_sentence() -> None:
@@ -150,6 +249,7 @@ def test_the_workflow_reads_like_its_sentence() -> None:
         "AcquireImportSlot",
         "WaitForStart",
         "StartImport",
+        "ImportStarted?",
         "WaitForImport",
         "CheckImport",
         "ImportFinished?",

@@ -11,7 +11,7 @@ import pytest
 from dicom_ingest.contracts.steps import DatabaseUser
 from dicom_ingest.db.server import users
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.errors import IndexRefusedError
+from dicom_ingest.errors import DatabaseAwayError
 from tests.support.documentation import pages
 from tests.support.postgres import unique_database_name
 
@@ -52,5 +52,5 @@ def test_every_statement_on_a_page_can_be_run_by_an_operator(operator: Callable[
 
 def test_a_wrong_column_is_found(operator: Callable[[str], object]) -> None:
     (wrong,) = statements("`SELECT no_such_column FROM ahlijob;`")
-    with pytest.raises(IndexRefusedError):
+    with pytest.raises(DatabaseAwayError):
         operator(wrong)

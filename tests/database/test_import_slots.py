@@ -13,6 +13,7 @@ from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.tickets import Token
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError
 from tests.database.conftest import DATASTORE
@@ -140,7 +141,7 @@ def test_a_closed_gate_and_a_pause_stop_grants_and_nothing_else(database: Databa
     execution = Execution(database, DATASTORE)
     assert execution.acquire()[1] == []
     with database.transaction() as connection:
-        assert gate.open_again(connection, DATASTORE)
+        gate.probed(connection, DATASTORE)
         connection.run("UPDATE semaphore SET paused = true")
         assert import_slots.grant(connection, DATASTORE) == []
         connection.run("UPDATE semaphore SET paused = false")
@@ -187,7 +188,7 @@ def test_a_new_owner_inherits_the_ticket_and_its_place(database: Database) -> No
         heir = new_execution()
         ref = claim(connection, execution.announced, heir, owner_gone=execution.arn)
         assert ref is not None
-        inherited = import_slots.acquire(connection, ref, heir, DATASTORE, "token")
+        inherited = import_slots.acquire(connection, ref, heir, DATASTORE, Token("token"))
     assert (inherited.pk, inherited.fence) == (ticket.pk, ticket.fence + 1)
 
 

@@ -9,13 +9,14 @@ from uuid import uuid4
 import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings
 from dicom_ingest.db.read.slots import semaphores
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.series import imports
 from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series.held import held as held_now
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.errors import ClaimLostError, DatabaseConflictError
+from dicom_ingest.errors import ClaimLostError
 from dicom_ingest.healthimaging.imports import ImportOrder, find_started
 from dicom_ingest.healthimaging.results import ImportResults, InstanceResult
 from tests.database.conftest import DATASTORE
@@ -33,9 +34,9 @@ def world(database: Database) -> World:
     return World.around(database, DATASTORE)
 
 
-def mine(world: World, execution: Execution) -> imports.Ticket:
+def mine(world: World, execution: Execution) -> imports.Attempt:
     with world.database.transaction() as connection:
-        return imports.ticket(connection, execution.ref, execution.arn, world.ticket(execution)["pk"])
+        return imports.attempt(connection, execution.ref, execution.arn, world.ticket(execution)["pk"])
 
 
 def run(world: World, sql: str) -> None:
@@ -55,14 +56,20 @@ def test_the_first_use_of_a_token_is_what_makes_it_old(world: World) -> None:
     assert not mine(world, execution).intended_lately
 
 
-def test_a_new_attempt_has_a_young_token_of_its_own(world: World) -> None:
-    execution = world.begin()
+FAILED = ImportState(status="FAILED", message="disk")
+
+
+def test_a_new_attempt_waits_in_its_old_place_and_has_a_young_token_of_its_own(world: World) -> None:
+    execution, later = world.begin(), world.begin()
     world.start(execution)
     run(world, ELEVEN_MINUTES)
+    run(world, "UPDATE semaphore SET capacity = 1")
+    later.acquire()
     with world.database.transaction() as connection:
-        pk = mine(world, execution).pk
-        assert imports.next_attempt(connection, pk, "FAILED", "disk") == 2
-        imports.intend(connection, pk, "another token", "stack-1-2", "results/2/")
+        assert imports.next_attempt(connection, mine(world, execution), FAILED, DATASTORE)
+        (granted,) = import_slots.grant(connection, DATASTORE)
+        assert (granted.pk, granted.attempt) == (world.ticket(execution)["pk"], 2)
+        imports.intend(connection, granted.pk, "another token", "stack-1-2", "results/2/")
     ticket = mine(world, execution)
     assert (ticket.intended_lately, ticket.retried, ticket.import_id) == (True, True, None)
 
@@ -74,7 +81,9 @@ def test_the_late_answer_of_an_earlier_attempt_changes_nothing(world: World) -> 
     with world.database.transaction() as connection:
         pk = mine(world, execution).pk
         imports.running(connection, pk, order["clientToken"], "first", "SUBMITTED")
-        imports.next_attempt(connection, pk, "FAILED", None)
+    with world.database.transaction() as connection:
+        imports.next_attempt(connection, mine(world, execution), FAILED, DATASTORE)
+        import_slots.grant(connection, DATASTORE)
         imports.intend(connection, pk, "second token", "stack-1-2", "results/2/")
         imports.running(connection, pk, order["clientToken"], "first", "SUBMITTED")
     ticket = mine(world, execution)
@@ -124,42 +133,36 @@ def replace_data_store(world: World) -> None:
         )
 
 
-def test_a_granted_ticket_follows_to_the_new_data_store_and_takes_a_slot_there(world: World) -> None:
+def test_a_granted_ticket_waits_for_a_slot_of_the_new_data_store_in_its_old_place(world: World) -> None:
     execution = world.begin()
     execution.acquire()
     replace_data_store(world)
+    later = Execution(world.database, NEW)
+    run(world, f"UPDATE semaphore SET capacity = 1 WHERE datastore_id = '{NEW}'")
     with world.database.transaction() as connection:
-        imports.move(connection, mine(world, execution).pk, NEW)
+        imports.move(connection, mine(world, execution), NEW)
+    later.acquire()
     assert mine(world, execution).datastore_id == NEW
     with world.database.transaction() as connection:
         assert {row["datastore_id"]: row["held"] for row in semaphores(connection)} == {DATASTORE: 0, NEW: 1}
-
-
-def test_it_waits_while_another_import_of_its_series_holds_a_slot_there(world: World) -> None:
-    first = world.begin()
-    first.acquire()
-    replace_data_store(world)
-    again = Announced(series_instance_uid=first.announced.series_instance_uid)
-    other = Execution(world.database, NEW, again)
-    other.acquire()
-    with pytest.raises(DatabaseConflictError), world.database.transaction() as connection:
-        imports.move(connection, mine(world, first).pk, NEW)
-    assert mine(world, first).datastore_id == DATASTORE
+    assert world.ticket(execution)["state"] == "GRANTED", "the older ticket goes first"
 
 
 def test_an_import_that_runs_stays_where_it_was_started(world: World) -> None:
     execution = world.begin()
     world.start(execution)
     replace_data_store(world)
-    with pytest.raises(DatabaseConflictError), world.database.transaction() as connection:
-        imports.move(connection, mine(world, execution).pk, NEW)
+    with world.database.transaction() as connection:
+        imports.move(connection, mine(world, execution), NEW)
+    ticket = mine(world, execution)
+    assert (ticket.datastore_id, ticket.state.value) == (DATASTORE, "RUNNING")
 
 
 def held(world: World, series: Announced, datastore_id: str = DATASTORE) -> Outcome | None:
     execution = world.begin(series)
     with world.database.transaction() as connection:
         pk = series_transfers.find(connection, series.transfer_id, series.series_instance_uid)
-        found = imports.held(connection, pk, datastore_id).outcome
+        found = held_now(connection, pk, datastore_id).outcome
         series_transfers.over(connection, execution.ref, execution.arn)
     return found
 
@@ -179,7 +182,7 @@ def test_the_same_bytes_again_are_a_duplicate_in_this_data_store_only(world: Wor
 def test_what_failed_is_not_held(world: World) -> None:
     series = Announced()
     lines = imported(series)
-    lines[1] = InstanceResult(lines[1].key, lines[1].verdict.FAILED, message="no")
+    lines[1] = InstanceResult(lines[1].sop_instance_uid, lines[1].verdict.FAILED, message="no")
     record(world, series, results(lines), release=True)
     assert held(world, again(series, sequence=2)) is None
 
@@ -204,10 +207,11 @@ def test_a_new_attempt_after_a_recorded_failure_holds_its_slot_to_the_end(world:
     world.record(execution, world.start(execution))
     assert world.ticket(execution)["import_over_at"] is not None
     with world.database.transaction() as connection:
-        pk = mine(world, execution).pk
-        imports.next_attempt(connection, pk, "FAILED", None)
-        imports.intend(connection, pk, "second token", "stack-1-2", "results/2/")
-        imports.running(connection, pk, "second token", "job2", "SUBMITTED")
+        ticket = mine(world, execution)
+        imports.next_attempt(connection, ticket, FAILED, DATASTORE)
+        import_slots.grant(connection, DATASTORE)
+        imports.intend(connection, ticket.pk, "second token", "stack-1-2", "results/2/")
+        imports.running(connection, ticket.pk, "second token", "job2", "SUBMITTED")
         released = import_slots.release(connection, execution.ref, execution.arn)
     assert released.orphaned, "its second import goes on"
     assert world.ticket(execution)["state"] == "RUNNING"

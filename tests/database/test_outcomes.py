@@ -30,7 +30,7 @@ def world(database: Database) -> World:
 def imported(series: Announced, **changes: Any) -> list[InstanceResult]:
     """A success line per instance."""
     line = InstanceResult("", Verdict.IMPORTED, IMAGE_SET, version=1, is_primary=True)
-    return [replace(line, key=series.prefix.instance(sop), **changes) for sop in series.sop_instance_uids]
+    return [replace(line, sop_instance_uid=sop, **changes) for sop in series.sop_instance_uids]
 
 
 def results(lines: list[InstanceResult], **changes: Any) -> ImportResults:

@@ -10,7 +10,6 @@ import pytest
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.db.semaphore import leftovers
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.series import decisions as ingest
 from dicom_ingest.db.series import imports
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Database
@@ -169,8 +168,8 @@ def test_nothing_needed_and_not_released_is_released(world: World) -> None:
     execution = world.begin()
     ticket, _ = execution.acquire()
     with world.database.transaction() as connection:
-        mine = imports.ticket(connection, execution.ref, execution.arn, ticket.pk)
-        ingest.record_not_needed(connection, execution.ref, execution.arn, mine, DATASTORE)
+        series_transfers.finish(connection, execution.ref, execution.arn, Outcome.DUPLICATE)
+        imports.import_over(connection, ticket.pk, "NOT_NEEDED", Outcome.DUPLICATE, None)
     world.stop(execution)
     assert world.reclaim() == [Settled("released")]
     assert (world.ticket(execution)["state"], world.transfer(execution)["outcome"]) == ("DONE", "DUPLICATE")

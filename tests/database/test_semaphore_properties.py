@@ -25,15 +25,14 @@ from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings, SeriesT
 from dicom_ingest.db.semaphore import gate, leftovers
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket
-from dicom_ingest.db.series import decisions as ingest
-from dicom_ingest.db.series import imports
+from dicom_ingest.db.semaphore.tickets import Ticket, Token
+from dicom_ingest.db.series import decisions, imports
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.healthimaging.imports import client_token
 from dicom_ingest.healthimaging.results import ImportResults
 from dicom_ingest.upkeep.reclaim import Reclaimer
-from dicom_ingest.workflow.delivery import answer_at_once, deliver
+from dicom_ingest.workflow.delivery import answer, deliver
 from tests.support.series import BUCKET, Announced, new_uid
 from tests.support.stand_ins import S3, HealthImaging, StepFunctions
 from tests.support.workers import claim, new_execution
@@ -132,7 +131,7 @@ class Semaphore(RuleBasedStateMachine):
         prefix = actor.announced.prefix.results(ticket["attempt"])
         name = f"stack-{ticket['pk']}-{ticket['attempt']}"
         with self.database.transaction() as connection:
-            imports.ticket(connection, actor.ref, actor.arn, ticket["pk"])
+            imports.attempt(connection, actor.ref, actor.arn, ticket["pk"])
             imports.intend(connection, ticket["pk"], token, name, prefix)
         if started:
             job = self.imaging.start_dicom_import_job(
@@ -158,8 +157,8 @@ class Semaphore(RuleBasedStateMachine):
         actor, row = self._one(self._recordable(), pick)
         state = ImportState(import_id=row["import_id"], status="COMPLETED", attempt=row["attempt"])
         with self.database.transaction() as connection:
-            ticket = imports.ticket(connection, actor.ref, actor.arn, row["pk"])
-            ingest.record_import(
+            ticket = imports.attempt(connection, actor.ref, actor.arn, row["pk"])
+            decisions.record_import(
                 connection, actor.ref, actor.arn, ticket, self.datastore_id, state, ImportResults()
             )
 
@@ -215,7 +214,7 @@ class Semaphore(RuleBasedStateMachine):
             if shut:
                 gate.close(connection, self.datastore_id, "AccessDeniedException")
             else:
-                gate.open_again(connection, self.datastore_id)
+                gate.probed(connection, self.datastore_id)
 
         self._operate(change, fate)
 
@@ -273,12 +272,14 @@ class Semaphore(RuleBasedStateMachine):
         taken: list[Ticket] = []
 
         def work(connection: Connection) -> list[Ticket]:
-            taken.append(import_slots.acquire(connection, actor.ref, actor.arn, self.datastore_id, token))
+            taken.append(
+                import_slots.acquire(connection, actor.ref, actor.arn, self.datastore_id, Token(token))
+            )
             return import_slots.grant(connection, self.datastore_id)
 
         self._granting(work, fate)
         if taken[0].state is not TicketState.WAITING and fate == "delivered":
-            answer_at_once(self.database, cast("Any", self.executions), taken[0])
+            answer(self.database, cast("Any", self.executions), taken[0])
 
     def _operate(self, change: Any, fate: str) -> None:
         def work(connection: Connection) -> list[Ticket]:

@@ -14,7 +14,7 @@ import pytest
 from dicom_ingest.contracts.steps import DatabaseUser
 from dicom_ingest.db.server import users
 from dicom_ingest.db.server.connection import Connection, Database
-from dicom_ingest.errors import IndexRefusedError
+from dicom_ingest.errors import DatabaseAwayError
 from tests.database.conftest import DATASTORE
 from tests.support.postgres import unique_database_name
 from tests.support.workers import Execution
@@ -41,9 +41,9 @@ def test_an_operator_reads_every_table_as_written_but_no_task_token(
             connection.run(f"SELECT * FROM {table}")
     assert "task_token" not in ticket
     assert ticket["status"] == 2
-    with pytest.raises(IndexRefusedError, match=READ_ONLY), operator.transaction() as connection:
+    with pytest.raises(DatabaseAwayError, match=READ_ONLY), operator.transaction() as connection:
         connection.run("SELECT task_token FROM public.ahlijob")
-    with pytest.raises(IndexRefusedError, match=READ_ONLY), operator.transaction() as connection:
+    with pytest.raises(DatabaseAwayError, match=READ_ONLY), operator.transaction() as connection:
         connection.run("UPDATE semaphore SET capacity = 0")
     operator.close()
 
@@ -57,9 +57,9 @@ def test_a_functions_user_writes_rows_and_deletes_none(database: Database, migra
     assert role == {"rolconnlimit": 9}
     function = sign_in(migrated_url, name)
     Execution(function, DATASTORE).acquire()
-    with pytest.raises(IndexRefusedError, match=READ_ONLY), function.transaction() as connection:
+    with pytest.raises(DatabaseAwayError, match=READ_ONLY), function.transaction() as connection:
         connection.run("DELETE FROM ahlijob")
-    with pytest.raises(IndexRefusedError, match=READ_ONLY), function.transaction() as connection:
+    with pytest.raises(DatabaseAwayError, match=READ_ONLY), function.transaction() as connection:
         connection.run("DROP TABLE ahlijob")
     function.close()
 

@@ -24,6 +24,7 @@ from dicom_ingest.upkeep.reclaim import Reclaimer, Settled
 from functions.reclaim_import_slots.handler import _settle
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
+from tests.support.lambda_context import lambda_context
 
 WORDS = {"fields", "filter", "stats", "sort", "desc", "asc", "by", "as", "and", "or", "not", "in", "limit"}
 CALLS = {"count", "avg", "pct", "max", "min", "latest", "bin", "ispresent"}
@@ -57,10 +58,6 @@ def ask(request: Asked) -> OutcomeState:
     return OutcomeState(name=Outcome.PARTIAL, instances=3, imported=2, failed=1)
 
 
-class Context:
-    aws_request_id = "1"
-
-
 class Settles:
     """A reclaimer that settles, or cannot."""
 
@@ -78,9 +75,9 @@ def logged() -> set[str]:
     """The fields of what the functions log: done, failed, settled, not settled."""
     leftover = cast("Leftover", type("ALeftover", (), {"correlation_id": "t/1.2"})())
     with written() as lines:
-        step(ask)({"series_transfer": REFERENCE}, Context())  # type: ignore[arg-type]
+        step(ask)({"series_transfer": REFERENCE}, lambda_context())
         with pytest.raises(ManifestRejectedError):
-            step(ask)({"series_transfer": REFERENCE, "broken": True}, Context())  # type: ignore[arg-type]
+            step(ask)({"series_transfer": REFERENCE, "broken": True}, lambda_context())
         for reclaimer in (Settles(), Settles(HealthImagingBusyError("later"))):
             _settle(cast("Reclaimer", reclaimer), leftover)
     return {name for line in lines.getvalue().splitlines() for name in json.loads(line)}

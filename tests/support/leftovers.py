@@ -8,8 +8,7 @@ from typing import Any, cast
 from dicom_ingest.contracts.steps import ImportState, OutcomeState
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.semaphore import leftovers
-from dicom_ingest.db.series import decisions as ingest
-from dicom_ingest.db.series import imports
+from dicom_ingest.db.series import decisions, imports
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.healthimaging.imports import client_token
@@ -80,8 +79,8 @@ class World:
         state = ImportState(import_id=job_id, status="COMPLETED")
         results = results or ImportResults()
         with self.database.transaction() as connection:
-            ticket = imports.ticket(connection, execution.ref, execution.arn, self.ticket(execution)["pk"])
-            return ingest.record_import(
+            ticket = imports.attempt(connection, execution.ref, execution.arn, self.ticket(execution)["pk"])
+            return decisions.record_import(
                 connection, execution.ref, execution.arn, ticket, self.datastore_id, state, results
             )
 

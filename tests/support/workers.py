@@ -10,7 +10,7 @@ from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import SeriesRows
 from dicom_ingest.db.index.write import Indexed
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.semaphore.tickets import Ticket, Token
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection, Database
 from tests.support.series import Announced
@@ -72,7 +72,9 @@ class Execution:
     def acquire(self, now: datetime | None = None) -> tuple[Ticket, list[Ticket]]:
         """Queue, then run the grant step: the own ticket as it stood before, and whoever was granted."""
         with self.database.transaction() as connection:
-            ticket = import_slots.acquire(connection, self.ref, self.arn, self.datastore_id, self.token)
+            ticket = import_slots.acquire(
+                connection, self.ref, self.arn, self.datastore_id, Token(self.token)
+            )
             return ticket, import_slots.grant(connection, self.datastore_id, now)
 
     def release(self, now: datetime | None = None) -> list[Ticket]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from io import StringIO
 from logging import StreamHandler
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 
 from dicom_ingest.errors import AwsAwayError, ManifestRejectedError
 from dicom_ingest.runtime.step import identifiers, logger, step
+from tests.support.lambda_context import lambda_context
 from tests.support.series import Announced
 from tests.support.stand_ins import client_error
 
@@ -23,11 +23,6 @@ class Asked(BaseModel):
 
 class Answered(BaseModel):
     well: bool = True
-
-
-@dataclass
-class Context:
-    aws_request_id: str = "1"
 
 
 ERRORS: dict[str, Exception] = {
@@ -48,13 +43,13 @@ def ask(request: Asked) -> Answered:
 def test_a_broken_role_or_key_or_an_outage_burns_no_series(trouble: str) -> None:
     """C23: every waiter failed within seconds."""
     with pytest.raises(AwsAwayError):
-        step(ask)({"raises": trouble}, Context())  # type: ignore[arg-type]
+        step(ask)({"raises": trouble}, lambda_context())
 
 
 def test_an_error_of_ours_passes_as_it_is() -> None:
     """C1: a function that swallows its errors is a queue that deletes its messages."""
     with pytest.raises(ManifestRejectedError):
-        step(ask)({"raises": "rejected"}, Context())  # type: ignore[arg-type]
+        step(ask)({"raises": "rejected"}, lambda_context())
 
 
 def test_every_line_carries_what_ties_it_to_a_series() -> None:
@@ -63,7 +58,7 @@ def test_every_line_carries_what_ties_it_to_a_series() -> None:
     assert isinstance(handler, StreamHandler)
     reference = {"correlation_id": "c", "transfer_id": series.transfer_id, "series_instance_uid": "1.2"}
     before = handler.setStream(written)
-    step(ask)({"series_transfer": reference, "execution_arn": "arn:x"}, Context())  # type: ignore[arg-type]
+    step(ask)({"series_transfer": reference, "execution_arn": "arn:x"}, lambda_context())
     handler.setStream(before)
     line = json.loads(written.getvalue().splitlines()[-1])
     assert reference.items() <= line.items()

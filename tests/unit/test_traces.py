@@ -16,6 +16,7 @@ from dicom_ingest.contracts.steps import OutcomeState
 from dicom_ingest.errors import ManifestRejectedError
 from dicom_ingest.runtime.step import step
 from dicom_ingest.runtime.traces import DAEMON, HEADER, TRACE, traced
+from tests.support.lambda_context import lambda_context
 
 ROOT_ID, PARENT_ID = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 SAMPLED = f"Root={ROOT_ID};Parent={PARENT_ID};Sampled=1;Lineage=1:a87bd80c:0"
@@ -29,10 +30,6 @@ def ask(request: Asked) -> OutcomeState:
     if request.broken:
         raise ManifestRejectedError("altered")
     return OutcomeState(name=Outcome.PARTIAL, detail="words of HealthImaging", instances=3, imported=2)
-
-
-class Context:
-    aws_request_id = "1"
 
 
 @pytest.fixture
@@ -56,7 +53,7 @@ def received(daemon: socket.socket) -> dict[str, Any]:
 
 def run(**event: Any) -> None:
     reference = {"transfer_id": "b9c3", "series_instance_uid": "1.2.3", "correlation_id": "b9c3/1.2.3"}
-    step(ask)({"series_transfer": reference, **event}, Context())  # type: ignore[arg-type]
+    step(ask)({"series_transfer": reference, **event}, lambda_context())
 
 
 def test_a_step_is_a_subsegment_below_lambdas_own_annotated_with_transfer_and_outcome(

@@ -18,6 +18,7 @@ HAPPY = [
     "AcquireImportSlot",
     "WaitForStart",
     "StartImport",
+    "ImportStarted?",
     "WaitForImport",
     "CheckImport",
     "ImportFinished?",

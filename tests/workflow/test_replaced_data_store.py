@@ -45,7 +45,7 @@ class Replacement:
     def undo(self) -> None:
         """The first one again, and its gate open."""
         with self._pipeline.database.transaction() as connection:
-            gate.open_again(connection, self._pipeline.state.datastore_id)
+            gate.probed(connection, self._pipeline.state.datastore_id)
         self._deploy(self._pipeline.state.datastore_id)
 
     def _deploy(self, datastore_id: str) -> None:
@@ -110,7 +110,7 @@ def test_a_slot_without_an_import_is_used_in_the_new_data_store(pipeline: Pipeli
         kind="fail_call", operation="StartDICOMImportJob", error="AccessDeniedException", times=None
     )
     pipeline.ingest(series)
-    pipeline.eventually(lambda: "STARTING" in states(pipeline, series), "a start is tried")
+    pipeline.eventually(lambda: pipeline.rows("SELECT FROM semaphore WHERE gate = 'CLOSED'"), "it is refused")
     new.configure()
     pipeline.clear_faults()
     assert completed_in(pipeline, series) == new.datastore_id

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import SeriesTransferRef
 from dicom_ingest.db.semaphore.tickets import Ticket
-from dicom_ingest.db.server.connection import Connection
+from dicom_ingest.db.server.connection import Connection, Database
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ SELECT t.pk AS series_transfer_pk, t.transfer_id::text, t.series_instance_uid, t
 FROM series_transfer t
 LEFT JOIN ahlijob j ON j.series_transfer_pk = t.pk
     AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
-WHERE t.state <> 'OVER' AND t.owner_execution IS NOT NULL AND j.state IS DISTINCT FROM 'WAITING'
+WHERE t.pk IN (
+    SELECT pk FROM series_transfer WHERE state <> 'OVER'
+    UNION ALL SELECT series_transfer_pk FROM ahlijob WHERE state IN ('GRANTED', 'STARTING', 'RUNNING'))
+  AND t.owner_execution IS NOT NULL AND j.state IS DISTINCT FROM 'WAITING'
   AND GREATEST(t.claimed_at, t.indexed_at, j.granted_at, j.starting_at, j.running_at)
       < clock_timestamp() - make_interval(secs => :quiet)
   AND t.pk > :after
@@ -78,6 +83,28 @@ def find(
     """What has not moved for this long: one page, those with a pk above `after`."""
     rows = connection.run(_FIND, datastore_id=datastore_id, quiet=quiet_seconds, after=after, page=page)
     return [Leftover(**row | {"state": row["state"] and TicketState(row["state"])}) for row in rows]
+
+
+_ALONE = "SELECT pg_try_advisory_lock(:lock) AS alone"
+_NOT_ALONE = "SELECT pg_advisory_unlock(:lock)"
+_LOCK = 0x52434C4D  # any constant of ours
+
+
+@contextmanager
+def only_pass(database: Database) -> Iterator[bool]:
+    """Whether no other pass is at work: schedules and status changes overlap, and one pass is enough.
+
+    The lock is the session's: it ends with the connection, whatever becomes of this environment.
+    """
+    with database.transaction() as connection:
+        row = connection.one(_ALONE, lock=_LOCK)
+    alone = bool(row and row["alone"])
+    try:
+        yield alone
+    finally:
+        if alone:
+            with database.transaction() as connection:
+                connection.run(_NOT_ALONE, lock=_LOCK)
 
 
 def undelivered(connection: Connection, quiet_seconds: float = 30) -> list[Ticket]:

@@ -19,6 +19,10 @@ class Pressure:
     """Granted within the last hour although an earlier transfer of their instances is unknown."""
     stranded: int = 0
     """Waiting for a data store that has been replaced: nobody will grant them a slot."""
+    oldest_undelivered_seconds: float = 0
+    """Granted, but its execution has not been told."""
+    oldest_import_seconds: float = 0
+    """Running at HealthImaging, of whatever data store."""
 
 
 _PRESSURE = """
@@ -29,7 +33,13 @@ SELECT count(*) FILTER (WHERE j.state = 'WAITING') AS waiting,
     COALESCE(bool_or(s.gate = 'CLOSED'), false) AS gate_closed,
     (SELECT count(*) FROM ahlijob o WHERE o.datastore_id = :datastore_id AND o.unknown_predecessor
         AND o.granted_at > clock_timestamp() - interval '1 hour') AS out_of_order,
-    (SELECT count(*) FROM ahlijob o WHERE o.datastore_id <> :datastore_id AND o.state = 'WAITING') AS stranded
+    (SELECT count(*) FROM ahlijob o
+        WHERE o.datastore_id <> :datastore_id AND o.state = 'WAITING') AS stranded,
+    COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp() - min(j.granted_at)
+        FILTER (WHERE j.state = 'GRANTED' AND j.delivered_at IS NULL)) AS float), 0)
+        AS oldest_undelivered_seconds,
+    COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp() - (SELECT min(o.running_at) FROM ahlijob o
+        WHERE o.state = 'RUNNING' AND o.import_over_at IS NULL)) AS float), 0) AS oldest_import_seconds
 FROM semaphore s LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
     AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
 WHERE s.datastore_id = :datastore_id
@@ -75,10 +85,7 @@ def set_priority(connection: Connection, ticket_id: int, priority: int) -> bool:
 
 # One waiting ticket, or all that are stranded.
 _CHOSEN = """
-SELECT j.pk, c.datastore_id AS configured, EXISTS (
-    SELECT FROM ahlijob n WHERE n.datastore_id = c.datastore_id AND n.transfer_id = j.transfer_id
-        AND n.series_instance_uid = j.series_instance_uid AND n.pk <> j.pk
-        AND n.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')) AS queued_anew
+SELECT j.pk, c.datastore_id AS configured
 FROM ahlijob j CROSS JOIN (SELECT datastore_id FROM semaphore ORDER BY configured_at DESC LIMIT 1) c
 WHERE j.state = 'WAITING' AND CASE WHEN CAST(:pk AS bigint) IS NULL THEN j.datastore_id <> c.datastore_id
                                    ELSE j.pk = CAST(:pk AS bigint) END
@@ -87,15 +94,8 @@ _CANCEL = f"""
 UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = :reason
 FROM ({_CHOSEN}) chosen WHERE ahlijob.pk = chosen.pk AND ahlijob.state = 'WAITING' RETURNING ahlijob.pk
 """
-# An execution whose retry has queued anew at the configured data store needs no second place there.
 _MOVE = f"""
-UPDATE ahlijob SET
-    datastore_id = CASE WHEN chosen.queued_anew THEN ahlijob.datastore_id ELSE chosen.configured END,
-    state = CASE WHEN chosen.queued_anew THEN 'CANCELLED' ELSE 'WAITING' END,
-    over_at = CASE WHEN chosen.queued_anew THEN clock_timestamp() END,
-    message = CASE WHEN chosen.queued_anew THEN 'its execution has queued anew' END,
-    task_token = CASE WHEN chosen.queued_anew THEN NULL ELSE ahlijob.task_token END
-FROM ({_CHOSEN}) chosen
+UPDATE ahlijob SET datastore_id = chosen.configured FROM ({_CHOSEN}) chosen
 WHERE ahlijob.pk = chosen.pk AND ahlijob.state = 'WAITING' AND ahlijob.datastore_id <> chosen.configured
 RETURNING ahlijob.pk
 """

@@ -69,29 +69,72 @@ WITH mine AS (
       AND owner_execution = :execution AND fence = :fence
     FOR NO KEY UPDATE)
 INSERT INTO ahlijob AS old (datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority,
-    owner_execution, fence, task_token, attempt)
+    owner_execution, fence, task_token, token_at, token_retry, attempt)
 SELECT CAST(:datastore_id AS text), pk, transfer_id, series_instance_uid, priority, owner_execution, fence,
-    :task_token,
+    :task_token, CAST(:token_at AS timestamptz), CAST(:token_retry AS integer),
     (SELECT 1 + COALESCE(max(attempt), 0) FROM ahlijob a WHERE a.series_transfer_pk = mine.pk)
 FROM mine
 ON CONFLICT (datastore_id, transfer_id, series_instance_uid)
     WHERE state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
-DO UPDATE SET task_token = excluded.task_token, owner_execution = excluded.owner_execution,
-    fence = excluded.fence, delivered_at = NULL, orphaned_at = NULL
+DO UPDATE SET (task_token, token_at, token_retry, delivered_at) = (
+        SELECT kept.token, kept.at, kept.retry, kept.delivered
+        FROM (VALUES (true, old.task_token, old.token_at, old.token_retry, old.delivered_at),
+                     (false, excluded.task_token, excluded.token_at, excluded.token_retry, NULL))
+            AS kept(newer, token, at, retry, delivered)
+        WHERE kept.newer = COALESCE(
+            (old.token_at, old.token_retry) > (excluded.token_at, excluded.token_retry), false)),
+    owner_execution = excluded.owner_execution, fence = excluded.fence, orphaned_at = NULL
 RETURNING {_COLUMNS}
 """
 
+# Its data store was replaced. One that imports goes on where it is; any other waits for the new one's slots.
+_BRING_ALONG = """
+UPDATE ahlijob SET state = 'WAITING', datastore_id = :datastore_id, granted_at = NULL, start_at = NULL,
+    delivered_at = NULL
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
+  AND datastore_id <> :datastore_id AND state IN ('WAITING', 'GRANTED')
+  AND NOT EXISTS (
+    SELECT FROM ahlijob n WHERE n.series_transfer_pk = ahlijob.series_transfer_pk
+      AND n.datastore_id = :datastore_id AND n.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING'))
+"""
+
+_IMPORTS_ELSEWHERE = """
+SELECT datastore_id FROM ahlijob
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
+  AND datastore_id <> :datastore_id AND state IN ('STARTING', 'RUNNING')
+"""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A task token, and which entry and retry of the state sent it: an older never replaces a newer."""
+
+    token: str
+    entered_at: datetime | None = None
+    retry: int = 0
+
 
 def acquire(
-    connection: Connection, ref: SeriesTransferRef, execution: str, datastore_id: str, task_token: str
+    connection: Connection, ref: SeriesTransferRef, execution: str, datastore_id: str, token: Token
 ) -> Ticket:
     """Take a place in the queue, or keep the one there is with a new token (retry, redrive, take-over).
 
     Raises:
         ClaimLostError: another execution owns the series transfer.
     """
+    mine = {"execution": execution, **_ref(ref)}
+    series_transfers.lock_mine(connection, ref, execution)
+    connection.run(_BRING_ALONG, datastore_id=datastore_id, **mine)
+    elsewhere = connection.run(_IMPORTS_ELSEWHERE, datastore_id=datastore_id, **mine)
     row = connection.one(
-        _ACQUIRE, datastore_id=datastore_id, task_token=task_token, execution=execution, **_ref(ref)
+        _ACQUIRE,
+        datastore_id=elsewhere[0]["datastore_id"] if elsewhere else datastore_id,
+        task_token=token.token,
+        token_at=token.entered_at,
+        token_retry=token.retry,
+        **mine,
     )
     if row is None:
         raise ClaimLostError(f"series transfer {ref.transfer_id} of {ref.series_instance_uid}")
@@ -215,15 +258,14 @@ class Released:
 
 
 def release(connection: Connection, ref: SeriesTransferRef, execution: str) -> Released:
-    """End the execution's ticket; one whose import may still run is only marked ORPHANED. Idempotent."""
+    """End the execution's tickets; one whose import may still run is only marked ORPHANED. Idempotent."""
     mine = series_transfers.lock_mine(connection, ref, execution)
-    row = connection.one(_RELEASE, execution=execution, **_ref(ref)) if mine else None
-    if row is None:
-        return Released(released=False, orphaned=False)
-    if row["state"] == TicketState.CANCELLED.value:
-        give_start_back(connection, row["pk"])
-    orphaned = row["orphaned_at"] is not None
-    return Released(released=not orphaned, orphaned=orphaned)
+    rows = connection.run(_RELEASE, execution=execution, **_ref(ref)) if mine else []
+    for row in rows:
+        if row["state"] == TicketState.CANCELLED.value:
+            give_start_back(connection, row["pk"])
+    orphaned = any(row["orphaned_at"] is not None for row in rows)
+    return Released(released=bool(rows) and not orphaned, orphaned=orphaned)
 
 
 def mark_delivered(connection: Connection, ticket: Ticket) -> None:
@@ -250,14 +292,18 @@ def cancel_refused(connection: Connection, ticket: Ticket) -> bool:
     return row is not None
 
 
+# Starts that others have been promised stay theirs: the next one comes after the last of them.
 _GIVE_START_BACK = """
-UPDATE semaphore s SET next_start = s.next_start - make_interval(secs => 1.0 / s.start_rate)
+UPDATE semaphore s SET next_start = LEAST(s.next_start, COALESCE(
+    (SELECT max(p.start_at) FROM ahlijob p WHERE p.datastore_id = s.datastore_id
+        AND p.state IN ('GRANTED', 'STARTING') AND p.start_at > clock_timestamp()),
+    clock_timestamp()) + make_interval(secs => s.start_burst / s.start_rate))
 FROM ahlijob j WHERE j.pk = :pk AND s.datastore_id = j.datastore_id AND j.start_at > clock_timestamp()
 """
 
 
 def give_start_back(connection: Connection, ticket_id: int) -> None:
-    """A start that will not be used is free again: a thousand dead waiters must not delay the living."""
+    """Starts that will not be used are free again: a thousand dead waiters must not delay the living."""
     connection.run(_GIVE_START_BACK, pk=ticket_id)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import ImportState, OutcomeState, SeriesTransferRef
 from dicom_ingest.db.index.write import Indexed
+from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.series import image_sets, imports
 from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series.held import held, overlaid, record_held
+from dicom_ingest.db.series.imports import Attempt
 from dicom_ingest.db.series.outcome import Counts, decide
 from dicom_ingest.db.series.transfers import Claim
 from dicom_ingest.db.server.connection import Connection
@@ -36,32 +40,25 @@ def import_need(
 
     `force`: the name of a replay that imports again whatever is held already, once per name.
     """
+    settled = partial(_settled, connection, ref, execution, datastore_id, indexed, claim.outcome)
     if datastore_id is None:
-        return _settled(
-            connection, ref, execution, None, Outcome.INDEXED, "importing is switched off", indexed
-        )
-    if series_transfers.has_live_ticket(connection, claim.pk, datastore_id):
+        return settled(Outcome.INDEXED, "importing is switched off")
+    forced = force is not None and series_transfers.force(connection, claim, force, execution)
+    if series_transfers.has_live_ticket(connection, claim.pk):
         series_transfers.under_way(connection, ref, execution)
         return Need("an import of it is under way already")
     if indexed.present == 0:
-        words = "none of its instances is in S3"
-        return _settled(connection, ref, execution, datastore_id, Outcome.FAILED, words, indexed)
-    if force is not None and series_transfers.force(connection, claim.pk, force, execution):
+        return settled(Outcome.FAILED, "none of its instances is in S3")
+    known = held(connection, claim.pk, datastore_id)
+    if forced or known.outcome is None:
         series_transfers.under_way(connection, ref, execution)
-        return Need(f"forced by replay {force}")
-    outcome = imports.held(connection, claim.pk, datastore_id).outcome
-    if outcome is None:
-        series_transfers.under_way(connection, ref, execution)
-        return Need("not in the data store yet")
-    image_sets.record_not_imported(connection, claim.pk, datastore_id, outcome)
-    words = (
-        "the data store holds the same bytes" if outcome is Outcome.DUPLICATE else "a newer version is held"
-    )
-    return _settled(connection, ref, execution, datastore_id, outcome, words, indexed, keep=claim.outcome)
+        return Need(f"forced by replay {force}" if forced else "not in the data store yet")
+    record_held(connection, claim.pk, datastore_id)
+    return settled(known.outcome, known.words)
 
 
 KEPT = frozenset({Outcome.COMPLETED, Outcome.NON_PRIMARY, Outcome.PARTIAL})
-"""A replay of what was imported says DUPLICATE of itself and leaves the transfer's own outcome alone."""
+"""A replay of what was imported says of itself what it found and leaves the transfer's own outcome alone."""
 
 
 def _settled(
@@ -69,22 +66,23 @@ def _settled(
     ref: SeriesTransferRef,
     execution: str,
     datastore_id: str | None,
+    indexed: Indexed,
+    before: Outcome | None,
     outcome: Outcome,
     words: str,
-    indexed: Indexed,
-    keep: Outcome | None = None,
 ) -> Need:
-    if keep not in KEPT:
+    said = OutcomeState(name=outcome, detail=words, instances=indexed.instances)
+    if before not in KEPT:
         series_transfers.finish(connection, ref, execution, outcome, detail=words, datastore_id=datastore_id)
-    series_transfers.over(connection, ref, execution)
-    return Need(words, OutcomeState(name=outcome, detail=words, instances=indexed.instances))
+    series_transfers.over(connection, ref, execution, said)
+    return Need(words, said)
 
 
 def record_import(
     connection: Connection,
     ref: SeriesTransferRef,
     execution: str,
-    ticket: imports.Ticket,
+    ticket: Attempt,
     datastore_id: str,
     state: ImportState,
     results: ImportResults,
@@ -95,11 +93,8 @@ def record_import(
         ClaimLostError: another execution owns the series transfer by now.
     """
     pk = ticket.series_transfer_pk
-    if results.image_sets:
-        image_sets.record_image_sets(connection, pk, ticket.pk, datastore_id, results.image_sets)
-    counted = image_sets.record_verdicts(connection, pk, datastore_id, results.instances)
-    if results.unnamed and results.scanned == counted["instances"] - counted["missing"]:
-        counted = image_sets.record_unnamed(connection, pk, datastore_id, results.image_sets)
+    image_sets.record_image_sets(connection, pk, ticket.pk, datastore_id, results.image_sets)
+    counted = image_sets.record_verdicts(connection, pk, ticket.pk, datastore_id, results)
     outcome, detail = decide(
         state.status,
         state.message,
@@ -107,15 +102,20 @@ def record_import(
             instances=counted["instances"],
             scanned=results.scanned,
             imported=counted["imported"],
+            counted=results.imported,
             failed=counted["failed"],
             missing=counted["missing"],
             non_primary=counted["non_primary"],
             results_lost=results.lost,
         ),
     )
+    words = [detail]
     if counted["non_primary"]:
-        why = image_sets.conflict(connection, pk, datastore_id)
-        detail = "; ".join(words for words in (detail, why) if words) or None
+        words.append(image_sets.conflict(connection, pk, datastore_id))
+    if results.imported:
+        gate.imported(connection, datastore_id)
+        words.append(_overlaid(connection, pk, ticket.pk, datastore_id))
+    detail = "; ".join(each for each in words if each) or None
     numbers = {"scanned": results.scanned} | {n: counted[n] for n in ("imported", "failed", "warned")}
     series_transfers.finish(
         connection, ref, execution, outcome, detail=detail, datastore_id=datastore_id, counts=numbers
@@ -130,13 +130,24 @@ def record_import(
     )
 
 
+def _overlaid(connection: Connection, pk: int, ticket: int, datastore_id: str) -> str | None:
+    """What is said of newer versions that this import covered."""
+    newer = overlaid(connection, pk, ticket, datastore_id)
+    if not newer:
+        return None
+    return f"it lies over newer versions, so transfer {', '.join(newer[:3])} is queued again behind it"
+
+
 def record_not_needed(
-    connection: Connection, ref: SeriesTransferRef, execution: str, ticket: imports.Ticket, datastore_id: str
-) -> OutcomeState:
-    """Write that nothing had to be imported after all: held unchanged, or in a newer version."""
-    outcome = imports.held(connection, ticket.series_transfer_pk, datastore_id).outcome or Outcome.DUPLICATE
-    image_sets.record_not_imported(connection, ticket.series_transfer_pk, datastore_id, outcome)
-    series_transfers.finish(connection, ref, execution, outcome, datastore_id=datastore_id)
-    imports.import_over(connection, ticket.pk, "NOT_NEEDED", outcome, None)
-    counted = image_sets.counts(connection, ticket.series_transfer_pk)
-    return OutcomeState(name=outcome, instances=counted["instances"])
+    connection: Connection, ref: SeriesTransferRef, execution: str, ticket: Attempt, datastore_id: str
+) -> OutcomeState | None:
+    """Write that nothing has to be imported after all; None where something has."""
+    known = held(connection, ticket.series_transfer_pk, datastore_id)
+    if known.outcome is None:
+        return None
+    record_held(connection, ticket.series_transfer_pk, datastore_id)
+    series_transfers.finish(
+        connection, ref, execution, known.outcome, detail=known.words, datastore_id=datastore_id
+    )
+    imports.import_over(connection, ticket.pk, "NOT_NEEDED", known.outcome, known.words)
+    return OutcomeState(name=known.outcome, detail=known.words, instances=known.instances + known.missing)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dicom_ingest.contracts.outcomes import Outcome, Verdict
 from dicom_ingest.db.server.connection import Connection
-from dicom_ingest.healthimaging.results import ImageSet, InstanceResult
+from dicom_ingest.healthimaging.results import ImageSet, ImportResults
 
 _IMAGE_SETS = """
 INSERT INTO ahliimageset AS old (datastore_id, image_set_id, version, is_primary, series_pk,
@@ -25,19 +24,19 @@ ON CONFLICT (datastore_id, image_set_id, version, series_transfer_pk) DO UPDATE 
 _VERDICTS = """
 UPDATE instance_transfer i SET verdict = r.verdict, datastore_id = :datastore_id,
     image_set_id = r.image_set_id, image_set_version = r.version, is_primary = r.is_primary,
-    warning_code = r.warning_code, message = r.message, updated_at = clock_timestamp(),
+    warning_code = r.warning_code, message = r.message, updated_at = clock_timestamp(), ahlijob_pk = :ticket,
     imported_at = CASE WHEN r.verdict IN ('IMPORTED', 'WARNED') THEN clock_timestamp() END
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
-    key text, verdict text, image_set_id text, version integer, is_primary boolean, warning_code integer,
-    message text)
-WHERE i.series_transfer_pk = :pk AND i.key = r.key
+    sop_instance_uid text, verdict text, image_set_id text, version integer, is_primary boolean,
+    warning_code integer, message text)
+WHERE i.series_transfer_pk = :pk AND i.sop_instance_uid = r.sop_instance_uid
 """
 
 _UNNAMED = """
 UPDATE instance_transfer SET verdict = 'IMPORTED', datastore_id = :datastore_id, image_set_id = :image_set_id,
     image_set_version = :version, is_primary = :is_primary, warning_code = NULL, message = NULL,
-    imported_at = clock_timestamp(), updated_at = clock_timestamp()
-WHERE series_transfer_pk = :pk AND verdict NOT IN ('IMPORTED', 'WARNED', 'MISSING')
+    imported_at = clock_timestamp(), updated_at = clock_timestamp(), ahlijob_pk = :ticket
+WHERE series_transfer_pk = :pk AND verdict <> 'MISSING' AND ahlijob_pk IS DISTINCT FROM :ticket
 """
 
 # The newest earlier import of the study (for SeriesNumber: of the series) that is primary and differs.
@@ -54,13 +53,14 @@ WHERE t.pk = :pk AND d.names IS NOT NULL
 ORDER BY (e.series_instance_uid = t.series_instance_uid) DESC, s.pk DESC LIMIT 1
 """
 
+# Of one ticket's import: what an earlier import of the same transfer left is not its doing.
 _COUNTS = """
 SELECT count(*) AS instances,
-    count(*) FILTER (WHERE verdict IN ('IMPORTED', 'WARNED')) AS imported,
-    count(*) FILTER (WHERE verdict = 'WARNED') AS warned,
-    count(*) FILTER (WHERE verdict = 'FAILED') AS failed,
+    count(*) FILTER (WHERE verdict IN ('IMPORTED', 'WARNED') AND ahlijob_pk = :ticket) AS imported,
+    count(*) FILTER (WHERE verdict = 'WARNED' AND ahlijob_pk = :ticket) AS warned,
+    count(*) FILTER (WHERE verdict = 'FAILED' AND ahlijob_pk = :ticket) AS failed,
     count(*) FILTER (WHERE verdict = 'MISSING') AS missing,
-    count(*) FILTER (WHERE is_primary = false) AS non_primary
+    count(*) FILTER (WHERE is_primary = false AND ahlijob_pk = :ticket) AS non_primary
 FROM instance_transfer WHERE series_transfer_pk = :pk
 """
 
@@ -74,34 +74,37 @@ def record_image_sets(
 ) -> None:
     """The mapping from series to image sets; several per series are legal."""
     rows = [vars(image_set) for image_set in image_sets]
-    connection.run(
-        _IMAGE_SETS, pk=series_transfer_pk, ticket=ticket, datastore_id=datastore_id, rows=json.dumps(rows)
-    )
+    if rows:
+        connection.run(
+            _IMAGE_SETS,
+            pk=series_transfer_pk,
+            ticket=ticket,
+            datastore_id=datastore_id,
+            rows=json.dumps(rows),
+        )
 
 
 def record_verdicts(
-    connection: Connection, series_transfer_pk: int, datastore_id: str, results: list[InstanceResult]
+    connection: Connection, series_transfer_pk: int, ticket: int, datastore_id: str, results: ImportResults
 ) -> dict[str, Any]:
-    """A verdict per instance; the counts of all verdicts afterwards."""
-    rows = [vars(result) | {"verdict": result.verdict.value} for result in results]
-    connection.run(_VERDICTS, pk=series_transfer_pk, datastore_id=datastore_id, rows=json.dumps(rows))
-    return counts(connection, series_transfer_pk)
-
-
-def record_unnamed(
-    connection: Connection, series_transfer_pk: int, datastore_id: str, image_sets: list[ImageSet]
-) -> dict[str, Any]:
-    """All was imported, but not every object has its line; the counts of all verdicts afterwards."""
-    only = image_sets[0] if len(image_sets) == 1 else None
+    """A verdict per instance; the counts of this import's verdicts."""
+    rows = [vars(result) | {"verdict": result.verdict.value} for result in results.instances]
+    of = {"pk": series_transfer_pk, "ticket": ticket}
+    connection.run(_VERDICTS, **of, datastore_id=datastore_id, rows=json.dumps(rows))
+    counted = connection.one(_COUNTS, **of) or {}
+    if not results.unnamed or results.scanned != counted["instances"] - counted["missing"]:
+        return counted
+    # All was imported, but not every object has its line.
+    only = results.image_sets[0] if len(results.image_sets) == 1 else None
     connection.run(
         _UNNAMED,
-        pk=series_transfer_pk,
+        **of,
         datastore_id=datastore_id,
         image_set_id=only and only.image_set_id,
         version=only and only.version,
         is_primary=only and only.is_primary,
     )
-    return counts(connection, series_transfer_pk)
+    return connection.one(_COUNTS, **of) or {}
 
 
 def conflict(connection: Connection, series_transfer_pk: int, datastore_id: str) -> str | None:
@@ -114,24 +117,3 @@ def conflict(connection: Connection, series_transfer_pk: int, datastore_id: str)
         f"{', '.join(row['names'])} {verb} from primary image set {row['image_set_id']} "
         f"of series {row['series_instance_uid']}"
     )
-
-
-NOT_IMPORTED = {Outcome.DUPLICATE: Verdict.UNCHANGED, Outcome.SUPERSEDED: Verdict.SUPERSEDED}
-
-
-def record_not_imported(
-    connection: Connection, series_transfer_pk: int, datastore_id: str, outcome: Outcome
-) -> None:
-    """The data store held all of it unchanged, or one of its instances in a newer version."""
-    connection.run(
-        "UPDATE instance_transfer SET verdict = :verdict, datastore_id = :datastore_id, "
-        "updated_at = clock_timestamp() WHERE series_transfer_pk = :pk AND verdict = 'PENDING'",
-        pk=series_transfer_pk,
-        datastore_id=datastore_id,
-        verdict=NOT_IMPORTED[outcome].value,
-    )
-
-
-def counts(connection: Connection, series_transfer_pk: int) -> dict[str, Any]:
-    """How many instances there are of each verdict."""
-    return connection.one(_COUNTS, pk=series_transfer_pk) or {}

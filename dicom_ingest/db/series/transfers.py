@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ ASK_AFTER_SECONDS = 60
 """A claim touched more recently than this is believed without asking Step Functions."""
 
 _REGISTER = """
-INSERT INTO series_transfer (
+INSERT INTO series_transfer AS old (
     transfer_id, series_instance_uid, study_instance_uid, correlation_id, edge, sequence, modality, priority,
     bucket, prefix, manifest_key, manifest_sha256, instance_count, total_bytes, calling_ae, called_ae,
     aborted, seal_reason, first_received_at, last_received_at, sealed_at, announced_at)
@@ -24,6 +25,28 @@ VALUES (
     :transfer_id, :series_instance_uid, :study_instance_uid, :correlation_id, :edge, :sequence, :modality,
     :priority, :bucket, :prefix, :manifest_key, :manifest_sha256, :instance_count, :total_bytes, :calling_ae,
     :called_ae, :aborted, :seal_reason, :first_received_at, :last_received_at, :sealed_at, :announced_at)
+ON CONFLICT (transfer_id, series_instance_uid) DO UPDATE SET
+    (study_instance_uid, correlation_id, edge, sequence, modality, priority, bucket, prefix, manifest_key,
+     manifest_sha256, instance_count, total_bytes, calling_ae, called_ae, aborted, seal_reason,
+     first_received_at, last_received_at, sealed_at, announced_at) =
+    (excluded.study_instance_uid, excluded.correlation_id, excluded.edge, excluded.sequence,
+     excluded.modality, excluded.priority, excluded.bucket, excluded.prefix, excluded.manifest_key,
+     excluded.manifest_sha256,
+     excluded.instance_count, excluded.total_bytes, excluded.calling_ae, excluded.called_ae, excluded.aborted,
+     excluded.seal_reason, excluded.first_received_at, excluded.last_received_at, excluded.sealed_at,
+     excluded.announced_at)
+WHERE old.manifest_sha256 = ''
+"""
+
+# Of an event that could not be read: what there is of it, until an event comes that can be.
+_REGISTER_UNREADABLE = """
+INSERT INTO series_transfer (
+    transfer_id, series_instance_uid, study_instance_uid, correlation_id, edge, sequence, bucket, prefix,
+    manifest_key, manifest_sha256, instance_count, total_bytes, calling_ae, called_ae, aborted, seal_reason,
+    first_received_at, last_received_at, sealed_at, announced_at, state, outcome, outcome_detail, over_at)
+SELECT CAST(:transfer_id AS uuid), :series_instance_uid, :study_instance_uid, :correlation_id, :edge,
+    0, '', '', :manifest_key, '', 0, 0, '', '', false, '', n, n, n, n, 'OVER', 'FAILED', :words, n
+FROM (SELECT clock_timestamp() AS n) now
 ON CONFLICT (transfer_id, series_instance_uid) DO NOTHING
 """
 
@@ -40,10 +63,24 @@ _CLAIM = """
 UPDATE series_transfer
 SET owner_execution = :execution,
     fence = CASE WHEN owner_execution = :execution THEN fence ELSE fence + 1 END,
-    claimed_at = clock_timestamp(),
+    claimed_at = clock_timestamp(), told_execution = COALESCE(told_execution, :execution),
+    begun_at = COALESCE(begun_at, clock_timestamp()),
     state = CASE WHEN state = 'OVER' THEN 'CLAIMED' ELSE state END
 WHERE pk = :pk
 RETURNING fence
+"""
+
+# It was over before, so what this execution does is listed beside its history.
+_LATER = """
+INSERT INTO later_execution (series_transfer_pk, execution, replay_name)
+VALUES (:pk, :execution, :replay_name)
+ON CONFLICT (series_transfer_pk, execution) DO NOTHING
+"""
+
+_LATER_OVER = """
+UPDATE later_execution l SET over_at = clock_timestamp(), outcome = COALESCE(:outcome, t.outcome),
+    outcome_detail = COALESCE(:detail, t.outcome_detail)
+FROM series_transfer t WHERE t.pk = :pk AND l.series_transfer_pk = t.pk AND l.execution = :execution
 """
 
 _INHERIT = """
@@ -74,16 +111,24 @@ WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
 FOR NO KEY UPDATE
 """
 
-# What an earlier try left is no longer true once another one is under way.
+# What an earlier try left is no longer true once another one is under way. When it was ingested stays true.
 _UNDER_WAY = """
 UPDATE series_transfer
-SET outcome = NULL, outcome_detail = NULL, scanned = 0, imported = 0, failed = 0, warned = 0, over_at = NULL
+SET outcome = NULL, outcome_detail = NULL, scanned = 0, imported = 0, failed = 0, warned = 0,
+    queue_again = false,
+    (over_at, begun_at, indexed_at, told_execution) = (
+        SELECT kept.over_at, kept.begun_at, kept.indexed_at, kept.told_execution
+        FROM (VALUES (true, over_at, begun_at, indexed_at, told_execution),
+                     (false, NULL, claimed_at, clock_timestamp(), owner_execution))
+            AS kept(ingested, over_at, begun_at, indexed_at, told_execution)
+        WHERE kept.ingested = COALESCE(
+            over_at IS NOT NULL AND outcome NOT IN ('FAILED', 'UNKNOWN', 'INDEXED'), false))
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
 """
 
 _OVER = """
-UPDATE series_transfer SET state = 'OVER', over_at = clock_timestamp()
+UPDATE series_transfer SET state = 'OVER', over_at = COALESCE(over_at, clock_timestamp())
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
 RETURNING pk
@@ -100,6 +145,8 @@ class Claim:
     touched_lately: bool
     outcome: Outcome | None
     age_seconds: int = 0
+    gone: str | None = None
+    """The owner that it was taken over from, in the middle of its work."""
 
 
 def register(connection: Connection, event: SeriesComplete, announced_at: str) -> None:
@@ -109,8 +156,26 @@ def register(connection: Connection, event: SeriesComplete, announced_at: str) -
     connection.run(_REGISTER, **values, announced_at=announced_at)
 
 
+def register_unreadable(connection: Connection, detail: Mapping[str, Any], words: str) -> None:
+    """Leave a FAILED row of an event that could not be read; one that can be read later fills it in."""
+    names = (
+        "transfer_id",
+        "series_instance_uid",
+        "study_instance_uid",
+        "correlation_id",
+        "edge",
+        "manifest_key",
+    )
+    connection.run(_REGISTER_UNREADABLE, **{name: str(detail.get(name, "")) for name in names}, words=words)
+
+
 def claim(
-    connection: Connection, event: SeriesComplete, execution: str, *, owner_gone: str | None = None
+    connection: Connection,
+    event: SeriesComplete,
+    execution: str,
+    *,
+    owner_gone: str | None = None,
+    replay_name: str | None = None,
 ) -> Claim:
     """Claim a registered series transfer, unless another execution owns it.
 
@@ -133,7 +198,10 @@ def claim(
     claimed = connection.one(_CLAIM, pk=row["pk"], execution=execution)
     fence = claimed["fence"] if claimed else 0
     connection.run(_INHERIT, pk=row["pk"], execution=execution, fence=fence)
-    return Claim(row["pk"], execution, fence, touched_lately=True, outcome=outcome)
+    if row["state"] == "OVER":
+        connection.run(_LATER, pk=row["pk"], execution=execution, replay_name=replay_name)
+    gone = owner if owner != execution and row["state"] != "OVER" else None
+    return Claim(row["pk"], execution, fence, touched_lately=True, outcome=outcome, gone=gone)
 
 
 def lock_mine(connection: Connection, ref: SeriesTransferRef, execution: str) -> bool:
@@ -191,74 +259,131 @@ def finish_unless_lost(
     )
 
 
-def claimed_by(connection: Connection, event: SeriesComplete, execution: str) -> SeriesTransferRef | None:
+_CLAIMED_BY = """
+SELECT correlation_id, fence FROM series_transfer
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series AND owner_execution = :execution
+"""
+
+
+def claimed_by(
+    connection: Connection, transfer_id: str, series_instance_uid: str, execution: str
+) -> SeriesTransferRef | None:
     """The claim of an execution that failed before it could say so; None where it never got one."""
     row = connection.one(
-        "SELECT fence FROM series_transfer WHERE transfer_id = :transfer_id "
-        "AND series_instance_uid = :series AND owner_execution = :execution",
-        transfer_id=event.transfer_id,
-        series=event.series_instance_uid,
-        execution=execution,
+        _CLAIMED_BY, transfer_id=transfer_id, series=series_instance_uid, execution=execution
     )
     if row is None:
         return None
-    return SeriesTransferRef(
-        transfer_id=event.transfer_id,
-        series_instance_uid=event.series_instance_uid,
-        correlation_id=event.correlation_id,
-        fence=row["fence"],
-    )
+    return SeriesTransferRef(transfer_id=transfer_id, series_instance_uid=series_instance_uid, **row)
 
 
-def over(connection: Connection, ref: SeriesTransferRef, execution: str) -> bool:
-    """The work on it has ended, so its claim is free; False where another execution owns it."""
-    return connection.one(_OVER, **_mine(ref, execution)) is not None
+def over(
+    connection: Connection, ref: SeriesTransferRef, execution: str, said: OutcomeState | None = None
+) -> bool:
+    """The work on it has ended, so its claim is free; False where another execution owns it.
+
+    `said`: what this execution found, where that is not the outcome of the series transfer.
+    """
+    row = connection.one(_OVER, **_mine(ref, execution))
+    if row is None:
+        return False
+    words = {"outcome": said and said.name.value, "detail": said and said.detail}
+    connection.run(_LATER_OVER, pk=row["pk"], execution=execution, **words)
+    return True
+
+
+_UNSAID = """
+UPDATE series_transfer SET outcome = 'FAILED', outcome_detail = :words
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence AND outcome IS NULL
+RETURNING pk
+"""
+
+
+def fail_where_unsaid(connection: Connection, ref: SeriesTransferRef, execution: str, words: str) -> bool:
+    """FAILED where no outcome was written: no series transfer is over without one."""
+    return connection.one(_UNSAID, **_mine(ref, execution), words=words) is not None
+
+
+_ONLY_INDEXED = """
+UPDATE series_transfer SET state = 'OVER', outcome = 'INDEXED', over_at = clock_timestamp()
+WHERE pk = :pk AND owner_execution IS NULL
+"""
 
 
 def only_indexed(connection: Connection, pk: int) -> None:
-    """Nobody owns it, so no import was ever asked for: INDEXED, and over."""
-    connection.run(
-        "UPDATE series_transfer SET state = 'OVER', outcome = 'INDEXED', over_at = clock_timestamp() "
-        "WHERE pk = :pk AND owner_execution IS NULL",
-        pk=pk,
-    )
+    """No execution owns it, so no import was ever asked for: INDEXED, and over."""
+    connection.run(_ONLY_INDEXED, pk=pk)
+
+
+_FIND = """
+SELECT pk FROM series_transfer WHERE transfer_id = :transfer_id AND series_instance_uid = :series
+FOR NO KEY UPDATE
+"""
 
 
 def find(connection: Connection, transfer_id: str, series_instance_uid: str) -> int:
-    """The pk of a registered series transfer."""
-    row = connection.one(
-        "SELECT pk FROM series_transfer WHERE transfer_id = :transfer_id AND series_instance_uid = :series",
-        transfer_id=transfer_id,
-        series=series_instance_uid,
-    )
+    """The pk of a registered series transfer, which is locked before anything of it is written."""
+    row = connection.one(_FIND, transfer_id=transfer_id, series=series_instance_uid)
     if row is None:
         raise AssertionError("looked for before it was registered")
     return int(row["pk"])
 
 
-def has_live_ticket(connection: Connection, pk: int, datastore_id: str) -> bool:
-    """Whether a ticket of it waits or holds a slot."""
-    row = connection.one(
-        "SELECT EXISTS (SELECT FROM ahlijob WHERE series_transfer_pk = :pk AND datastore_id = :datastore_id "
-        "AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')) AS live",
-        pk=pk,
-        datastore_id=datastore_id,
-    )
+_HAS_LIVE_TICKET = """
+SELECT EXISTS (
+    SELECT FROM ahlijob
+    WHERE series_transfer_pk = :pk AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')) AS live
+"""
+
+
+def has_live_ticket(connection: Connection, pk: int) -> bool:
+    """Whether a ticket of it waits or holds a slot, of whatever data store."""
+    row = connection.one(_HAS_LIVE_TICKET, pk=pk)
     return bool(row and row["live"])
 
 
-def force(connection: Connection, pk: int, replay_name: str, execution: str) -> bool:
+# What an execution that is gone was told to force, the one that took over from it forces.
+_FORCE = """
+INSERT INTO forced_import AS old (series_transfer_pk, replay_name, execution)
+VALUES (:pk, :replay_name, :execution)
+ON CONFLICT (series_transfer_pk, replay_name) DO UPDATE SET
+    execution = CASE WHEN old.execution = :gone THEN excluded.execution ELSE old.execution END
+RETURNING execution
+"""
+
+
+def force(connection: Connection, claim: Claim, replay_name: str, execution: str) -> bool:
     """Note a forced import; False where this replay forced it before (it is delivered at least once)."""
-    row = connection.one(
-        "INSERT INTO forced_import AS old (series_transfer_pk, replay_name, execution) "
-        "VALUES (:pk, :replay_name, :execution) "
-        "ON CONFLICT (series_transfer_pk, replay_name) DO UPDATE SET execution = old.execution "
-        "RETURNING execution",
-        pk=pk,
-        replay_name=replay_name,
-        execution=execution,
-    )
+    row = connection.one(_FORCE, pk=claim.pk, replay_name=replay_name, execution=execution, gone=claim.gone)
     return bool(row and row["execution"] == execution)
+
+
+_TO_QUEUE_AGAIN = """
+SELECT transfer_id::text AS transfer_id, series_instance_uid, study_instance_uid, correlation_id, edge,
+    sequence, modality, priority, bucket, prefix, manifest_key, manifest_sha256, instance_count, total_bytes,
+    calling_ae, called_ae, aborted, seal_reason, first_received_at, last_received_at, sealed_at
+FROM series_transfer WHERE queue_again AND state = 'OVER' ORDER BY pk LIMIT 50
+"""
+
+
+def to_queue_again(connection: Connection) -> list[SeriesComplete]:
+    """The events of series transfers of which an older version was imported over a newer one."""
+    names = {number: name for name, number in PRIORITIES.items()}
+    return [
+        SeriesComplete(**row | {"priority": names.get(row["priority"], "live")})
+        for row in connection.run(_TO_QUEUE_AGAIN)
+    ]
+
+
+def queued_again(connection: Connection, event: SeriesComplete) -> None:
+    """An execution was started for it."""
+    connection.run(
+        "UPDATE series_transfer SET queue_again = false "
+        "WHERE transfer_id = :transfer_id AND series_instance_uid = :series",
+        transfer_id=event.transfer_id,
+        series=event.series_instance_uid,
+    )
 
 
 def _mine(ref: SeriesTransferRef, execution: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,15 +15,18 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from dicom_ingest.errors import DatabaseAwayError, DatabaseConflictError, IndexRefusedError
+from dicom_ingest.errors import DatabaseAwayError, DatabaseConflictError, IndexRefusedError, IngestError
 from dicom_ingest.runtime.settings import settings
 
 RESUME_SECONDS = 45
 """A paused Aurora answers after 15 to 30 s: wait that long for a connection."""
 
 CONFLICTS = frozenset({"40001", "40P01", "55P03"})  # serialisation failure, deadlock, lock time-out
-AWAY = ("57P", "08", "53", "28")  # shut down or starting, connection, too many connections, rotated secret
-STATEMENT_CANCELLED = "57014"
+OF_THE_VALUE = ("22", "23", "54000")
+"""SQLSTATEs that a series is to blame for: data exception, constraint, a value too long for an index.
+
+All others are the server's, a missing grant's or a migration's: https://www.postgresql.org/docs/16/errcodes-appendix.html
+"""
 SESSION = {
     # A Lambda's own time-out, or a lost one, must never leave a lock behind it.
     "statement_timeout": "40s",
@@ -41,7 +44,8 @@ def connect(url: str, timeout: float | None = RESUME_SECONDS) -> Connection:
     `timeout`: seconds that an answer may take; None: any time.
 
     Options: `host` a folder with the server's unix socket; `auth` iam or secret (then `secret_arn`);
-    `sslmode` verify-full (the default unless local) or disable; `cafile` instead of RDS's roots.
+    `sslmode` verify-full (the default unless local) or disable; `cafile` instead of RDS's roots;
+    `timeout` seconds that an answer may take, the first one included.
 
     Raises:
         DatabaseAwayError: nobody answers, or the server refuses for now.
@@ -52,7 +56,7 @@ def connect(url: str, timeout: float | None = RESUME_SECONDS) -> Connection:
         "user": unquote(parts.username or "postgres"),
         "password": unquote(parts.password) if parts.password else None,
         "database": parts.path.removeprefix("/"),
-        "timeout": timeout,
+        "timeout": float(options["timeout"]) if "timeout" in options else timeout,
         "application_name": "dicom-ingest",
         "startup_params": dict(SESSION),
     }
@@ -67,12 +71,12 @@ def connect(url: str, timeout: float | None = RESUME_SECONDS) -> Connection:
         arguments["ssl_context"] = False if plain else verified_tls(options.get("cafile"))
     if options.get("auth") in ("iam", "secret"):
         arguments.update(_credentials(options, arguments))
-    with translated_errors():
-        try:
-            raw = pg8000.native.Connection(**arguments)
-        except OSError as error:
-            raise DatabaseAwayError(f"{arguments.get('host', folder)}: {error}") from error
-    return Connection(raw)
+    try:
+        return Connection(pg8000.native.Connection(**arguments))
+    except DatabaseError as error:
+        raise DatabaseAwayError(str(_said(error))) from None
+    except Exception as error:
+        raise DatabaseAwayError(f"{arguments.get('host', folder)}: {error}") from error
 
 
 def verified_tls(cafile: str | None = None) -> ssl.SSLContext:
@@ -90,25 +94,22 @@ def _credentials(options: dict[str, str], arguments: dict[str, Any]) -> dict[str
     return clients.database_secret(options["secret_arn"])
 
 
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """pg8000's errors as ours; none keeps the server's words about a value, which may be a patient's name."""
-    try:
-        yield
-    except DatabaseError as error:
-        fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        code = str(fields.get("C", ""))
-        if code in CONFLICTS:
-            raise DatabaseConflictError(f"{code}: {fields.get('M')}") from error
-        if code.startswith(AWAY) or code == STATEMENT_CANCELLED:
-            raise DatabaseAwayError(f"{code}: {fields.get('M')}") from error
-        place = " ".join(str(fields[letter]) for letter in "tcn" if letter in fields)
-        words = f"SQLSTATE {code or 'unknown'} {place}".rstrip()
-        raise IndexRefusedError(words, server_words=str(fields.get("M", error))) from None
-    except InterfaceError as error:
-        raise DatabaseAwayError(str(error)) from error
-    except (ConnectionError, TimeoutError, ssl.SSLError) as error:
-        raise DatabaseAwayError(f"{type(error).__name__}: {error}") from error
+def _said(error: DatabaseError) -> IngestError:
+    """A server's error as ours; none keeps its words about a value, which may be a patient's name."""
+    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    code = str(fields.get("C", ""))
+    if code in CONFLICTS:
+        return DatabaseConflictError(f"{code}: {fields.get('M')}")
+    if not code.startswith(OF_THE_VALUE):
+        return DatabaseAwayError(f"{code or 'unknown'}: {fields.get('M', error)}")
+    place = " ".join(str(fields[letter]) for letter in "tcn" if letter in fields)
+    return IndexRefusedError(f"SQLSTATE {code} {place}".rstrip(), server_words=str(fields.get("M", error)))
+
+
+def _failed(error: Exception) -> DatabaseAwayError:
+    """What broke the connection; a driver's words may quote a value, a network's do not."""
+    words = f": {error}" if isinstance(error, (OSError, InterfaceError)) else " in the driver"
+    return DatabaseAwayError(f"{type(error).__name__}{words}")
 
 
 class Connection:
@@ -118,12 +119,28 @@ class Connection:
         self._raw = raw
         self.statements = 0
         """How many were run: tests count them."""
+        self.clean = True
+        """Whether the next answer is certainly the next statement's, and the server the one to ask."""
 
     def run(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Run one statement with :named parameters; its rows."""
+        """Run one statement with :named parameters; its rows.
+
+        Raises:
+            IndexRefusedError: the server refuses a value.
+            DatabaseConflictError: another transaction won.
+            DatabaseAwayError: anything else, also in the driver; the connection is not clean any more.
+        """
         self.statements += 1
-        with translated_errors():
+        clean, self.clean = self.clean, False
+        try:
             rows = self._raw.run(sql, **parameters)
+        except DatabaseError as error:
+            said = _said(error)
+            self.clean = clean and not isinstance(said, DatabaseAwayError)
+            raise said from None
+        except Exception as error:  # noqa: BLE001 - whatever it was, the stream of answers may be one behind
+            raise _failed(error) from None
+        self.clean = clean
         if rows is None or self._raw.columns is None:
             return []
         names = [column["name"] for column in self._raw.columns]
@@ -138,10 +155,8 @@ class Connection:
 
     def close(self) -> None:
         """Close it; closing twice is legal."""
-        try:
+        with suppress(InterfaceError, OSError):  # it was gone already
             self._raw.close()
-        except (InterfaceError, OSError):
-            return  # it was gone already
 
 
 class Database:
@@ -161,13 +176,21 @@ class Database:
         connection = self._begin()
         try:
             yield connection
+            connection.run("COMMIT")
         except BaseException:
-            try:
-                connection.run("ROLLBACK")
-            except (DatabaseAwayError, IndexRefusedError):
-                self.close()  # the server rolls back what it lost sight of
+            self._roll_back(connection)
             raise
-        connection.run("COMMIT")
+
+    def _roll_back(self, connection: Connection) -> None:
+        """The cause is what the caller must see, so an error of ROLLBACK itself ends here.
+
+        Closed, the server rolls back by itself.
+        """
+        if connection.clean:
+            with suppress(IngestError):
+                connection.run("ROLLBACK")
+        if not connection.clean:
+            self.close()
 
     def do(self, work: Callable[[Connection], T]) -> T:
         """The result of one transaction; done again, twice at most, where another transaction won.
@@ -189,7 +212,7 @@ class Database:
         if self._connection is not None:
             try:
                 self._connection.run("START TRANSACTION")
-            except (DatabaseAwayError, IndexRefusedError):
+            except IngestError:
                 self.close()
             else:
                 return self._connection
