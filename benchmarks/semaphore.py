@@ -20,7 +20,7 @@ from benchmarks.functions.series import BenchSeries
 from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.semaphore.tickets import Ticket, Token
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.db.server.migrate import migrate
@@ -179,7 +179,7 @@ def _acquire(database: Database, number: int, now: datetime, findings: Findings)
     began = time.perf_counter()
     with database.transaction() as connection:
         ref = SeriesTransferRef(**row, fence=1)
-        import_slots.acquire(connection, ref, execution, DATASTORE, f"token-{number}")
+        import_slots.acquire(connection, ref, execution, DATASTORE, Token(f"token-{number}"))
         import_slots.grant(connection, DATASTORE, now)
     findings.acquire_ms.append(1000 * (time.perf_counter() - began))
 

@@ -20,6 +20,7 @@ from dicom_ingest.db.read.places import Filter
 from dicom_ingest.db.semaphore import gate, leftovers, operator, tickets
 from dicom_ingest.db.series import decisions, imports, transfers
 from dicom_ingest.db.series import ledger as accounts
+from dicom_ingest.db.series.held import held
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
 
@@ -157,7 +158,7 @@ class Path:
             "index_series: claim": self._claim,
             "index_series: index": self._index,
             "index_series: index again": self._index,
-            "index_series: held already?": lambda c: imports.held(c, self._pk, DATASTORE),
+            "index_series: held already?": lambda c: held(c, self._pk, DATASTORE),
             "acquire_import_slot": self._acquire,
             "release_import_slot, granting": self._release,
             "start_import": self._start,
@@ -184,7 +185,7 @@ class Path:
         index.index(connection, self._pk, self._rows, (ME, 1))
 
     def _acquire(self, connection: Connection) -> None:
-        self._ticket = tickets.acquire(connection, self._ref, ME, DATASTORE, "token").pk
+        self._ticket = tickets.acquire(connection, self._ref, ME, DATASTORE, tickets.Token("token")).pk
         operator.set_priority(connection, self._ticket, -1)
         tickets.grant(connection, DATASTORE)
 
@@ -196,7 +197,7 @@ class Path:
             correlation_id="c",
             fence=holder["fence"],
         )
-        ticket = imports.ticket(
+        ticket = imports.attempt(
             connection, ref, holder["owner_execution"], self._ticket_of(connection, holder)
         )
         imports.import_over(connection, ticket.pk, "COMPLETED", Outcome.COMPLETED, None)
@@ -211,13 +212,13 @@ class Path:
         return int((found or {})["pk"])
 
     def _start(self, connection: Connection) -> None:
-        imports.ticket(connection, self._ref, ME, self._ticket)
+        imports.attempt(connection, self._ref, ME, self._ticket)
         imports.intend(connection, self._ticket, "token-1", "job", "results/")
         imports.running(connection, self._ticket, "token-1", "f" * 32, "SUBMITTED")
 
     def _record(self, connection: Connection) -> None:
-        ticket = imports.ticket(connection, self._ref, ME, self._ticket)
-        keys = [instance.key for instance in self._series.manifest.instances]
+        ticket = imports.attempt(connection, self._ref, ME, self._ticket)
+        keys = [instance.sop_instance_uid for instance in self._series.manifest.instances]
         results = ImportResults(
             scanned=len(keys),
             instances=[_imported(key) for key in keys],
@@ -229,6 +230,6 @@ class Path:
 
 def _imported(key: str) -> InstanceResult:
     return InstanceResult(
-        key=key, verdict=Verdict.IMPORTED, image_set_id="e" * 32, version=1, is_primary=False,
+        sop_instance_uid=key, verdict=Verdict.IMPORTED, image_set_id="e" * 32, version=1, is_primary=False,
         warning_code=None, message=None,
     )  # fmt: skip

@@ -17,6 +17,8 @@ from dicom_ingest.contracts.config import Config
 ATTENTION = ("FAILED", "PARTIAL", "NON_PRIMARY", "UNKNOWN")
 """Outcomes that a person should look at (docs/architecture.md, "Outcomes")."""
 OLDEST_WAITER_HOURS = 6
+OLDEST_GRANT_MINUTES = 15
+OLDEST_IMPORT_HOURS = 6
 HEARTBEATS_MISSED = 3
 UPKEEP_ERRORS = 3
 """Within an hour: the first attempt and both retries of one event."""
@@ -65,7 +67,7 @@ class Alarms(Construct):
 
     def _of_series(self, metrics: Metrics) -> None:
         for how, executions in metrics.executions_ended().items():
-            self._alarm(f"executions-{how}", executions, 1, "Series did not end well: redrive or replay.")
+            self._alarm(f"executions-{how}", executions, 1, "Series did not end well: reprocess them.")
         for outcome in ATTENTION:
             metric = metrics.series_over(outcome)
             self._alarm(f"series-{outcome.lower()}", metric, 1, f"Series ended {outcome}.")
@@ -74,6 +76,12 @@ class Alarms(Construct):
     def _of_imports(self, metrics: Metrics) -> None:
         seconds = OLDEST_WAITER_HOURS * 3600
         self._alarm("oldest-waiter", metrics.oldest_waiter(), seconds, "A series waits too long for a slot.")
+        minutes, hours = OLDEST_GRANT_MINUTES * 60, OLDEST_IMPORT_HOURS * 3600
+        self._alarm("oldest-grant", metrics.oldest_grant(), minutes, "A series has a slot and is not told.")
+        self._alarm("oldest-import", metrics.oldest_import(), hours, "An import runs too long.")
+        self._alarm(
+            "leftovers-troubled", metrics.leftovers_troubled(), 1, "Reclaiming cannot settle something.", 3
+        )
         self._alarm(
             "gate-closed", metrics.gate_closed(), 1, "The data store refuses imports: role, key, store."
         )

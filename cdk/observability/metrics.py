@@ -67,6 +67,18 @@ class Metrics(Construct):
         """Seconds that the first in the queue has waited."""
         return self._own(wiring.OLDEST_WAITER_SECONDS)
 
+    def oldest_grant(self) -> cloudwatch.Metric:
+        """Seconds since an execution got a slot of which it has not been told."""
+        return self._own(wiring.OLDEST_UNDELIVERED_SECONDS)
+
+    def oldest_import(self) -> cloudwatch.Metric:
+        """Seconds since the oldest running import was started."""
+        return self._own(wiring.OLDEST_IMPORT_SECONDS)
+
+    def leftovers_troubled(self) -> cloudwatch.Metric:
+        """What reclaim_import_slots could not settle."""
+        return self._own(wiring.LEFTOVERS_TROUBLED)
+
     def gate_closed(self) -> cloudwatch.Metric:
         """1 while a data store refuses imports as a whole."""
         return self._own(wiring.GATE_CLOSED)

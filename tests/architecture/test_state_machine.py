@@ -111,7 +111,7 @@ def patience(state: str, error: str) -> float:
             delays = (
                 retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
             )
-            return sum(min(delay, retry["MaxDelaySeconds"]) for delay in delays) / 2
+            return float(sum(min(delay, retry["MaxDelaySeconds"]) for delay in delays)) / 2
     return 0
 
 

@@ -45,6 +45,14 @@ IMPORTS = {
     # Six hours.
     "oldest-waiter": "DicomIngest OldestWaiterSeconds stack={stack}"
     " | Maximum of 300 s >= 21600, 1 time, else notBreaching",
+    # A quarter of an hour; reclaim_import_slots delivers again every two minutes.
+    "oldest-grant": "DicomIngest OldestUndeliveredSeconds stack={stack}"
+    " | Maximum of 300 s >= 900, 1 time, else notBreaching",
+    # Six hours: HealthImaging takes minutes.
+    "oldest-import": "DicomIngest OldestImportSeconds stack={stack}"
+    " | Maximum of 300 s >= 21600, 1 time, else notBreaching",
+    "leftovers-troubled": "DicomIngest LeftoversTroubled stack={stack}"
+    " | Maximum of 300 s >= 1, 3 times, else notBreaching",
     "gate-closed": "DicomIngest GateClosed stack={stack} | Maximum of 300 s >= 1, 1 time, else notBreaching",
     "out-of-order": "DicomIngest OutOfOrder stack={stack} | Maximum of 300 s >= 1, 1 time, else notBreaching",
     "tickets-stranded": "DicomIngest TicketsStranded stack={stack}"

@@ -162,9 +162,10 @@ CALLS = {
     r"clients\.s3\(\)": "s3:",
     r"clients\.medical_imaging\(\)": "medical-imaging:",
     r"clients\.stepfunctions\(\)": "states:",
-    r"\b(deliver|answer_at_once)\(": "states:SendTaskSuccess",
+    r"\b(deliver|answer)\(": "states:SendTaskSuccess",
+    r"\bagain\.start\(": "states:StartExecution",
     r"\btell_cancelled\(": "states:SendTaskFailure",
-    r"any_running\(": "states:ListExecutions",
+    r"anything_to_settle\(": "states:ListExecutions",
     r"is_well\(": "medical-imaging:GetDatastore",
     r"healthimaging\.start\(|\bstart\(client": "medical-imaging:StartDICOMImportJob",
 }

@@ -110,16 +110,19 @@ def running(connection: Connection, pk: int, client_token: str, import_id: str, 
     connection.run(_RUNNING, pk=pk, client_token=client_token, import_id=import_id, status=status)
 
 
-_BACK_IN_THE_QUEUE = """
-UPDATE ahlijob SET state = 'WAITING', datastore_id = :datastore_id, task_token = NULL, import_id = NULL,
-    import_status = NULL, client_token = NULL, job_name = NULL, results_prefix = NULL, granted_at = NULL,
-    start_at = NULL, delivered_at = NULL, starting_at = NULL, running_at = NULL, import_over_at = NULL,
-    outcome = NULL, message = NULL
+_AS_IT_WAITED = """
+    datastore_id = :datastore_id, task_token = NULL, import_id = NULL, import_status = NULL, client_token = NULL,
+    job_name = NULL, results_prefix = NULL, granted_at = NULL, start_at = NULL, delivered_at = NULL,
+    starting_at = NULL, running_at = NULL, import_over_at = NULL, outcome = NULL, message = NULL
 """
 
-_MOVE = f"{_BACK_IN_THE_QUEUE} WHERE pk = :pk AND state IN ('GRANTED', 'STARTING')"
+_MOVE = f"""
+UPDATE ahlijob SET state = 'WAITING', {_AS_IT_WAITED}
+WHERE pk = :pk AND state IN ('GRANTED', 'STARTING')
+"""
 
-_NEXT_ATTEMPT = f"""{_BACK_IN_THE_QUEUE}, attempt = attempt + 1,
+_NEXT_ATTEMPT = f"""
+UPDATE ahlijob SET state = 'WAITING', {_AS_IT_WAITED}, attempt = attempt + 1,
     earlier_imports = earlier_imports || jsonb_build_object('attempt', attempt, 'import_id', import_id,
         'status', CAST(:status AS text), 'message', CAST(:message AS text),
         'excused', CAST(:excused AS boolean), 'at', clock_timestamp())

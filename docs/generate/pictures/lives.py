@@ -71,9 +71,13 @@ TICKET = (
     Change("GRANTED", "STARTING", "intention written", f"{_SERIES}/imports.py"),
     Change("STARTING", "RUNNING", "import id known", f"{_SERIES}/imports.py"),
     Change(
-        "RUNNING",
-        "STARTING",
-        "next attempt",
+        "RUNNING", "WAITING", "next attempt", f"{_SERIES}/imports.py", trouble=True, route="right", shift=28
+    ),
+    Change("STARTING", "WAITING", "", f"{_SERIES}/imports.py", trouble=True, route="right", shift=21),
+    Change(
+        "GRANTED",
+        "WAITING",
+        "data store replaced",
         f"{_SERIES}/imports.py",
         trouble=True,
         route="right",
