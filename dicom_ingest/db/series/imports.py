@@ -111,7 +111,8 @@ def running(connection: Connection, pk: int, client_token: str, import_id: str, 
 
 
 _AS_IT_WAITED = """
-    datastore_id = :datastore_id, task_token = NULL, import_id = NULL, import_status = NULL, client_token = NULL,
+    datastore_id = :datastore_id, task_token = NULL, import_id = NULL, import_status = NULL,
+    client_token = NULL,
     job_name = NULL, results_prefix = NULL, granted_at = NULL, start_at = NULL, delivered_at = NULL,
     starting_at = NULL, running_at = NULL, import_over_at = NULL, outcome = NULL, message = NULL
 """
