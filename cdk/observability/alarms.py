@@ -22,6 +22,9 @@ OLDEST_IMPORT_HOURS = 6
 HEARTBEATS_MISSED = 3
 UPKEEP_ERRORS = 3
 """Within an hour: the first attempt and both retries of one event."""
+FAILING_SECONDS = 600
+BACKLOG_SECONDS = 6 * 3600
+"""Longer than any series stays open."""
 CERTIFICATE_DAYS = 30
 """A hospital's authority takes its time."""
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
@@ -104,6 +107,18 @@ class Alarms(Construct):
         self._alarm(
             f"{edge}-disk", metrics.disk_filling(edge), 1, "The spool's disk fills: uploads are behind."
         )
+        self._alarm(f"{edge}-failed", metrics.failed(edge), 1, "It does not receive, or a process ended.")
+        self._alarm(
+            f"{edge}-nothing-gets-out", metrics.failing(edge), FAILING_SECONDS, "No upload or event succeeds."
+        )
+        self._alarm(
+            f"{edge}-backlog",
+            metrics.oldest_unsent(edge),
+            BACKLOG_SECONDS,
+            "Instances wait at the edge too long.",
+        )
+        self._alarm(f"{edge}-unsendable", metrics.with_problem(edge), 1, "Instances cannot be sent.")
+        self._alarm(f"{edge}-missing", metrics.missing(edge), 1, "Series were announced without instances.")
         self._alarm(
             f"{edge}-quiet-sender", metrics.silent_senders(edge), 1, "A sender is quiet against its rhythm."
         )

@@ -51,6 +51,15 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
         _graph("Edge disk, free bytes", [metrics.disk_free(edge) for edge in edges]),
     )
     page.add_widgets(
+        _graph("Edge, oldest unsent, seconds", [metrics.oldest_unsent(edge) for edge in edges]),
+        _graph("Edge, nothing gets out, seconds", [metrics.failing(edge) for edge in edges]),
+        _graph(
+            "Edge, instances with a problem, missing",
+            [metrics.with_problem(edge) for edge in edges],
+            [metrics.missing(edge) for edge in edges],
+        ),
+    )
+    page.add_widgets(
         _graph("Senders that fell silent", [metrics.silent_senders(edge) for edge in edges], width=12),
         _graph(
             "Edge certificates, days left",

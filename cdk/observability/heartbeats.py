@@ -19,6 +19,10 @@ _NUMBERS = {
     "EdgeSpoolInstances": "$.detail.spool_instances",
     "EdgeSpoolBytes": "$.detail.spool_bytes",
     "EdgeDiskFreeBytes": "$.detail.disk_free_bytes",
+    "EdgeOldestUnsentSeconds": "$.detail.oldest_unsent_seconds",
+    "EdgeFailingSeconds": "$.detail.failing_seconds",
+    "EdgeInstancesWithProblem": "$.detail.instances_with_problem",
+    "EdgeInstancesMissing": "$.detail.instances_missing_lately",
     "EdgeSilentSenders": "$.detail.silent_senders",
     "EdgeCertificateDaysLeft": "$.detail.certificate_days_left",
 }
@@ -27,6 +31,8 @@ _EVERY = "($.detail.edge = *)"
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-logs-metricfilter-metrictransformation.html
 """
+_BEAT = f"{_EVERY} && ($.detail.spool_instances = *)"
+"""A heartbeat: what the edge holds is in events beside it, in the same log."""
 _FULL = '(($.detail.watermark = "slow") || ($.detail.watermark = "refuse"))'
 
 
@@ -40,7 +46,8 @@ class Heartbeats(Construct):
         self._deliver(name, bus)
         for metric, value in _NUMBERS.items():
             self._filter(metric, value, f"{_EVERY} && ({value} = *)")
-        self._filter("EdgeHeartbeats", "1", _EVERY)
+        self._filter("EdgeHeartbeats", "1", _BEAT)
+        self._filter("EdgeFailed", "1", f'{_EVERY} && ($.detail.state = "failed")')
         self._filter("EdgeDiskFilling", "1", f"{_EVERY} && {_FULL}")
 
     def metric(self, name: str, edge: str, statistic: str = "Maximum") -> cloudwatch.Metric:

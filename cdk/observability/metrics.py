@@ -149,6 +149,26 @@ class Metrics(Construct):
         """Heartbeats of one edge above the slow watermark."""
         return self._heartbeats.metric("EdgeDiskFilling", edge, "Sum")
 
+    def oldest_unsent(self, edge: str) -> cloudwatch.Metric:
+        """Seconds since one edge received the oldest instance that is not announced."""
+        return self._heartbeats.metric("EdgeOldestUnsentSeconds", edge)
+
+    def failing(self, edge: str) -> cloudwatch.Metric:
+        """Seconds for which one edge has got nothing out one of its ways."""
+        return self._heartbeats.metric("EdgeFailingSeconds", edge)
+
+    def with_problem(self, edge: str) -> cloudwatch.Metric:
+        """Instances at one edge that cannot be sent."""
+        return self._heartbeats.metric("EdgeInstancesWithProblem", edge)
+
+    def missing(self, edge: str) -> cloudwatch.Metric:
+        """Instances that one edge announced as missing within a day."""
+        return self._heartbeats.metric("EdgeInstancesMissing", edge)
+
+    def failed(self, edge: str) -> cloudwatch.Metric:
+        """Heartbeats of one edge that does not receive, or whose processes do not run."""
+        return self._heartbeats.metric("EdgeFailed", edge, "Sum")
+
     def silent_senders(self, edge: str) -> cloudwatch.Metric:
         """Application entities that one edge misses, by their own rhythm."""
         return self._heartbeats.metric("EdgeSilentSenders", edge)

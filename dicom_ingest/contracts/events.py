@@ -107,6 +107,8 @@ class EdgeHeartbeat(Message):
     """How many: a metric filter counts no list."""
     instances_missing: int = 0
     """Announced as missing, since the spool was made."""
+    instances_missing_lately: int = 0
+    """Of them, within the last day."""
     instances_with_problem: int = 0
     """In the spool, and cannot be sent."""
     instances_quarantined: int = 0

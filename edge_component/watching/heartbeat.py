@@ -31,7 +31,7 @@ from edge_component.running.problem import Problem, decode_problems, state_of
 from edge_component.settings import Settings
 from edge_component.spool.folder import INSTANCE, Spool
 from edge_component.watching.holdings import Held, held
-from edge_component.watching.status import all_counters, backlog
+from edge_component.watching.status import all_counters, backlog, missing_since
 
 MAX_SENDERS = 200
 MAX_PROBLEMS = 20
@@ -119,6 +119,7 @@ class Heartbeat:
             instances_uploaded=counts["instances_uploaded"],
             instances_announced=counts["instances_announced"],
             instances_missing=counts["instances_missing"],
+            instances_missing_lately=missing_since(self._journal, now - DAY.total_seconds()),
             instances_with_problem=lying.with_problem,
             instances_quarantined=_files(self._spool.files.names(self._spool.quarantine)),
             instances_aside=_files(self._spool.files.names(self._spool.aside)),

@@ -58,6 +58,16 @@ def all_counters(journal: sqlite3.Connection) -> dict[str, int]:
     return {name: found.get(name, 0) for name in COUNTERS}
 
 
+def missing_since(journal: sqlite3.Connection, since: float) -> int:
+    """Instances that were announced as missing."""
+    row = journal.execute(
+        """SELECT count(*) FROM series_transfer t JOIN receipt r USING (sequence)
+            WHERE t.announced_at >= ? AND NOT r.uploaded""",
+        (since,),
+    ).fetchone()
+    return int(row[0])
+
+
 class JournalNumbers:
     """Counters and backlog, by a connection of its own. Any thread may ask."""
 

@@ -64,6 +64,17 @@ EDGE = {
     # An edge sends a heartbeat every five minutes; one that sends none has no data at all.
     "silent": "DicomIngest EdgeHeartbeats edge={edge} | Sum of 300 s < 1, 3 times, else breaching",
     "disk": "DicomIngest EdgeDiskFilling edge={edge} | Sum of 300 s >= 1, 1 time, else notBreaching",
+    "failed": "DicomIngest EdgeFailed edge={edge} | Sum of 300 s >= 1, 1 time, else notBreaching",
+    # Ten minutes.
+    "nothing-gets-out": "DicomIngest EdgeFailingSeconds edge={edge}"
+    " | Maximum of 300 s >= 600, 1 time, else notBreaching",
+    # Six hours.
+    "backlog": "DicomIngest EdgeOldestUnsentSeconds edge={edge}"
+    " | Maximum of 300 s >= 21600, 1 time, else notBreaching",
+    "unsendable": "DicomIngest EdgeInstancesWithProblem edge={edge}"
+    " | Maximum of 300 s >= 1, 1 time, else notBreaching",
+    "missing": "DicomIngest EdgeInstancesMissing edge={edge}"
+    " | Maximum of 300 s >= 1, 1 time, else notBreaching",
     "quiet-sender": "DicomIngest EdgeSilentSenders edge={edge}"
     " | Maximum of 300 s >= 1, 1 time, else notBreaching",
     "certificate": "DicomIngest EdgeCertificateDaysLeft edge={edge}"
@@ -123,6 +134,16 @@ FILTERS: dict[str, tuple[Callable[[dict[str, Any]], bool], str]] = {
     "EdgeSpoolInstances": (_any, "$.detail.spool_instances"),
     "EdgeSpoolBytes": (_any, "$.detail.spool_bytes"),
     "EdgeDiskFreeBytes": (_any, "$.detail.disk_free_bytes"),
+    "EdgeFailed": (lambda beat: beat.get("state") == "failed", "1"),
+    **{
+        metric: (lambda beat, field=field: field in beat, f"$.detail.{field}")  # type: ignore[misc]
+        for metric, field in {
+            "EdgeOldestUnsentSeconds": "oldest_unsent_seconds",
+            "EdgeFailingSeconds": "failing_seconds",
+            "EdgeInstancesWithProblem": "instances_with_problem",
+            "EdgeInstancesMissing": "instances_missing_lately",
+        }.items()
+    },
     "EdgeSilentSenders": (lambda beat: "silent_senders" in beat, "$.detail.silent_senders"),
     "EdgeCertificateDaysLeft": (
         lambda beat: beat.get("certificate_days_left") is not None,
@@ -158,6 +179,12 @@ def _heartbeats() -> list[dict[str, Any]]:
         for sample in samples
         for watermark in WATERMARKS
     ]
+
+
+def test_what_an_edge_holds_counts_as_no_heartbeat(default: Template) -> None:
+    held = json.loads((ROOT / "tests/events/edge_holdings.v1.json").read_text())
+    for path, one in default.resources("AWS::Logs::MetricFilter").items():
+        assert not _matches(one["Properties"]["FilterPattern"], held), path
 
 
 def test_every_metric_is_made_of_the_heartbeats_that_it_is_for(default: Template) -> None:

@@ -97,9 +97,7 @@ def test_heartbeats_become_metrics_of_their_edge(default: Template) -> None:
 
 def test_what_is_taken_from_a_heartbeat_is_named_in_its_pattern(default: Template) -> None:
     """Else CloudWatch does not find the value: the metric would stay empty, its alarm silent."""
-    beat = json.loads((ROOT / "tests" / "events" / "edge_heartbeat.certificate.v1.json").read_text())[
-        "detail"
-    ]
+    beat = json.loads((ROOT / "tests" / "events" / "edge_heartbeat.degraded.v1.json").read_text())["detail"]
     for path, one in default.resources("AWS::Logs::MetricFilter").items():
         pattern = one["Properties"]["FilterPattern"]
         (made,) = one["Properties"]["MetricTransformations"]
@@ -123,10 +121,15 @@ def test_the_dashboard_shows_what_the_functions_count(default: Template) -> None
     body = default.text(default.properties("AWS::CloudWatch::Dashboard")["DashboardBody"])
     names = {value for name, value in vars(wiring).items() if name.isupper() and isinstance(value, str)}
     names -= {wiring.METRICS_NAMESPACE, events.SERIES_COMPLETE, events.EDGE_HEARTBEAT, events.EDGE_SOURCE}
+    names -= {events.EDGE_HOLDINGS}
     for name in (
         *names,
         "MatchedEvents",
         "EdgeSpoolInstances",
+        "EdgeOldestUnsentSeconds",
+        "EdgeFailingSeconds",
+        "EdgeInstancesWithProblem",
+        "EdgeInstancesMissing",
         "EdgeSilentSenders",
         "EdgeCertificateDaysLeft",
     ):

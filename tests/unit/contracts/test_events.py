@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
-from dicom_ingest.contracts.events import MAX_EVENT_BYTES, EdgeHeartbeat, SeriesComplete, SeriesCompleteEvent
+from dicom_ingest.contracts.events import (
+    MAX_EVENT_BYTES,
+    EdgeHeartbeat,
+    EdgeHoldings,
+    HeldSeries,
+    SeriesComplete,
+    SeriesCompleteEvent,
+)
 from dicom_ingest.contracts.manifest import decode_manifest
 from tests.support.series import Announced
 
@@ -26,6 +33,11 @@ def test_every_released_heartbeat_is_accepted(sample: Path) -> None:
     EdgeHeartbeat.model_validate(json.loads(sample.read_bytes())["detail"])
 
 
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("edge_holdings.*.json")), ids=lambda path: path.name)
+def test_every_released_list_of_holdings_is_accepted(sample: Path) -> None:
+    assert EdgeHoldings.model_validate(json.loads(sample.read_bytes())["detail"]).series
+
+
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("manifest.*.jsonl.gz")), ids=lambda path: path.name)
 def test_every_released_manifest_is_accepted(sample: Path) -> None:
     assert decode_manifest(sample.read_bytes()).instances
@@ -33,7 +45,7 @@ def test_every_released_manifest_is_accepted(sample: Path) -> None:
 
 def test_there_is_a_sample_of_every_message_on_the_bus() -> None:
     names = {path.name.split(".")[0] for path in SAMPLES.iterdir()}
-    assert names >= {"series_complete", "edge_heartbeat", "manifest"}
+    assert names >= {"series_complete", "edge_heartbeat", "edge_holdings", "manifest"}
 
 
 def test_absent_account_and_a_replays_name_and_unknown_keys_are_tolerated() -> None:
@@ -49,4 +61,5 @@ def test_an_event_is_far_below_its_limit() -> None:
 
 def test_an_event_says_nothing_of_the_patient() -> None:
     personal = {a.column for a in ATTRIBUTES if a.level == "patient"}
-    assert personal.isdisjoint(SeriesComplete.model_fields)
+    for message in (SeriesComplete, EdgeHeartbeat, EdgeHoldings, HeldSeries):
+        assert personal.isdisjoint(message.model_fields)
