@@ -20,6 +20,8 @@ class Gateway:
     def __init__(self, upstream: str) -> None:
         self.refuse: Refusal = lambda _method, _path: None
         self.refused = 0
+        self.code = "EntityTooLarge"
+        """In the answers that refuse."""
         gateway, target = self, urlsplit(upstream).netloc
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,7 +33,8 @@ class Gateway:
                 status = gateway.refuse(self.command, self.path)
                 if status is not None:
                     gateway.refused += 1
-                    self._answer(status, [], b"<Error><Code>EntityTooLarge</Code></Error>")
+                    error = f"<Error><Code>{gateway.code}</Code></Error>"
+                    self._answer(status, [], error.encode())
                     return
                 upstream_connection = http.client.HTTPConnection(target, timeout=30)
                 try:

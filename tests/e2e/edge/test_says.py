@@ -96,9 +96,12 @@ def test_a_disabled_key_is_said_and_ends_by_itself_when_it_is_enabled(
     with Gateway(cloud.endpoint) as gateway:
         environment = {**cloud.environment, "AWS_ENDPOINT_URL": gateway.endpoint}
         with EdgeProcess(tmp_path, environment) as edge:
-            gateway.refuse = lambda method, _path: 403 if method == "PUT" else None
+            gateway.code = "KMS.DisabledException"
+            gateway.refuse = lambda method, _path: 400 if method == "PUT" else None
             assert send(edge.dicom_port, series_of(2)) == [0, 0]
-            assert "2 instances waiting" in said(edge, "upload")["reason"]
+            reason = said(edge, "upload")["reason"]
+            assert "2 instances waiting" in reason
+            assert "KMS.DisabledException" in reason
             gateway.refuse = lambda _method, _path: None
             wait_until(lambda: health(edge)["status"] == "ok", "it is over")
             assert edge.status()["channels"]["upload"]["failing_since"] is None
