@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MADE_UP = boto3.session.Session(aws_access_key_id="emulator", aws_secret_access_key="emulator")  # noqa: S106
 """Nothing on this side of the network checks a signature."""
+S3_CONFIG = Config(s3={"addressing_style": "path"}, max_pool_connections=50)
 
 
 def client(url: str, region: str = "us-east-1", **config: Any) -> HealthImagingClient:
@@ -27,8 +28,7 @@ def client(url: str, region: str = "us-east-1", **config: Any) -> HealthImagingC
 
 def s3_client(url: str, region: str = "us-east-1") -> S3Client:
     """An `s3` client that every S3 stand-in understands: path-style addresses."""
-    settings = Config(s3={"addressing_style": "path"}, max_pool_connections=50)
-    return _MADE_UP.client("s3", endpoint_url=url, region_name=region, config=settings)
+    return _MADE_UP.client("s3", endpoint_url=url, region_name=region, config=S3_CONFIG)
 
 
 def events_client(url: str, region: str = "us-east-1") -> EventBridgeClient:

@@ -125,7 +125,9 @@ class _ClosingServer(ThreadedWSGIServer):
     def __init__(self, host: str, port: int, application: Application) -> None:
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
-        super().__init__(host, port, application, handler=_QuietHandler)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family) as listening:
+            super().__init__(host, port, application, handler=_QuietHandler, fd=listening.fileno())
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._guard:
@@ -146,7 +148,11 @@ class _ClosingServer(ThreadedWSGIServer):
 
 
 class Server:
-    """A running server; `url` is its address. `behind` answers what is not HealthImaging's."""
+    """A running server; `url` is its address. `behind` answers what is not HealthImaging's.
+
+    Raises:
+        OSError: the address or the port is not to be had.
+    """
 
     def __init__(
         self,
