@@ -25,10 +25,10 @@ from console.run import changes
 from console.run.sources import Sources
 from console.workflow import graph
 from console.workflow.executions import Execution
-from dicom_ingest.db.read.edges import edges
-from dicom_ingest.db.read.flow import flow
-from dicom_ingest.db.read.places import Filter, places
-from dicom_ingest.db.read.timeline import Timeline, timeline
+from dicom_ingest.operators.read.edges import edges
+from dicom_ingest.operators.read.flow import flow
+from dicom_ingest.operators.read.places import Filter, places
+from dicom_ingest.operators.read.timeline import Timeline, timeline
 
 STATIC = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from urllib.request import ProxyHandler, build_opener
 
 from dicom_ingest.contracts.events import EDGE_HEARTBEAT, EDGE_HOLDINGS
-from dicom_ingest.db.read.index import Row
+from dicom_ingest.operators.read.index import Row
 
 ANNOUNCED = "announced"
 """A state of a series that an edge has sent away: the index has it, or will have it in a moment."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_ingest.contracts.wiring import function_name
-from dicom_ingest.db.read.index import Row
 from dicom_ingest.db.server.connection import Connection
+from dicom_ingest.operators.read.index import Row
 from ops.errors import FunctionFailedError
 
 

@@ -15,14 +15,14 @@ from dicom_ingest.contracts.outcomes import Outcome, Verdict
 from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
-from dicom_ingest.db.read import edges, flow, ledger, places, slots, timeline
-from dicom_ingest.db.read.places import Filter
 from dicom_ingest.db.semaphore import gate, leftovers, operator, tickets
 from dicom_ingest.db.series import decisions, imports, transfers
 from dicom_ingest.db.series import ledger as accounts
 from dicom_ingest.db.series.held import held
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
+from dicom_ingest.operators.read import edges, flow, ledger, places, slots, timeline
+from dicom_ingest.operators.read.places import Filter
 
 Action = Callable[[Connection], Any]
 ME = "arn:aws:states:us-east-1:123456789012:execution:bench:me"

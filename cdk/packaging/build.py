@@ -13,6 +13,8 @@ from cdk.packaging.wheels import LAMBDA_PLATFORM, LAMBDA_PYTHON, Lock
 ROOT = Path(__file__).parent.parent.parent
 CONTAINER = "edge_component/container/"
 """The edge by another way; not for Greengrass."""
+OPERATORS = "python/dicom_ingest/operators/"
+"""For the console and the command line; not for Lambda."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class Builder:
 
     @cached_property
     def code_layer(self) -> str:
-        """`dicom_ingest/` where a Lambda looks for packages."""
-        return str(stage(files_below(self.root, "dicom_ingest", under="python/"), self.build / "slices"))
+        """`dicom_ingest/` where a Lambda looks for packages, without what only operators need."""
+        files = files_below(self.root, "dicom_ingest", under="python/")
+        files = {name: path for name, path in files.items() if not name.startswith(OPERATORS)}
+        return str(stage(files, self.build / "slices"))
 
     def function(self, name: str) -> str:
         """`functions/__init__.py` and the function's own folder."""

@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from console.markup.html import tag
-from dicom_ingest.db.read.index import Row
-from dicom_ingest.db.read.places import NEED_A_PERSON, UNDER_WAY
+from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.places import NEED_A_PERSON, UNDER_WAY
 
 _STEPS = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 

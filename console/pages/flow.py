@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from console.markup.html import tag
 from console.markup.words import roughly
-from dicom_ingest.db.read.flow import HOURS
-from dicom_ingest.db.read.index import Row
+from dicom_ingest.operators.read.flow import HOURS
+from dicom_ingest.operators.read.index import Row
 
 
 @dataclass(frozen=True)

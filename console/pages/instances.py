@@ -9,8 +9,8 @@ from console.markup.page import table
 from console.markup.words import address, size, time, verdict
 from console.pages.series import primary, uid
 from console.pictures.frames import Frame
-from dicom_ingest.db.read.index import Row
-from dicom_ingest.db.read.timeline import Timeline
+from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.timeline import Timeline
 
 
 def instances(found: Timeline, frames: list[Frame]) -> Markup:

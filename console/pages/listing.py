@@ -12,8 +12,8 @@ from markupsafe import Markup
 from console.markup.html import tag
 from console.markup.page import table, wide
 from console.markup.words import address, duration, place, time
-from dicom_ingest.db.read.index import Index, Row
-from dicom_ingest.db.read.places import PLACES, Filter, places, where
+from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.places import PLACES, Filter, places, where
 
 VIEWS = {"": "all", "under_way": "under way", "needs_a_person": "need a person"}
 COLUMNS = ("Picture", "Place", "Series", "Instances", "From", "Edge", "Received", "Took", "Words")

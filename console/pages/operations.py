@@ -10,11 +10,11 @@ from console.markup.html import tag
 from console.markup.page import definitions, table
 from console.markup.words import address, place, size, time
 from console.run.changes import ticket_form
-from dicom_ingest.db.read.edges import HOURS, RECENT_DAYS, edges, senders
-from dicom_ingest.db.read.index import Index, Row
-from dicom_ingest.db.read.ledger import differences, sums
-from dicom_ingest.db.read.slots import semaphores, tickets
-from dicom_ingest.db.read.steps import PRIORITY_WORDS
+from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
+from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.ledger import differences, sums
+from dicom_ingest.operators.read.slots import semaphores, tickets
+from dicom_ingest.operators.read.steps import PRIORITY_WORDS
 
 
 def slots(index: Index) -> list[Markup]:

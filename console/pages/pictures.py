@@ -14,9 +14,9 @@ from console.markup.html import tag
 from console.pictures.decoding import UndecodableError
 from console.pictures.frames import Frame, Picture
 from console.run.sources import Sources
-from dicom_ingest.db.read.index import first
-from dicom_ingest.db.read.places import Filter, places
-from dicom_ingest.db.read.timeline import held
+from dicom_ingest.operators.read.index import first
+from dicom_ingest.operators.read.places import Filter, places
+from dicom_ingest.operators.read.timeline import held
 
 THUMBNAIL = 64
 """Pixels, the longer side."""

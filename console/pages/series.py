@@ -14,9 +14,9 @@ from console.run.changes import ticket_form
 from console.workflow.drawing import draw
 from console.workflow.executions import Execution
 from console.workflow.graph import Graph
-from dicom_ingest.db.read.index import Row
-from dicom_ingest.db.read.steps import Step
-from dicom_ingest.db.read.timeline import Timeline
+from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.steps import Step
+from dicom_ingest.operators.read.timeline import Timeline
 
 
 def heading(found: Timeline) -> Markup:

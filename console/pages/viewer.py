@@ -7,7 +7,7 @@ from markupsafe import Markup
 from console.markup.html import tag
 from console.markup.words import address
 from console.pictures.frames import Frame
-from dicom_ingest.db.read.index import Row
+from dicom_ingest.operators.read.index import Row
 
 
 def viewer(row: Row, frames: list[Frame], window: tuple[float, float] | str | None, shown: int) -> Markup:

@@ -13,7 +13,7 @@ from console.run.last_minute import LastMinute
 from console.workflow import executions
 from console.workflow.executions import Execution
 from dicom_ingest.db.server.connection import Connection
-from dicom_ingest.upkeep.reprocess import Reprocessor
+from dicom_ingest.operators.reprocess import Reprocessor
 from local.clients.aws import Clients
 from local.clients.edge import EdgeSilentError, edge_answer
 from local.clients.invoke import invoke

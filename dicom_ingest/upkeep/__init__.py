@@ -1,1 +1,1 @@
-"""Audit, reprocess, reclaim."""
+"""Audit, reclaim."""

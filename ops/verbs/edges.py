@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from datetime import datetime, timedelta, timezone
 
-from dicom_ingest.db.read.edges import HOURS, RECENT_DAYS, edges, senders
-from dicom_ingest.db.read.index import Row
+from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
+from dicom_ingest.operators.read.index import Row
 from ops.output import Output
 from ops.target import Target
 

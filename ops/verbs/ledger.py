@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.db.read.ledger import differences, sums
+from dicom_ingest.operators.read.ledger import differences, sums
 from ops.moments import day
 from ops.output import Output
 from ops.target import Target

@@ -14,9 +14,9 @@ from uuid import uuid4
 from dicom_ingest.contracts.keys import KeyFormatError
 from dicom_ingest.contracts.manifest import ManifestFormatError
 from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.db.read.places import where
-from dicom_ingest.upkeep import reprocess
-from dicom_ingest.upkeep.reprocess import Reprocessor, Selection
+from dicom_ingest.operators import reprocess
+from dicom_ingest.operators.read.places import where
+from dicom_ingest.operators.reprocess import Reprocessor, Selection
 from ops.errors import OperatorError
 from ops.moments import day
 from ops.output import Output

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.db.read.flow import HOURS, flow, outcomes
-from dicom_ingest.db.read.index import Row
-from dicom_ingest.db.read.places import MOST, PLACES, Filter, places
+from dicom_ingest.operators.read.flow import HOURS, flow, outcomes
+from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.places import MOST, PLACES, Filter, places
 from ops.moments import day
 from ops.output import Output
 from ops.target import Target

@@ -9,8 +9,8 @@ import argparse
 import time
 from datetime import datetime, timezone
 
-from dicom_ingest.db.read.index import Row
-from dicom_ingest.db.read.places import places
+from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.places import places
 from ops.output import Output
 from ops.target import Target
 

@@ -7,9 +7,9 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from dicom_ingest.db.read.index import Row
-from dicom_ingest.db.read.places import MOST, kinds, where
-from dicom_ingest.db.read.timeline import Timeline, timeline
+from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.places import MOST, kinds, where
+from dicom_ingest.operators.read.timeline import Timeline, timeline
 from ops.at_edges import ANNOUNCED
 from ops.output import Output, text
 from ops.target import Target

@@ -12,20 +12,20 @@ from uuid import UUID
 import pytest
 
 from dicom_ingest.contracts.steps import DatabaseUser
-from dicom_ingest.db.read.edges import edges, senders
-from dicom_ingest.db.read.flow import flow, outcomes
-from dicom_ingest.db.read.ledger import differences, sums
-from dicom_ingest.db.read.places import Filter, kinds, places, where
-from dicom_ingest.db.read.slots import semaphores, tickets
-from dicom_ingest.db.read.timeline import timeline
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.server import users
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.errors import IndexRefusedError
-from dicom_ingest.upkeep import reprocess
-from dicom_ingest.upkeep.reprocess import Selection
+from dicom_ingest.operators import reprocess
+from dicom_ingest.operators.read.edges import edges, senders
+from dicom_ingest.operators.read.flow import flow, outcomes
+from dicom_ingest.operators.read.ledger import differences, sums
+from dicom_ingest.operators.read.places import Filter, kinds, places, where
+from dicom_ingest.operators.read.slots import semaphores, tickets
+from dicom_ingest.operators.read.timeline import timeline
+from dicom_ingest.operators.reprocess import Selection
 from ops.data_api import DataApi
 from tests.database.conftest import DATASTORE
 from tests.support.data_api import CLUSTER, client_of, data_api

@@ -10,7 +10,6 @@ import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings
-from dicom_ingest.db.read.slots import semaphores
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.series import imports
 from dicom_ingest.db.series import transfers as series_transfers
@@ -19,6 +18,7 @@ from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError
 from dicom_ingest.healthimaging.imports import ImportOrder, find_started
 from dicom_ingest.healthimaging.results import ImportResults, InstanceResult
+from dicom_ingest.operators.read.slots import semaphores
 from tests.database.conftest import DATASTORE
 from tests.database.test_outcomes import imported, record, results
 from tests.support.leftovers import World

@@ -7,13 +7,13 @@ from typing import Any, cast
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.read.places import where
-from dicom_ingest.db.read.slots import semaphores, tickets
-from dicom_ingest.db.read.timeline import timeline
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.tickets import Token
 from dicom_ingest.db.server.connection import Database
+from dicom_ingest.operators.read.places import where
+from dicom_ingest.operators.read.slots import semaphores, tickets
+from dicom_ingest.operators.read.timeline import timeline
 from dicom_ingest.workflow.delivery import CANCELLED, tell_cancelled
 from tests.database.conftest import DATASTORE
 from tests.support.leftovers import World

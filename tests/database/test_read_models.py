@@ -7,17 +7,17 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.db.read.edges import edges, senders
-from dicom_ingest.db.read.flow import flow, outcomes
-from dicom_ingest.db.read.ledger import differences, sums
-from dicom_ingest.db.read.places import Filter, kinds, places, where
-from dicom_ingest.db.read.slots import semaphores, tickets
-from dicom_ingest.db.read.timeline import Timeline, timeline
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series import imports
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Database
+from dicom_ingest.operators.read.edges import edges, senders
+from dicom_ingest.operators.read.flow import flow, outcomes
+from dicom_ingest.operators.read.ledger import differences, sums
+from dicom_ingest.operators.read.places import Filter, kinds, places, where
+from dicom_ingest.operators.read.slots import semaphores, tickets
+from dicom_ingest.operators.read.timeline import Timeline, timeline
 from tests.support.series import Announced, element
 from tests.support.workers import Execution, index_series
 

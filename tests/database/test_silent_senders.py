@@ -10,9 +10,9 @@ import pytest
 
 from console.pages.flow import picture
 from console.pages.operations import the_edges
-from dicom_ingest.db.read.flow import flow
-from dicom_ingest.db.read.index import Row
 from dicom_ingest.db.server.connection import Database
+from dicom_ingest.operators.read.flow import flow
+from dicom_ingest.operators.read.index import Row
 from ops.output import Output
 from ops.target import Target
 from ops.verbs import edges

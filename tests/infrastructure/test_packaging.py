@@ -99,6 +99,12 @@ def test_the_layer_carries_migrations_and_the_databases_certificate_authorities(
         assert f"Amazon RDS {region} Root CA RSA2048 G1" in authorities
 
 
+def test_the_layer_carries_nothing_that_only_operators_need(tmp_path: Path) -> None:
+    layer = Path(Builder(build=tmp_path).code_layer) / "python" / "dicom_ingest"
+    assert {path.name for path in layer.iterdir()} >= {"contracts", "db", "runtime", "workflow"}
+    assert not (layer / "operators").exists()
+
+
 def test_the_edge_carries_its_component_and_the_contracts_and_nothing_else(tmp_path: Path) -> None:
     artifact = Path(Builder(build=tmp_path, dependencies=False).edge_artifact)
     assert {path.name for path in artifact.iterdir()} == {"edge_component", "dicom_ingest"}

@@ -10,8 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 from dicom_ingest.contracts.steps import AuditFinding
-from dicom_ingest.upkeep import audit, reprocess
-from dicom_ingest.upkeep.reprocess import Reprocessor, Selection
+from dicom_ingest.operators import reprocess
+from dicom_ingest.operators.reprocess import Reprocessor, Selection
+from dicom_ingest.upkeep import audit
 from tests.support.pipeline import Pipeline
 from tests.support.series import Announced, new_uid
 

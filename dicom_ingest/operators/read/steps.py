@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from dicom_ingest.db.read.index import Row
+from dicom_ingest.operators.read.index import Row
 
 SEAL_WORDS = {
     "quiet": "no instance for the quiet time and every association closed",

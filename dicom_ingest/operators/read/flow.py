@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_ingest.db.read.index import Index, Row, first
+from dicom_ingest.operators.read.index import Index, Row, first
 
 HOURS = 24
 """What has happened is counted for this long: the screen asks every two seconds, also after years."""

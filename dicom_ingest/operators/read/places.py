@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from dicom_ingest.contracts.identifiers import UUID4
-from dicom_ingest.db.read.index import Index, Row
+from dicom_ingest.operators.read.index import Index, Row
 
 MOST = 200
 """So many rows at most, unless asked for more: the Data API answers with 1 MiB at most."""

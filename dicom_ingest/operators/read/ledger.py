@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from dicom_ingest.db.read.index import Index, Row
+from dicom_ingest.operators.read.index import Index, Row
 
 _SUMS = """
 SELECT day, edge, count(*) AS series, CAST(sum(announced) AS bigint) AS announced,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_ingest.db.read.index import Index, Row
+from dicom_ingest.operators.read.index import Index, Row
 
 _SEMAPHORES = """
 SELECT s.datastore_id, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dicom_ingest.contracts.outcomes import FAILURES
-from dicom_ingest.db.read.index import Index, Row, first
+from dicom_ingest.operators.read.index import Index, Row, first
 
 # The same rules as the grant step's (db.import_slots.ELIGIBLE), said of one ticket.
 _QUEUE = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_ingest.db.read.index import Index, Row
+from dicom_ingest.operators.read.index import Index, Row
 
 RECENT_DAYS = 14
 HOURS = 24

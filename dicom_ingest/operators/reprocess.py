@@ -21,7 +21,7 @@ from dicom_ingest.contracts.manifest import Manifest, decode_manifest, encode_ma
 from dicom_ingest.db.series import ledger
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import ManifestRejectedError
-from dicom_ingest.objects.rebuild import rebuild
+from dicom_ingest.operators.rebuild import rebuild
 from dicom_ingest.workflow import executions
 
 if TYPE_CHECKING:
