@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import signal
 import sys
@@ -132,7 +131,7 @@ def run(argv: list[str] | None, stop: threading.Event) -> None:
         _serve(args, settings, stop)
     except OSError as error:
         what = error.filename or f"{args.host} port {args.port}"
-        sys.exit(f"error: {what}: {os.strerror(error.errno) if error.errno else error}")
+        sys.exit(f"error: {what}: {str(error.strerror).partition(' (')[0]}")  # less Python's own comment
     except RuntimeError as error:
         sys.exit(f"error: {error}")
 

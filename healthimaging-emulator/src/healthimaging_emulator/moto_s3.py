@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def moto_s3() -> Iterator[S3Client]:
-    """A client of a new, empty S3.
+    """A client of a new, empty S3. It logs no line per request.
 
     Raises:
         RuntimeError: moto is not installed.
@@ -24,6 +25,9 @@ def moto_s3() -> Iterator[S3Client]:
         raise RuntimeError("an S3 of its own needs moto. hint: pip install 'healthimaging-emulator[moto]'")
     from moto.server import ThreadedMotoServer
 
+    requests = logging.getLogger("werkzeug")
+    level = requests.level
+    requests.setLevel(max(level, logging.WARNING))
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -33,3 +37,4 @@ def moto_s3() -> Iterator[S3Client]:
     finally:
         client.close()
         server.stop()
+        requests.setLevel(level)
