@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from io import BytesIO
@@ -12,6 +12,9 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
+
+from dicom_ingest.contracts.manifest import encode_manifest
+from tests.support.series import Announced
 
 
 def client_error(code: str, operation: str = "Operation") -> ClientError:
@@ -27,6 +30,8 @@ class StepFunctions:
     owners: dict[str, str] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    started: dict[str, Any] = field(default_factory=dict)
+    """The input of every execution that was started, by ARN."""
     failure: str | None = None
 
     def issue(self, execution: str) -> str:
@@ -58,7 +63,14 @@ class StepFunctions:
     def list_executions(self, **_: Any) -> dict[str, Any]:
         """Whether any runs."""
         self._maybe_fail()
-        return {"executions": sorted(self.running)[:1]}
+        return {"executions": [{"executionArn": arn} for arn in sorted(self.running)[:1]]}
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:  # noqa: A002, N803
+        """Noted, with its input."""
+        self._maybe_fail()
+        arn = f"{stateMachineArn.replace(':stateMachine:', ':execution:')}:{name}"
+        self.started[arn] = json.loads(input)
+        return {"executionArn": arn}
 
     def _maybe_fail(self) -> None:
         if self.failure is not None:
@@ -85,6 +97,7 @@ class HealthImaging:
             folder = f"{request['outputS3Uri']}{request['datastoreId']}-DicomImport-{job_id}/"
             self.jobs[job_id] = {
                 "jobId": job_id,
+                "datastoreId": request["datastoreId"],
                 "jobName": request["jobName"],
                 "jobStatus": "SUBMITTED",
                 "submittedAt": datetime.now(timezone.utc),
@@ -133,19 +146,44 @@ class S3:
     objects: dict[str, bytes] = field(default_factory=dict)
     failure: str | None = None
 
-    def put_results(self, job: dict[str, Any], imported: int, **files: list[dict[str, Any]]) -> None:
+    def put_series(self, announced: Announced) -> None:
+        """Its manifest and its instances."""
+        self.objects[str(announced.manifest_key)] = encode_manifest(announced.manifest()).body
+        for key, size in announced.sizes().items():
+            self.objects[key] = b"." * size
+
+    def get_paginator(self, operation: str) -> S3:
+        """Of ListObjectsV2."""
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names
+        """One page."""
+        del Bucket
+        found = {key: body for key, body in sorted(self.objects.items()) if key.startswith(Prefix)}
+        yield {"Contents": [{"Key": key, "Size": len(body)} for key, body in found.items()]}
+
+    def put_results(
+        self,
+        job: dict[str, Any],
+        imported: int,
+        server_errors: int = 0,
+        image_sets: Sequence[str] = (),
+        **files: list[dict[str, Any]],
+    ) -> None:
         """A job's manifest and, where given, its `success`, `failure` and `warning` lines."""
         prefix = job["outputS3Uri"].removeprefix("s3://").partition("/")[2]
-        failed = len(files.get("failure", []))
+        lines = {name: len(files.get(name, [])) for name in ("success", "failure")}
         summary = {
-            "numberOfScannedFiles": imported + failed,
+            "numberOfScannedFiles": max(imported, lines["success"]) + lines["failure"],
             "numberOfImportedFiles": imported,
-            "numberOfFilesWithCustomerError": failed,
-            "numberOfFilesWithServerError": 0,
+            "numberOfFilesWithCustomerError": lines["failure"],
+            "numberOfFilesWithServerError": server_errors,
+            "imageSetsSummary": [{"imageSetId": name, "imageSetVersion": 1} for name in image_sets],
         }
         self.objects[f"{prefix}job-output-manifest.json"] = json.dumps({"jobSummary": summary}).encode()
-        for name, lines in files.items():
-            body = "\n".join(json.dumps(line) for line in lines).encode()
+        for name, content in files.items():
+            body = "\n".join(json.dumps(line) for line in content).encode()
             self.objects[f"{prefix}{name.upper()}/{name}.ndjson"] = body
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names

@@ -121,8 +121,9 @@ SET outcome = NULL, outcome_detail = NULL, scanned = 0, imported = 0, failed = 0
         FROM (VALUES (true, over_at, begun_at, indexed_at, told_execution),
                      (false, NULL, claimed_at, clock_timestamp(), owner_execution))
             AS kept(ingested, over_at, begun_at, indexed_at, told_execution)
-        WHERE kept.ingested = COALESCE(
-            over_at IS NOT NULL AND outcome NOT IN ('FAILED', 'UNKNOWN', 'INDEXED'), false))
+        WHERE kept.ingested = (series_transfer.over_at IS NOT NULL
+            AND series_transfer.outcome IS NOT NULL
+            AND series_transfer.outcome NOT IN ('FAILED', 'UNKNOWN', 'INDEXED')))
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
 """
