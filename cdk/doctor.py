@@ -17,6 +17,7 @@ from pathlib import Path
 from cdk.device import ProxyError, checked_proxy, exports, script
 from cdk.device.hosts import Names, firewall_list, hosts
 from cdk.interpreter import python
+from cdk.limits import BOOTSTRAP_VERSION, TRANSITIONS_PER_SERIES, interface_endpoints, reservations
 from cdk.packaging.build import ROOT
 from cdk.packaging.edge_wheels import PYTHONS
 from dicom_ingest.contracts.config import Config, ConfigError, load_config
@@ -24,8 +25,19 @@ from dicom_ingest.contracts.config import Config, ConfigError, load_config
 
 def account_script(config: Config, region: str) -> str:
     """The checks of the account."""
-    imports = str(config.ahli_config.ahli_concurrent_imports)
-    return _script("account", {**_region(region), "IMPORTS": imports, "PYTHON": python()})
+    imports = config.ahli_config
+    values = {
+        "STACK": config.cdk_app_name,
+        "PYTHON": python(),
+        "BOOTSTRAP": str(BOOTSTRAP_VERSION),
+        "RESERVED": str(reservations(config)),
+        "IMPORTS": str(imports.ahli_concurrent_imports if imports.ahli_enabled else 0),
+        "START_RATE": f"{imports.start_rate:g}",
+        "ZONES": " ".join(config.availability_zones),
+        "ENDPOINTS": " ".join(interface_endpoints(config)),
+        "PER_SERIES": str(TRANSITIONS_PER_SERIES),
+    }
+    return _script("account", {**_region(region), **values})
 
 
 def device_script(region: str, names: Names, *, proxy: str | None = None, greengrass: bool = True) -> str:

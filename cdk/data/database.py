@@ -10,23 +10,10 @@ from aws_cdk import aws_rds as rds
 from constructs import Construct
 
 from cdk.data.network import Network
+from cdk.limits import CONNECTIONS, OPERATOR
 from cdk.resources.ids import fixed_id
 from cdk.resources.logs import log_group
 from dicom_ingest.contracts.config import Config, DatabaseConfig
-
-OPERATOR = "operator"
-CONNECTIONS = {
-    "index_series": 40,
-    "acquire_import_slot": 20,
-    "start_import": 10,
-    "record_image_sets": 20,
-    "release_import_slot": 20,
-    "record_failure": 10,
-    "reclaim_import_slots": 4,
-    "audit_uploads": 2,
-    OPERATOR: 5,
-}
-"""CONNECTION LIMIT of each database user; its function's reserved concurrency where reservations are on."""
 
 _USABLE = 0.8
 """The rest of max_connections is for migrations, the Data API and Aurora itself."""

@@ -8,16 +8,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from cdk.limits import interface_endpoints
 from cdk.resources.logs import log_group
 from dicom_ingest.contracts.config import Config
-
-INTERFACE_ENDPOINTS = {
-    "states": ec2.InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
-    "medical-imaging": ec2.InterfaceVpcEndpointAwsService.HEALTH_IMAGING,
-    # Only for the schema and the operator's password, on deploy.
-    "secretsmanager": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
-}
-"""By IAM service prefix; S3 has a gateway. A test compares them with what the functions may call."""
 
 
 class Network(Construct):
@@ -48,12 +41,10 @@ class Network(Construct):
         endpoints.add_ingress_rule(self.functions, ec2.Port.tcp(443), "HTTPS")
         self.functions.add_egress_rule(self.database, ec2.Port.tcp(5432), "PostgreSQL")
         self.functions.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "Endpoints and S3's gateway")
-        for name, service in INTERFACE_ENDPOINTS.items():
-            if name == "medical-imaging" and not config.ahli_config.ahli_enabled:
-                continue
+        for name in interface_endpoints(config):
             self.vpc.add_interface_endpoint(
                 name,
-                service=service,
+                service=ec2.InterfaceVpcEndpointAwsService(name),
                 subnets=self.isolated,
                 security_groups=[endpoints],
                 open=False,

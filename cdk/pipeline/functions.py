@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.data import Data
-from cdk.data.database import CONNECTIONS
+from cdk.limits import CONNECTIONS
 from cdk.packaging.build import Builder
 from cdk.pipeline.permissions import Permissions
 from cdk.resources.logs import log_group

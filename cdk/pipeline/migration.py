@@ -9,7 +9,7 @@ from aws_cdk import CustomResource, custom_resources
 from constructs import Construct
 
 from cdk.data import Data
-from cdk.data.database import CONNECTIONS, OPERATOR
+from cdk.limits import CONNECTIONS, OPERATOR
 from cdk.pipeline.functions import Functions
 from cdk.resources.logs import log_group
 from dicom_ingest.contracts.config import Config

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
+import shlex
 import subprocess
 import textwrap
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
+import jmespath
 import pytest
 
 from cdk import install_edge
 from cdk.device.hosts import firewall_list
 from cdk.doctor import account_script
+from cdk.limits import BOOTSTRAP_VERSION
 from dicom_ingest.contracts.config import HEALTHIMAGING_REGIONS, ConfigError, parse_config
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
@@ -22,27 +27,134 @@ from tests.support.programs import require
 
 PAGE = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
 PRINTED = dict(re.findall(r"<!-- printed: ([^>]+?) -->\n```\n(.*?)```", PAGE, flags=re.DOTALL))
-READY = {"sts": "echo 123456789012", "service-quotas": "echo 100.0", "lambda": "echo 1000"}
-NEW = {**READY, "cloudformation": "exit 254", "service-quotas": "echo 20.0", "lambda": "echo 10"}
+READY = {
+    # the start of a command line of `aws` -> what it does
+    "sts ": "echo 123456789012",
+    "cloudformation describe-stacks --stack-name CDKToolkit ": "echo 21",
+    "cloudformation ": "exit 254",
+    "lambda ": "echo 1000",
+    "service-quotas list-service-quotas --service-code states ": "echo 5000.0",
+    "service-quotas list-service-quotas --service-code medical-imaging --query Quotas[?contains(QuotaName, "
+    "'StartDICOMImportJob')": "echo 1.0",
+    "service-quotas ": "echo 100.0",
+    "medical-imaging ": "echo",
+    "ec2 describe-availability-zones ": "printf 'us-east-1c\\tus-east-1a\\tus-east-1b\\n'",
+    "ec2 describe-vpc-endpoint-services --service-names com.amazonaws.us-east-1.medical-imaging ": (
+        "printf 'us-east-1b\\tus-east-1d\\n'"
+    ),
+    "ec2 describe-vpc-endpoint-services ": "printf 'us-east-1a\\tus-east-1b\\tus-east-1c\\n'",
+    "ec2 describe-vpcs ": "echo 1",
+}
+NEW = {
+    **READY,
+    "cloudformation describe-stacks --stack-name CDKToolkit ": "exit 254",
+    "lambda ": "echo 10",
+    "service-quotas list-service-quotas --service-code states ": "echo None",
+    "service-quotas list-service-quotas --service-code medical-imaging --query Quotas[?contains(QuotaName, "
+    "'StartDICOMImportJob')": "echo 0.25",
+    "service-quotas ": "echo 20.0",
+    "medical-imaging ": "echo 4f2c1d0e8b7a4c6f9e1d2b3a4c5d6e7f",
+    "ec2 describe-vpc-endpoint-services --service-names com.amazonaws.us-east-1.medical-imaging ": (
+        "printf 'us-east-1d\\tus-east-1f\\n'"
+    ),
+}
 FIRST_COLUMN = re.compile(r"^\| (?!symptom|---)(.+?) \|", re.MULTILINE)
 
 
-def _doctor(answers: dict[str, str], folder: Path) -> str:
+def _doctor(answers: dict[str, str], folder: Path, **settings: Any) -> str:
     require("bash")
-    cases = " ".join(f"{service}) {answer} ;;" for service, answer in answers.items())
-    (folder / "aws").write_text(f'#!/bin/sh\ncase "$1" in {cases} *) echo 1 ;; esac\n')
+    cases = "\n".join(f"{shlex.quote(words)}*) {answer} ;;" for words, answer in answers.items())
+    (folder / "aws").write_text(
+        f'#!/bin/sh\ncase "$*" in\n{cases}\n*) echo "not stubbed: $*" >&2; exit 1 ;;\nesac\n'
+    )
     (folder / "aws").chmod(0o755)
     environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
-    script = account_script(parse_config({}), "us-east-1")
+    script = account_script(parse_config(settings), "us-east-1")
     done = subprocess.run(
         ["bash", "-s"], input=script, env=environment, capture_output=True, text=True, check=False
     )
+    assert done.stderr == ""
     return done.stdout
 
 
 def test_the_account_doctors_verdicts_are_the_real_ones(tmp_path: Path) -> None:
     assert PRINTED["doctor account, ready"] == _doctor(READY, tmp_path)
     assert PRINTED["doctor account, new"] == _doctor(NEW, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "answers", "line"),
+    [
+        (
+            {},
+            {"cloudformation describe-stacks --stack-name CDKToolkit ": "echo 5"},
+            "FAIL  bootstrap      version 5, 6 is",
+        ),
+        ({}, {"medical-imaging ": "exit 254"}, "FAIL  healthimaging  no answer in us-east-1"),
+        ({"ahli_config": {"start_rate": 4}}, {}, "FAIL  starts         1 a second allowed, start_rate is 4"),
+        (
+            {"lambda_reservations": True},
+            {"lambda ": "echo 200"},
+            "FAIL  lambda         200 concurrent executions",
+        ),
+        ({"lambda_reservations": True}, {}, "ok    lambda         1000 concurrent executions"),
+        (
+            {"availability_zones": ["us-east-1a", "us-east-1c"]},
+            {},
+            "FAIL  zones          medical-imaging has no endpoint in us-east-1a us-east-1c",
+        ),
+        (
+            {"availability_zones": ["us-east-1a", "us-east-1d"]},
+            {},
+            "ok    zones          medical-imaging in us-east-1d",
+        ),
+        (
+            {},
+            {"ec2 describe-vpc-endpoint-services ": "exit 254"},
+            "FAIL  zones          no endpoint for states",
+        ),
+        ({"ahli_config": {"start_rate": 100}}, {}, "ok    workflow       5000 state transitions"),
+        (
+            {"ahli_config": {"start_rate": 100}},
+            {"service-quotas list-service-quotas --service-code states ": "echo 800.0"},
+            "warn  workflow       800 state transitions a second allowed, 2000 needed",
+        ),
+        (
+            {},
+            {
+                "medical-imaging ": "echo abc",
+                "cloudformation describe-stacks --stack-name dicom-ingest ": "echo abc",
+            },
+            "ok    datastore      no other",
+        ),
+    ],
+)
+def test_the_account_doctor_sees_what_binds(
+    settings: dict[str, Any], answers: dict[str, str], line: str, tmp_path: Path
+) -> None:
+    said = _doctor({**answers, **READY, **answers}, tmp_path, **settings)
+    assert line in said
+
+
+def test_without_imports_the_account_doctor_asks_nothing_of_healthimaging(tmp_path: Path) -> None:
+    said = _doctor({**READY, "medical-imaging ": "exit 254"}, tmp_path, ahli_config={"ahli_enabled": False})
+    assert said.endswith("READY\n")
+    assert "imaging" not in said
+    assert "starts" not in said
+
+
+def test_what_the_account_doctor_asks_for_is_a_query_of_the_command_line() -> None:
+    script = account_script(parse_config({}), "us-east-1").replace("\\\n", " ")
+    queries = re.findall(r"--query (?:\"([^\"]+)\"|'([^']+)'|(\w[\w.]*))", script)
+    assert len(queries) >= 8
+    for query in ("".join(found) for found in queries):
+        jmespath.compile(re.sub(r"\$\w+", "name", query))
+
+
+def test_the_bootstrap_version_is_the_one_that_the_stack_asks_for(default: Template) -> None:
+    artifacts = json.loads((default.folder / "manifest.json").read_text())["artifacts"].values()
+    asked = {a["properties"].get("requiresBootstrapStackVersion") for a in artifacts if "properties" in a}
+    assert asked - {None} == {BOOTSTRAP_VERSION}
 
 
 def test_a_mistake_in_the_configuration_reads_as_printed() -> None:

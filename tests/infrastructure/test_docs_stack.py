@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from cdk.data.network import INTERFACE_ENDPOINTS
 from cdk.edge.instance import DICOM_PORTS, OUTBOUND_PORTS
+from cdk.limits import interface_endpoints
+from dicom_ingest.contracts.config import Config
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 
@@ -68,7 +69,7 @@ def test_ports_and_endpoints_are_in_the_security_page() -> None:
     ports = SECURITY.partition("## Ports")[2].partition("\n## ")[0]
     for port in {**DICOM_PORTS, **OUTBOUND_PORTS}:
         assert re.search(rf"\b{port}\b", ports), port
-    for endpoint in INTERFACE_ENDPOINTS:
+    for endpoint in interface_endpoints(Config()):
         assert f"`{endpoint}`" in ports, endpoint
 
 
