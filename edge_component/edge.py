@@ -18,6 +18,7 @@ from edge_component.journal.database import open_journal
 from edge_component.journal.intake import Intake
 from edge_component.journal.migrations import JournalError
 from edge_component.receiving.associations import Associations
+from edge_component.receiving.desk import Desk
 from edge_component.receiving.readers.pool import Readers
 from edge_component.receiving.receiver import Receiver
 from edge_component.receiving.store import Store
@@ -51,9 +52,10 @@ class Edge:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._spool = Spool(settings.spool)
+        self._spool.refused.most_bytes = settings.quarantine_max_bytes
         with naming("spool", settings.spool):
             self._spool.prepare()
-        self._tls, report_tls = checked_contexts(settings)
+        _, report_tls = checked_contexts(settings)
         self._lock = ProcessLock(settings.spool / EDGE_LOCK)
         with naming("spool", settings.spool):
             self._lock.acquire()
@@ -68,12 +70,13 @@ class Edge:
         numbers = JournalNumbers(self._spool.journal)
         self._watermark = Watermark(settings, lambda: numbers.backlog().bytes)
         self._associations = Associations(settings, self._intake)
-        self._readers = Readers(settings, self._intake, self._heal)
+        self._desk = Desk(self._associations, self._intake, settings.network_timeout)
+        self._readers = Readers(settings, self._intake, self._heal, self._desk)
         store = Store(self._spool, self._intake, self._watermark)
-        self._receiver = Receiver(settings, store, self._associations, self._readers)
+        self._receiver = Receiver(settings, store, self._associations, self._desk, self._readers)
         self._damage = DamageCheck(self._spool.journal)
         self._worker = WorkerProcess(settings)
-        self._reports = CommitmentReports(self._spool.journal, settings, self._receiver, report_tls)
+        self._reports = CommitmentReports(self._spool.journal, settings, self._desk, report_tls)
         self._tasks = [
             Task("watermark", self._measure, MEASURE_SECONDS),
             Task("segments", self._seal_idle, MEASURE_SECONDS),
@@ -138,7 +141,7 @@ class Edge:
             )
         self._readers.start()
         self._worker.start()
-        self._receiver.listen(self._tls)
+        self._receiver.listen()
         self._health.start()
         for task in self._tasks:
             task.start()
@@ -164,6 +167,7 @@ class Edge:
             task.join(self.settings.association_timeout)
         self._reports.stop(self.settings.association_timeout)
         self._readers.stop(self.settings.association_timeout)
+        self._desk.close()
         self._worker.stop(self.settings.drain_seconds)
         self._health.close()
         self._spool.close()
@@ -177,7 +181,7 @@ class Edge:
             measured = self._watermark.measure()
         finally:  # the level is "refuse" while it is unknown: readers are told that, too
             self._receiver.congested(CONGESTED if self._watermark.level == "refuse" else None)
-            self._readers.tell_room(self._watermark.refusal_now, self._watermark.slow_down_now)
+            self._readers.tell_room(self._watermark.refusal_now(), self._watermark.slow_down_now)
         if measured != before:
             say = logs.warning if measured != "normal" else logs.info
             say("watermark", watermark=measured, before=before, disk_free_bytes=self._watermark.disk.free)

@@ -74,10 +74,8 @@ class Settings(StrictModel):
     max_associations_per_peer: int = Field(default=100, ge=1)
     """Per IP address."""
     max_pdu_bytes: int = Field(default=128 * 1024, ge=4096, le=16 * MIB)
-    receiver: Literal["fast", "pynetdicom"] = "fast"
-    """Who reads the data of established associations; `fast` hands what it does not know to pynetdicom."""
     receiver_processes: int = Field(default=2, ge=0, le=64)
-    """Processes that read C-STOREs (`fast` only; not on Windows, nor of TLS). 0: the edge does it itself."""
+    """Processes that serve connections (on Windows the edge does it itself). 0: the edge does it itself."""
     association_timeout: float = Field(default=10, gt=0)
     """How long a connection may take to send its A-ASSOCIATE-RQ (and its TLS handshake)."""
     network_timeout: float = Field(default=60, gt=0)
@@ -120,6 +118,8 @@ class Settings(StrictModel):
     """Above the slow watermark each answer waits so long."""
 
     quarantine_days: float = Field(default=30, gt=0)
+    quarantine_max_bytes: int | None = Field(default=None, ge=0)
+    """Of copies of refused instances; the oldest go first. Not set: 1 % of the disk."""
     receipt_days: float = Field(default=365, gt=0)
     commitment_patience_seconds: float = Field(default=86400, ge=0)
     """How long a storage commitment waits for instances that are not in S3 yet."""

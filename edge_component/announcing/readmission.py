@@ -80,7 +80,7 @@ def read_instance(
         modality=header.modality,
         bytes=found.bytes,
         crc32=found.crc32,
-        uid_findings=json.dumps(header.uid_findings),
+        uid_findings=json.dumps(header.findings),
         attributes=header.attributes,
     )
     return row, found

@@ -16,7 +16,8 @@ from edge_component.running.clock import moment
 from edge_component.settings import load_settings
 from edge_component.spool.contents import Contents, Found
 from edge_component.spool.files import WritableFile
-from edge_component.spool.folder import INSTANCE, READ_BYTES, Spool, file_name
+from edge_component.spool.folder import READ_BYTES, Spool, file_name
+from edge_component.spool.quarantine import INSTANCE
 
 
 def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:

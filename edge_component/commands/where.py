@@ -16,7 +16,8 @@ from edge_component.journal.channels import COMMITMENT, channels
 from edge_component.journal.migrations import JournalError
 from edge_component.journal.reading import open_to_read
 from edge_component.settings import load_settings
-from edge_component.spool.folder import INSTANCE, Spool
+from edge_component.spool.folder import Spool
+from edge_component.spool.quarantine import INSTANCE
 from edge_component.watching.channels import problem_of
 from edge_component.watching.holdings import find
 

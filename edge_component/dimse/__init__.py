@@ -1,6 +1,5 @@
-"""The network side of the receiver: what pynetdicom does, and what we do in its place.
+"""The DICOM protocol without sockets, threads and clocks: bytes in, events and bytes out.
 
-pynetdicom listens, negotiates, echoes, releases and aborts. The modules here replace by subclassing what it
-would do without bounds: whole data sets in memory, endless command sets, blocking TLS handshakes. They lean
-on names of pynetdicom that are not public: its version is pinned, and a test guards them.
+`association` is the machine, `codec` and `commands` know the encodings, `negotiation` and `admission` decide.
+`receiving.readers.connection` drives it.
 """

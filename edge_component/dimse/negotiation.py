@@ -1,17 +1,33 @@
-"""Which of the proposed transfer syntaxes is accepted: the first that leaves the objects as they are."""
+"""Which presentation contexts are accepted, and with which transfer syntax.
+
+Any storage SOP class, private ones included, in the first transfer syntax that keeps the objects as they are
+and that HealthImaging can import.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from pydicom._uid_dict import UID_dictionary
-from pydicom.uid import UID
-from pynetdicom import sop_class
 
-from dicom_ingest.contracts.config import TransferSyntaxPreference
+from edge_component.dimse.codec import (
+    ABSTRACT_NOT_SUPPORTED,
+    ACCEPTED,
+    PLAIN_UID,
+    TRANSFER_NOT_SUPPORTED,
+    AnsweredContext,
+)
+from edge_component.dimse.events import ProposedContext, RoleSelection
 
+if TYPE_CHECKING:  # readers do without its model, which takes memory
+    from dicom_ingest.contracts.config import TransferSyntaxPreference
+
+VERIFICATION = "1.2.840.10008.1.1"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+UNCOMPRESSED = (IMPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.1")
+"""What the data sets of storage commitment are taken in."""
 LOSSLESS = frozenset(
     (
         "1.2.840.10008.1.2.1",  # Explicit VR Little Endian
@@ -35,58 +51,92 @@ LOSSLESS = frozenset(
 )
 """Transfer syntaxes that cannot have lost anything of the pixels, and keep the VRs (PS3.5 Annex A)."""
 
-
-NO_STORAGE = UID("1.2.840.10008.5.1.4.1.2.1.1")
-"""Patient Root Query/Retrieve FIND: a service that pynetdicom knows and that nobody finds here."""
-OTHER_SERVICES = frozenset(
-    uid
-    for uid, (name, kind, *_) in UID_dictionary.items()
-    if kind in ("SOP Class", "Meta SOP Class")
-    and "Storage" not in name
-    and uid not in sop_class._STORAGE_CLASSES.values()
-    and not hasattr(sop_class, UID(uid).keyword)
+_JPEG = (50, 51, 57, 70, 80, 81, 90, 91, 92, 93)
+_VIDEO = (100, 101, 102, 103, 104, 105, 106, 107, 108)
+_VIDEO_FRAGMENTED = (100, 101, 102, 103, 104, 105, 106)
+_HTJ2K_AND_XL = (201, 202, 203, 112)
+IMPORTABLE = frozenset(
+    (
+        IMPLICIT_VR_LITTLE_ENDIAN,
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.2",
+        "1.2.840.10008.1.2.5",
+        *(f"1.2.840.10008.1.2.4.{last}" for last in (*_JPEG, *_VIDEO, *_HTJ2K_AND_XL)),
+        *(f"1.2.840.10008.1.2.4.{last}.1" for last in _VIDEO_FRAGMENTED),
+    )
 )
-"""SOP classes of other services that pynetdicom has never heard of, and therefore takes for storage."""
+"""What HealthImaging imports: AWS HealthImaging Developer Guide, *Supported transfer syntaxes*."""
+
+DICOM_ROOT = "1.2.840.10008."
+STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
+NOT_STORAGE = frozenset(
+    (
+        "1.2.840.10008.1.3.10",  # Media Storage Directory Storage: a medium, not an object
+        "1.2.840.10008.1.20.1",  # Storage Commitment Push Model
+        "1.2.840.10008.1.20.2",  # Storage Commitment Pull Model (retired)
+        "1.2.840.10008.5.1.1.27",  # Stored Print Storage (retired): print management
+    )
+)
+"""Storage by name only."""
 
 
-class PresentationContext(Protocol):
-    """As much of a proposed presentation context as is chosen from."""
+def is_storage(abstract_syntax: str) -> bool:
+    """Whether instances of it can be stored.
 
-    abstract_syntax: str
-    transfer_syntax: Sequence[str]
+    Known storage SOP classes are, and what the registry does not know yet where it keeps them; so is every
+    private one (PS3.4 B.5). No other service of the standard is.
+    """
+    if not PLAIN_UID.fullmatch(abstract_syntax):
+        return False
+    known = UID_dictionary.get(abstract_syntax)
+    if known is None:
+        return not abstract_syntax.startswith(DICOM_ROOT) or abstract_syntax.startswith(STORAGE_ROOT)
+    name, kind, *_ = known  # of some that are retired the name is forgotten
+    storage = "Storage" in name or (not name and abstract_syntax.startswith(STORAGE_ROOT))
+    return kind == "SOP Class" and storage and abstract_syntax not in NOT_STORAGE
 
 
-def refuse_other_services(contexts: Iterable[PresentationContext]) -> None:
-    """See to it that what is no storage is rejected as an abstract syntax that is not supported."""
-    for context in contexts:
-        if context.abstract_syntax in OTHER_SERVICES:
-            context.abstract_syntax = NO_STORAGE
+def answer_contexts(
+    proposed: Iterable[ProposedContext], prefer: TransferSyntaxPreference
+) -> list[AnsweredContext]:
+    """Every presentation context with its result (PS3.8 Table 9-18)."""
+    return [_answer(context, prefer) for context in proposed]
 
 
-def choose_transfer_syntaxes(
-    contexts: Iterable[PresentationContext], prefer: TransferSyntaxPreference
-) -> list[str]:
-    """Leave every presentation context the one transfer syntax that is accepted; which there are, sorted."""
-    chosen: set[str] = set()
-    for context in contexts:
-        syntax = preferred_transfer_syntax(context.transfer_syntax, prefer)
-        if syntax is not None:
-            context.transfer_syntax = [syntax]
-            chosen.add(str(syntax))
-    return sorted(chosen)
+def _answer(context: ProposedContext, prefer: TransferSyntaxPreference) -> AnsweredContext:
+    if context.abstract_syntax == STORAGE_COMMITMENT:
+        chosen = next((uid for uid in context.transfer_syntaxes if uid in UNCOMPRESSED), None)
+    elif context.abstract_syntax == VERIFICATION or is_storage(context.abstract_syntax):
+        chosen = preferred_transfer_syntax(context.transfer_syntaxes, prefer)
+    else:
+        return AnsweredContext(context.number, ABSTRACT_NOT_SUPPORTED, IMPLICIT_VR_LITTLE_ENDIAN)
+    if chosen is None:
+        return AnsweredContext(context.number, TRANSFER_NOT_SUPPORTED, IMPLICIT_VR_LITTLE_ENDIAN)
+    return AnsweredContext(context.number, ACCEPTED, chosen)
+
+
+def answer_roles(roles: Iterable[RoleSelection]) -> list[RoleSelection]:
+    """Role selection as it is granted (PS3.7 D.3.3.4): the edge is never the SCU of a storage service."""
+    return [
+        RoleSelection(role.sop_class_uid, role.scu, role.scp and role.sop_class_uid == STORAGE_COMMITMENT)
+        for role in roles
+    ]
 
 
 def preferred_transfer_syntax(
     proposed: Sequence[str], prefer: TransferSyntaxPreference = "as_proposed"
 ) -> str | None:
-    """The requestor's first that is not Implicit VR Little Endian, else that one; None where it names none.
+    """The transfer syntax to accept; None where none is proposed.
 
-    Implicit VR makes senders convert (private VRs become UN) or decompress; a sender's own order is its
-    preference (PS3.8 9.3.2.2 leaves the choice to the acceptor). `lossless`: before it comes the first that
-    is lossless, and Implicit VR before what may be lossy.
+    The requestor's first that HealthImaging can import and that is not Implicit VR Little Endian, else that
+    one, else the first. Implicit VR makes senders convert (private VRs become UN) or decompress; a sender's
+    own order is its preference (PS3.8 9.3.2.2 leaves the choice to the acceptor). `lossless`: before it comes
+    the first that is lossless, and Implicit VR before what may be lossy.
     """
-    explicit = [uid for uid in proposed if uid != IMPLICIT_VR_LITTLE_ENDIAN]
+    importable = [uid for uid in proposed if uid in IMPORTABLE]
+    implicit = [uid for uid in importable if uid == IMPLICIT_VR_LITTLE_ENDIAN]
+    explicit = [uid for uid in importable if uid != IMPLICIT_VR_LITTLE_ENDIAN]
     if prefer == "lossless":
-        implicit = [uid for uid in proposed if uid == IMPLICIT_VR_LITTLE_ENDIAN]
         explicit = [uid for uid in explicit if uid in LOSSLESS] + implicit + explicit
-    return next(iter(explicit or proposed), None)
+    return next(iter([*explicit, *implicit, *proposed]), None)

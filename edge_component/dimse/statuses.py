@@ -30,6 +30,8 @@ class Status:
 
 
 SUCCESS = Status(0x0000)
+UNRECOGNIZED_OPERATION = 0x0211
+"""Of a request for a service that the edge does not offer (PS3.7 C.5.27)."""
 
 
 def out_of_resources(comment: str) -> Status:
@@ -50,3 +52,8 @@ def cannot_understand(comment: str) -> Status:
 def processing_failure(comment: str) -> Status:
     """0110: our fault."""
     return Status(0x0110, comment)
+
+
+def class_not_supported(comment: str) -> Status:
+    """0122: a SOP class that the presentation context was not agreed on for (PS3.7 9.1.1.1.9)."""
+    return Status(0x0122, comment)

@@ -5,22 +5,45 @@ from __future__ import annotations
 import ssl
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from edge_component.running.startup import StartError, naming
-from edge_component.settings import Settings
+
+if TYPE_CHECKING:  # readers do without the model, which takes memory
+    from edge_component.settings import Settings
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """TLS 1.2: forward secrecy and authenticated encryption only; TLS 1.3 has nothing else."""
 VERSION, UTC_TIME, LONG_FORM = 0xA0, 0x17, 0x80
 
 
-def server_context(settings: Settings) -> ssl.SSLContext | None:
-    """The context of the TLS port; None: no such port is configured.
+class TlsFiles(Protocol):
+    """Where the edge's certificate is, and whom it trusts."""
+
+    @property
+    def tls_certificate(self) -> Path | str | None:
+        """PEM."""
+
+    @property
+    def tls_key(self) -> Path | str | None:
+        """PEM."""
+
+    @property
+    def tls_client_ca(self) -> Path | str | None:
+        """PEM; where it is set, peers show a certificate."""
+
+    @property
+    def tls_strict(self) -> bool:
+        """Certificates of peers are checked to the letter of RFC 5280."""
+
+
+def server_context(settings: TlsFiles) -> ssl.SSLContext | None:
+    """The context of the TLS port; None: no certificate is configured.
 
     Raises:
         OSError, ssl.SSLError: certificate, key or client CA cannot be read or do not belong together.
     """
-    if settings.tls_port is None or settings.tls_certificate is None:
+    if settings.tls_certificate is None:
         return None
     context = _context(settings, ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
@@ -72,7 +95,7 @@ def checked_contexts(settings: Settings) -> tuple[ssl.SSLContext | None, ssl.SSL
         raise StartError(f"{files}{other} cannot be used: {error}") from error
 
 
-def _context(settings: Settings, protocol: ssl._SSLMethod) -> ssl.SSLContext:
+def _context(settings: TlsFiles, protocol: ssl._SSLMethod) -> ssl.SSLContext:
     """What both sides of a connection have in common."""
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

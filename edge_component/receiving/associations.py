@@ -1,17 +1,31 @@
-"""The associations that are open now, and what the journal is told of them."""
+"""The connections and associations that are open now, their limits, and what the journal is told of them."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from typing import Protocol
 
-from edge_component.dimse.admission import Applicant, Rejection, max_connections, rejection
+from edge_component.dimse.admission import (
+    Applicant,
+    Rejection,
+    max_connections,
+    max_connections_of_peer,
+    may_connect,
+    rejection,
+)
 from edge_component.journal.rows import AssociationRow
+from edge_component.receiving.readers.messages import Admission, Report
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 from edge_component.settings import Settings
+
+CROWDED = "too many connections"
+NETWORK = "network not allowed"
+UNKNOWN_CONNECTION = Rejection(2, 3, 1, "connection given up")
 
 
 class AssociationJournal(Protocol):
@@ -26,18 +40,50 @@ class AssociationJournal(Protocol):
         ...
 
 
+class Served(Protocol):
+    """A connection that is being served, here or by a reader."""
+
+    def drop(self, *, abort: bool) -> None:
+        """End it: with an A-ABORT where there is an association, else at once."""
+        ...
+
+    def report(self, report: Report) -> bool:
+        """Send an N-EVENT-REPORT; False: it cannot be."""
+        ...
+
+
+@dataclass
+class Visitor:
+    """A connection, from accept to its end. `row`: once it is an association."""
+
+    number: int
+    peer: str
+    row: AssociationRow | None = None
+    served: Served | None = None
+    dropped: bool = False
+
+
 class Associations:
-    """Counts connections and associations; every refusal is counted by its reason and logged once."""
+    """Counts connections and associations; every refusal is counted by its reason and logged once.
+
+    A connection that has said nothing yet is worth less than a new one: where there are too many, the oldest
+    of these goes. So silent connections do not keep anybody out.
+    """
 
     def __init__(self, settings: Settings, journal: AssociationJournal, clock: Clock = SYSTEM_CLOCK) -> None:
         self._settings = settings
         self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
-        self._connections = 0
-        self._open: dict[str, AssociationRow] = {}
+        self._numbers = itertools.count(1)
+        self._visitors: dict[int, Visitor] = {}
+        self._connections: Counter[str] = Counter()
+        self._waiting: defaultdict[str, dict[int, Visitor]] = defaultdict(dict)
+        """Connections that are no association yet, by peer, the oldest first."""
+        self._established: Counter[str] = Counter()
         self.rejections: Counter[str] = Counter()
         self.accepted = 0
+        self.most_connections = max_connections(settings)
         self.congested: Rejection | None = None
         self.draining: Rejection | None = None
         """Each, while it is set, is what every new association is rejected with."""
@@ -45,45 +91,135 @@ class Associations:
     @property
     def open(self) -> int:
         """Associations that are established."""
-        with self._lock:
-            return len(self._open)
+        return self._established.total()
 
-    def connected(self, peer: str) -> bool:
-        """A connection has come; False where there are too many to read even one PDU from it."""
-        with self._lock:
-            self._connections += 1
-            crowded = self._connections > max_connections(self._settings)
-        if crowded:
-            self._rejected("too many connections", peer)
-        return not crowded
+    @property
+    def connections(self) -> int:
+        """All of them, associations included."""
+        return self._connections.total()
 
-    def disconnected(self) -> None:
-        """A connection is gone."""
-        with self._lock:
-            self._connections -= 1
+    def limits(self) -> dict[str, int]:
+        """What there may be at once."""
+        return {
+            "max_associations": self._settings.max_associations,
+            "max_associations_per_peer": self._settings.max_associations_per_peer,
+            "max_connections": self.most_connections,
+            "max_connections_per_peer": max_connections_of_peer(self._settings),
+        }
 
-    def admit(self, applicant: Applicant) -> AssociationRow | Rejection:
+    def arrived(self, peer: str) -> Visitor | None:
+        """A connection was accepted; None: close it unread."""
+        if not may_connect(peer, self._settings.networks):
+            self._rejected(NETWORK, peer)
+            return None
+        with self._lock:
+            given_up = self._make_room(peer)
+            visitor = None
+            if given_up is not None or not self._crowded(peer):
+                visitor = Visitor(next(self._numbers), peer)
+                self._visitors[visitor.number] = visitor
+                self._waiting[peer][visitor.number] = visitor
+                self._connections[peer] += 1
+        if given_up is not None or visitor is None:
+            self._rejected(CROWDED, peer if given_up is None else given_up.peer)
+        if given_up is not None and given_up.served is not None:
+            given_up.served.drop(abort=False)
+        return visitor
+
+    def served(self, visitor: Visitor, by: Served) -> None:
+        """Who serves a connection."""
+        with self._lock:
+            visitor.served = by
+            dropped = visitor.dropped
+        if dropped:
+            by.drop(abort=False)
+
+    def admit(self, number: int, applicant: Applicant) -> Admission | Rejection:
         """The row of a new association, or why there will be none."""
         with self._lock:
-            established = Counter(row.peer for row in self._open.values())
-            refused = self.draining or self.congested or rejection(self._settings, applicant, established)
+            visitor = self._visitors.get(number)
+            if visitor is None or visitor.dropped:
+                return UNKNOWN_CONNECTION
+            refused = (
+                self.draining or self.congested or rejection(self._settings, applicant, self._established)
+            )
             if refused is None:
-                row = AssociationRow(
+                visitor.row = AssociationRow(
                     uuid.uuid4().hex, applicant.calling_ae, applicant.called_ae, applicant.peer, self._clock()
                 )
-                self._open[row.association] = row
+                self._no_longer_waits(visitor)
+                self._established[visitor.peer] += 1
                 self.accepted += 1
         if refused is not None:
             self._rejected(refused.reason, applicant.peer, applicant.calling_ae, applicant.called_ae)
             return refused
-        self._journal.heard(row.calling_ae)
-        return row
+        assert visitor.row is not None  # noqa: S101 - just made
+        self._journal.heard(applicant.calling_ae)
+        sender = self._settings.sender(applicant.calling_ae)
+        return Admission(visitor.row, sender.prefer if sender is not None else "as_proposed")
 
-    def over(self, row: AssociationRow, *, aborted: bool) -> None:
-        """An association has ended."""
+    def left(self, number: int, *, aborted: bool, reason: str) -> Visitor | None:
+        """A connection is over; None: that was known."""
         with self._lock:
-            self._open.pop(row.association)
-        self._journal.close_association(row.association, aborted=aborted)
+            visitor = self._visitors.pop(number, None)
+            if visitor is None:
+                return None
+            if not visitor.dropped:
+                _less(self._connections, visitor.peer)
+            self._no_longer_waits(visitor)
+            if visitor.row is not None:
+                _less(self._established, visitor.peer)
+        if visitor.row is not None:
+            row = visitor.row
+            facts = {"association": row.association, "calling_ae": row.calling_ae, "peer": row.peer}
+            if aborted:
+                logs.warning("association aborted", **facts, reason=reason)
+            else:
+                logs.info("association released", **facts)
+            self._journal.close_association(row.association, aborted=aborted)
+        return visitor
+
+    def of(self, association: str) -> Visitor | None:
+        """The connection of an association; None: it is over."""
+        with self._lock:
+            found = (v for v in self._visitors.values() if v.row and v.row.association == association)
+            return next(found, None)
+
+    def abort(self) -> None:
+        """End all that are open."""
+        with self._lock:
+            visitors = list(self._visitors.values())
+        for visitor in visitors:
+            if visitor.served is not None:
+                visitor.served.drop(abort=visitor.row is not None)
+
+    def _crowded(self, peer: str) -> bool:
+        return (
+            self._connections[peer] >= max_connections_of_peer(self._settings)
+            or self._connections.total() >= self.most_connections
+        )
+
+    def _make_room(self, peer: str) -> Visitor | None:
+        """The oldest connection that is no association, of this peer if its own are too many, goes."""
+        if not self._crowded(peer):
+            return None
+        if self._connections[peer] >= max_connections_of_peer(self._settings):
+            waiting = self._waiting.get(peer)
+        else:
+            waiting = max(self._waiting.values(), key=len, default=None)
+        if not waiting:
+            return None
+        visitor = next(iter(waiting.values()))
+        visitor.dropped = True
+        self._no_longer_waits(visitor)
+        _less(self._connections, visitor.peer)
+        return visitor
+
+    def _no_longer_waits(self, visitor: Visitor) -> None:
+        waiting = self._waiting[visitor.peer]
+        waiting.pop(visitor.number, None)
+        if not waiting:
+            del self._waiting[visitor.peer]
 
     def _rejected(
         self, reason: str, peer: str, calling_ae: str | None = None, called_ae: str | None = None
@@ -92,3 +228,9 @@ class Associations:
         logs.warning(
             "association rejected", reason=reason, peer=peer, calling_ae=calling_ae, called_ae=called_ae
         )
+
+
+def _less(counter: Counter[str], name: str) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]

@@ -1,7 +1,9 @@
-"""Walks the elements of a data set as its bytes pass (PS3.5 §7.1), keeping only those asked for.
+"""Walks the elements of a data set as its bytes pass (PS3.5 §7.1, §7.5): is it whole, and what is in it.
 
-Little endian only, and only what is plain: whatever else comes ends the walk, and somebody who knows all of
-DICOM must look.
+Every element is stepped over to the end of the data set, in either byte order, with or without VRs. Only the
+elements asked for are kept, within bounds. Nothing is walked twice, and nested sequences take a stack and no
+recursion. What is odd and does not matter is a finding; a data set that ends inside an element, or is not
+encoded as was agreed on, is an error.
 """
 
 from __future__ import annotations
@@ -10,10 +12,6 @@ import struct
 
 from edge_component.spool.files import Bytes
 
-_EXPLICIT = struct.Struct("<HH2sH")
-_IMPLICIT = struct.Struct("<HHL")
-_LENGTH = struct.Struct("<L")
-_TAG_HALVES = struct.Struct("<HH")
 LONG_VRS = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 )
@@ -23,61 +21,88 @@ SHORT_VRS = frozenset(
         *(b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"),
     )
 )
+VRS = LONG_VRS | SHORT_VRS
 UNDEFINED = 0xFFFFFFFF
-ITEM, SEQUENCE_END = 0xFFFEE000, 0xFFFEE0DD
-ITEM_END = b"\xfe\xff\x0d\xe0"
-DEEPEST = 16
-"""Sequences within sequences."""
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+DEEPEST = 10_000
+"""Sequences and items within each other: more is no data set."""
+LONGEST_VALUE = 64 * 1024
+"""A longer element is not kept."""
 MOST_KEPT = 256 * 1024
-"""So much is kept of an element that comes in pieces."""
+"""Bytes of all elements that are kept."""
+PIECE = 16 * 1024
+"""So much is looked at in one go."""
+MOST_KINDS = 4096
+"""Elements of different tag and VR that are remembered."""
+REPORT_CONTENT = 0x00400000
+"""From here on sequences of undefined length hold a report's content: long, and nothing in it is wanted."""
+
+_SHORT, _WANTED, _NOTED, _ODD = 1, 2, 4, 8
+"""Of an element: its length has two bytes; it is kept whole; its presence is; it needs a closer look."""
+_TAG = 4
+"""So many bits to the left of these: its tag."""
+_IN_ITEM, _IMPLICIT = 1, 2
+"""Of a container on the stack: it is an item, not a sequence; its elements have no VR."""
 
 
-class Unusual(Exception):  # noqa: N818 - no error: somebody else looks at it
-    """Not plain."""
+class DataSetError(ValueError):
+    """No data set as was agreed on; the message says why, and quotes no value."""
 
 
 class _More(Exception):  # noqa: N818 - no error: it goes on in the next piece
-    """The element is not complete."""
+    """So many bytes are needed from where the element begins."""
 
-
-_SHORT, _WANTED, _NOTED, _BEYOND = 1, 2, 4, 8
-"""Of an element: its length has two bytes, it is kept whole, its presence is, it lies behind the header."""
-_KEPT = _WANTED | _NOTED
-_TAG = 4
-"""So many bits to the left of these: its tag."""
-MOST_KINDS = 4096
-PIECE = 16 * 1024
-"""So much is looked at in one go: most headers are not longer, and the rest of a piece need not be copied."""
+    def __init__(self, at: int, need: int) -> None:
+        self.at = at
+        self.need = need
 
 
 class Elements:
-    """Which elements a walk looks for, and what it has learned about others of the same encoding.
+    """Which elements a walk looks for, and what was learned about others of the same encoding.
 
-    `wanted`: kept whole. `noted`: only their presence counts. Nothing behind `last` is looked at.
+    `wanted`: kept whole. `noted`: only their presence counts. `vital`: wanted, and kept whatever else is.
     """
 
-    def __init__(self, *, implicit: bool, wanted: frozenset[int], noted: frozenset[int], last: int) -> None:
+    def __init__(
+        self,
+        *,
+        implicit: bool,
+        big: bool,
+        wanted: frozenset[int],
+        noted: frozenset[int],
+        vital: frozenset[int],
+    ) -> None:
+        order = ">" if big else "<"
         self.implicit = implicit
+        self.big = big
+        self.vital = vital
         self.key_bytes = 4 if implicit else 6
         """Of the tag and, where it is there, the VR: they decide what is done."""
+        self.low, self.high = (7, 6) if big else (6, 7)
+        """Where the bytes of a short length are."""
         self.kinds: dict[bytes, int] = {}
+        self.halves = struct.Struct(f"{order}HH")
+        self.long = struct.Struct(f"{order}L")
+        self.short = struct.Struct(f"{order}H")
         self._wanted = wanted
         self._noted = noted
-        self._last = last
+        self.late = [
+            self.halves.pack(tag >> 16, tag & 0xFFFF) for tag in wanted | noted if tag > REPORT_CONTENT
+        ]
+
+    def tag(self, data: bytes, at: int) -> int:
+        """The tag that is there."""
+        group, element = self.halves.unpack_from(data, at)
+        return int(group) << 16 | int(element)
 
     def kind(self, key: bytes) -> int:
         """What is to be done with an element that begins like this."""
-        if len(key) < self.key_bytes:
-            raise _More
-        group, element = _TAG_HALVES.unpack_from(key)
-        tag = group << 16 | element
-        kind: int = tag << _TAG | _BEYOND * (tag > self._last)
-        kind |= _WANTED * (tag in self._wanted) | _NOTED * (tag in self._noted)
+        tag = self.tag(key, 0)
+        kind = tag << _TAG | _WANTED * (tag in self._wanted) | _NOTED * (tag in self._noted)
+        kind |= _ODD * (tag >> 16 == 0xFFFE or tag >> 16 == 0x0002)
         if not self.implicit:
-            vr = key[4:]
-            if vr not in SHORT_VRS and vr not in LONG_VRS:
-                raise Unusual
-            kind |= _SHORT * (vr in SHORT_VRS)
+            # A VR that the standard does not know has a length of two bytes in practice.
+            kind |= _SHORT * (key[4:] not in LONG_VRS)
         if len(self.kinds) >= MOST_KINDS:  # somebody sends nonsense
             self.kinds.clear()
         self.kinds[key] = kind
@@ -85,129 +110,289 @@ class Elements:
 
 
 class ElementWalk:
-    """Feed it the pieces of a data set.
+    """Feed it the pieces of a data set, then `end` it.
 
-    `found` has each wanted element whole, as it is encoded; None where only the presence counts.
+    `found` has each wanted element whole, as it is encoded; None where only its presence is known.
     """
 
     def __init__(self, elements: Elements) -> None:
         self.found: dict[int, bytes | None] = {}
-        self.unusual = False
-        self.implicit = elements.implicit
-        self._elements = elements
+        self.findings: list[str] = []
+        self.elements = elements
+        self.steps = 0
+        """Elements, items and delimiters so far: what a walk costs."""
+        self._stack: list[int] = []
         self._skip = 0
-        self._rest = b""
-        self._done = False
-
-    @property
-    def complete(self) -> bool:
-        """The data set is plain up to the last element that is wanted, or to its end."""
-        return not self.unusual and (self._done or not (self._skip or self._rest))
+        self._rest = bytearray()
+        self._need = 8
+        """The rest is looked at again when it has so many bytes."""
+        self._begun = False
+        self._kept = 0
+        self._keeping: int | None = None
+        """A wanted sequence of undefined length: its tag."""
+        self._capture = bytearray()
+        self._last = 0
+        """Tag of the element at top level that was met last."""
 
     def value(self, tag: int) -> bytes | None:
         """The encoded value of a wanted element; None: it is not there."""
         element = self.found.get(tag)
         if element is None:
             return None
-        return element[12 if not self.implicit and element[4:6] in LONG_VRS else 8 :]
+        return element[12 if not self.elements.implicit and element[4:6] in LONG_VRS else 8 :]
 
-    def feed(self, data: Bytes) -> None:
-        """The next piece."""
-        for at in range(0, len(data), PIECE):
-            if self._done or self.unusual:
-                return
-            if self._skip >= len(data) - at:
-                self._skip -= len(data) - at
-                return
-            self._feed(data[at : at + PIECE])
+    def feed(self, data: Bytes, *, whole: bool = False) -> None:
+        """The next piece; `whole`: it is the whole data set.
 
-    def _feed(self, data: Bytes) -> None:
-        if self._skip >= len(data):
+        Raises:
+            DataSetError: it cannot be one.
+        """
+        if self._skip >= len(data) and self._keeping is None:
             self._skip -= len(data)
             return
-        whole = self._rest + bytes(data[self._skip :])
-        self._skip, self._rest = 0, b""
-        try:
-            at = self._walk(whole)
-        except Unusual:
-            self.unusual = True
-            return
-        if not self._done and at < len(whole):
-            self._rest = whole[at:]
-            self.unusual = len(self._rest) > MOST_KEPT
+        step = len(data) if whole else PIECE
+        for at in range(0, len(data), max(1, step)):
+            left = len(data) - at
+            if self._skip >= left and self._keeping is None:
+                self._skip -= left
+                return
+            if self._skip >= step and self._keeping is None:
+                self._skip -= step
+                continue
+            self._piece(bytes(data[at : at + step]), whole=whole)
 
-    def _walk(self, data: bytes) -> int:
-        """Where the first element begins that is not complete."""
-        at, end = 0, len(data)
-        kinds, key_bytes, found = self._elements.kinds, self._elements.key_bytes, self.found
+    def end(self) -> None:
+        """There is no more.
+
+        Raises:
+            DataSetError: the data set is cut off.
+        """
+        if self._skip or self._rest or self._stack:
+            group, element = divmod(self._last, 0x10000)
+            where = f"({group:04X},{element:04X})" if self._begun and self._last else "its first element"
+            raise DataSetError(f"the data set ends inside an element, {where} or behind it")
+
+    def _piece(self, data: bytes, *, whole: bool) -> None:
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._need:
+                return
+            data = bytes(self._rest)
+            self._rest.clear()
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            if self._keeping is not None:
+                self._captured(data[:skipped])
+            self._skip -= skipped
+            data = data[skipped:]
+        if not data:
+            return
+        at = 0
         try:
-            while at < end:
-                key = data[at : at + key_bytes]
-                kind = kinds.get(key) or self._elements.kind(key)
-                if kind & _BEYOND:
-                    self._done = True
-                    return end
-                if kind & _SHORT:  # most are
-                    following = at + 8 + data[at + 6] + (data[at + 7] << 8)
-                else:
-                    following = self._following(data, at)
-                if kind & _KEPT:
-                    if kind & _NOTED:
-                        found[kind >> _TAG] = None
-                    elif following > end:
-                        return at
-                    else:
-                        found[kind >> _TAG] = data[at:following]
-                at = following
-        except (_More, IndexError, struct.error):
-            return at
+            if not self._begun:
+                at = self._begin(data)
+            at = self._walk(data, at, whole=whole)
+        except _More as more:
+            at = more.at
+            self._need = more.need
+            self._rest += data[at:]
+
+    def _begin(self, data: bytes) -> int:
+        """Where the data set begins behind file meta information; is it encoded as was agreed on?"""
+        elements, at = self.elements, 0
+        while True:
+            if len(data) - at < 8:
+                raise _More(at, 8)
+            tag, vr = elements.tag(data, at), data[at + 4 : at + 6]
+            if tag >> 16 != 0x0002 or not elements.implicit or vr not in VRS:
+                break
+            # File meta information is Explicit VR Little Endian, whatever follows (PS3.10 7.1).
+            self._find("file meta information in the data set")
+            at = self._meta(data, at, vr)
+            if at > len(data):
+                raise DataSetError("the data set ends inside its file meta information")
+        if elements.implicit and vr in VRS:
+            raise DataSetError("the data set is encoded with VRs, Implicit VR was agreed on")
+        if not elements.implicit and not (vr.isalpha() and vr.isupper()):
+            raise DataSetError("the data set is not encoded with VRs, Explicit VR was agreed on")
+        if elements.tag(data, at) >> 16 in (0x0800, 0x0200, 0x1000):  # 0008, 0002, 0010 the other way round
+            raise DataSetError("the data set has the other byte order than was agreed on")
+        self._begun = True
+        return at
+
+    @staticmethod
+    def _meta(data: bytes, at: int, vr: bytes) -> int:
+        if vr not in LONG_VRS:
+            return at + 8 + int.from_bytes(data[at + 6 : at + 8], "little")
+        if len(data) - at < 12:
+            raise _More(at, 12)
+        return at + 12 + int.from_bytes(data[at + 8 : at + 12], "little")
+
+    def _walk(self, data: bytes, at: int, *, whole: bool) -> int:
+        """Where the piece ends.
+
+        Raises:
+            _More: at the first element that is not complete.
+        """
+        end, elements, steps = len(data), self.elements, 0
+        kinds, key_bytes, low, high = elements.kinds, elements.key_bytes, elements.low, elements.high
+        kind = self._last << _TAG
+        if self._stack:
+            at = self._nested(data, at)
+        while at < end:
+            if end - at < 8:
+                self._last, self.steps = kind >> _TAG, self.steps + steps
+                raise _More(at, 8)
+            key = data[at : at + key_bytes]
+            kind = kinds.get(key) or elements.kind(key)
+            steps += 1
+            if kind & _SHORT and not kind & _ODD:  # most are
+                following = at + 8 + data[at + low] + (data[at + high] << 8)
+            else:
+                self._last = kind >> _TAG
+                following = self._following(data, at, kind, whole=whole)
+            if kind & (_WANTED | _NOTED) and following >= 0:
+                self._last = kind >> _TAG
+                self._keep(data, at, following, kind)
+            at = following if following >= 0 else self._nested(data, -following)
+        self._last, self.steps = kind >> _TAG, self.steps + steps
         self._skip = at - end
         return end
 
-    def _following(self, data: bytes, at: int) -> int:
-        """Where the element ends that begins here: one of which the length has four bytes."""
-        if self.implicit:
-            value, length = at + 8, _LENGTH.unpack_from(data, at + 4)[0]
+    def _following(self, data: bytes, at: int, kind: int, *, whole: bool) -> int:
+        """Where the element ends whose length has four bytes, or that is odd.
+
+        Negative: where the first item of its sequence of undefined length begins.
+        """
+        elements, tag = self.elements, kind >> _TAG
+        if kind & _ODD:
+            if tag >> 16 == 0xFFFE:
+                self._find("stray item or delimiter")
+                length = elements.long.unpack_from(data, at + 4)[0]
+                return at + 8 + (0 if length == UNDEFINED else int(length))
+            self._find("file meta information in the data set")
+            if kind & _SHORT:
+                return at + 8 + int(elements.short.unpack_from(data, at + 6)[0])
+        if elements.implicit:
+            value, vr, length = at + 8, b"", elements.long.unpack_from(data, at + 4)[0]
         else:
-            value, length = at + 12, _LENGTH.unpack_from(data, at + 8)[0]
-        if length == UNDEFINED:
-            return self._sequence(data, value, data[at + 4 : at + 6] if not self.implicit else b"", 0)
-        return int(value + length)
+            if len(data) - at < 12:
+                raise _More(at, 12)
+            value, vr, length = at + 12, data[at + 4 : at + 6], elements.long.unpack_from(data, at + 8)[0]
+        if length != UNDEFINED:
+            return value + int(length)
+        if not kind & (_WANTED | _NOTED) and whole and (end := self._jumped(data, value, tag)):
+            return end
+        if kind & _WANTED:
+            self._keeping = tag
+            self._capture = bytearray(data[at:value])
+        elif kind & _NOTED:
+            self.found[tag] = None
+        self._stack.append(_IMPLICIT * (elements.implicit or vr == b"UN"))  # PS3.5 6.2.2, note 4
+        return -value
 
-    def _sequence(self, data: Bytes, at: int, vr: bytes, depth: int) -> int:
-        """Behind a sequence of undefined length (PS3.5 §7.5)."""
-        if vr not in (b"", b"SQ") or depth > DEEPEST:
-            raise Unusual
-        while at <= len(data):
-            tag, _, length, at = _head(data, at, implicit=True)  # items have no VR
-            if tag == SEQUENCE_END:
-                return at
-            if tag != ITEM:
-                raise Unusual
-            at = self._item_end(data, at, depth) if length == UNDEFINED else at + length
-        raise _More
+    def _jumped(self, data: bytes, value: int, tag: int) -> int:
+        """Behind the last sequence of the whole data set, where everything between is balanced; 0: it is not.
 
-    def _item_end(self, data: Bytes, at: int, depth: int) -> int:
-        """Behind an item of undefined length."""
-        while at <= len(data):
-            if data[at : at + 4] == ITEM_END:
-                return at + 8
-            _, vr, length, at = _head(data, at, self.implicit)
-            at = self._sequence(data, at, vr, depth + 1) if length == UNDEFINED else at + length
-        raise _More
+        A report's content has hundreds of items that nothing is wanted of. What opens in it has an undefined
+        length, and what closes has a delimiter: while something is open, there are more of the former.
+        """
+        elements = self.elements
+        if tag < REPORT_CONTENT or not elements.vital <= self.found.keys():
+            return 0
+        ends = [elements.halves.pack(0xFFFE, low) + bytes(4) for low in (0xE00D, 0xE0DD)]
+        last = data.rfind(ends[1])
+        if last < value or any(data.find(late, value, last) >= 0 for late in elements.late):
+            return 0
+        opened = 1 + data.count(b"\xff\xff\xff\xff", value, last)
+        closed = data.count(ends[0], value, last) + data.count(ends[1], value, last + 8)
+        return last + 8 if opened == closed else 0
 
+    def _nested(self, data: bytes, at: int) -> int:
+        """Behind the sequence of undefined length that is open, or at the end of the piece or behind it."""
+        begin, end, stack = at, len(data), self._stack
+        try:
+            while stack and at < end:
+                at = self._inside(data, at, stack[-1])
+        except _More as more:
+            self._capture_to(data, begin, more.at)
+            raise
+        self._capture_to(data, begin, min(at, end))
+        if not stack:
+            self._captured_all()
+        return at
 
-def _head(data: Bytes, at: int, implicit: bool) -> tuple[int, bytes, int, int]:
-    """Tag, VR, length and where the value begins (PS3.5 §7.1.2, §7.1.3)."""
-    try:
-        if implicit:
-            group, element, length = _IMPLICIT.unpack_from(data, at)
-            return group << 16 | element, b"", length, at + 8
-        group, element, vr, length = _EXPLICIT.unpack_from(data, at)
-        if vr in SHORT_VRS:
-            return group << 16 | element, vr, length, at + 8
-        if vr in LONG_VRS:
-            return group << 16 | element, vr, _LENGTH.unpack_from(data, at + 8)[0], at + 12
-    except struct.error as error:
-        raise _More from error
-    raise Unusual
+    def _inside(self, data: bytes, at: int, top: int) -> int:
+        """Behind the next item, delimiter or element, or where the first one in it begins."""
+        if len(data) - at < 8:
+            raise _More(at, 8)
+        tag = self.elements.tag(data, at)
+        self.steps += 1
+        if top & _IN_ITEM and tag != ITEM_END:
+            return self._inner(data, at, top)
+        length = int(self.elements.long.unpack_from(data, at + 4)[0])
+        if tag in (ITEM_END, SEQUENCE_END) and (tag == ITEM_END) == bool(top & _IN_ITEM):
+            self._stack.pop()
+        elif tag != ITEM:
+            raise DataSetError("a sequence with something else than an item in it")
+        elif length == UNDEFINED:
+            self._push(top | _IN_ITEM)
+            return at + 8
+        return at + 8 + length
+
+    def _inner(self, data: bytes, at: int, top: int) -> int:
+        """Behind an element within an item, or where the first item of its sequence begins."""
+        vr = b"" if top & _IMPLICIT else data[at + 4 : at + 6]
+        if vr and vr not in LONG_VRS:
+            return at + 8 + data[at + self.elements.low] + (data[at + self.elements.high] << 8)
+        if vr and len(data) - at < 12:
+            raise _More(at, 12)
+        value = at + (12 if vr else 8)
+        length = self.elements.long.unpack_from(data, value - 4)[0]
+        if length != UNDEFINED:
+            return value + int(length)
+        self._push(_IMPLICIT if not vr or vr == b"UN" else 0)
+        return value
+
+    def _push(self, container: int) -> None:
+        if len(self._stack) >= DEEPEST:
+            raise DataSetError(f"sequences nested more than {DEEPEST} deep")
+        self._stack.append(container)
+
+    def _keep(self, data: bytes, at: int, following: int, kind: int) -> None:
+        tag = kind >> _TAG
+        if kind & _NOTED:
+            self.found[tag] = None
+            return
+        size = following - at
+        if size > LONGEST_VALUE or (self._kept + size > MOST_KEPT and tag not in self.elements.vital):
+            self.found.pop(tag, None)
+            self._find(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) is too long to be indexed")
+            return
+        if following > len(data):
+            raise _More(at, size)
+        self._kept += size
+        self.found[tag] = data[at:following]
+
+    def _capture_to(self, data: bytes, begin: int, end: int) -> None:
+        if self._keeping is not None:
+            self._captured(data[begin:end])
+
+    def _captured(self, data: bytes) -> None:
+        room = LONGEST_VALUE + 1 - len(self._capture)
+        self._capture += data[: max(0, room)]
+
+    def _captured_all(self) -> None:
+        if self._keeping is None:
+            return
+        tag, self._keeping = self._keeping, None
+        if len(self._capture) > LONGEST_VALUE or self._kept + len(self._capture) > MOST_KEPT:
+            self._find(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) is too long to be indexed")
+        else:
+            self._kept += len(self._capture)
+            self.found[tag] = bytes(self._capture)
+        self._capture = bytearray()
+
+    def _find(self, finding: str) -> None:
+        if finding not in self.findings and len(self.findings) < 10:
+            self.findings.append(finding)

@@ -7,24 +7,26 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
-from edge_component.commitment.request import Request
 from edge_component.dimse.statuses import (
     SUCCESS,
     Status,
     cannot_understand,
+    class_not_supported,
     does_not_match,
     out_of_resources,
     processing_failure,
 )
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.receiving.header import Header, HeaderError, header_walk, read_header, walked_header
+from edge_component.receiving.header import Header, HeaderError, HeaderWalk
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 from edge_component.spool.files import Bytes
 from edge_component.spool.folder import IncomingFile, Spool, SpoolError
 from edge_component.spool.receipt import encode_receipt
 
+ROOM_BYTES = 2 * 1024 * 1024
+"""So often it is asked whether there is room for the rest of an instance."""
 PLACEHOLDER_UID = "0"
 """In the head of a file that goes to quarantine because its command named no usable UID."""
 
@@ -51,16 +53,16 @@ class InstanceJournal(Protocol):
         """Count a failure status: of this sender, for this reason."""
         ...
 
-    def request_commitment(self, request: Request, sender: AssociationRow) -> None:
-        """Returns when a storage commitment request is on the disk, raises JournalError otherwise."""
-        ...
-
 
 class Room(Protocol):
     """Whether the disk may take more."""
 
     def refusal(self) -> str | None:
         """Why not, for the sender; None: it may. May wait a little to slow a sender down."""
+        ...
+
+    def refusal_now(self) -> str | None:
+        """Asked again while a large instance comes: why the rest of it is not taken."""
         ...
 
 
@@ -70,6 +72,8 @@ class StoreCommand(NamedTuple):
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    abstract_syntax: str | None = None
+    """What its presentation context was agreed on for; None: whatever the command says."""
 
 
 class Reception:
@@ -85,21 +89,40 @@ class Reception:
         self._refusal: Status | None = None
         self._file: IncomingFile | None = None
         self._stored: tuple[IncomingFile, InstanceRow, bytes] | None = None
+        self._steps = 0
+        self._ask_at = ROOM_BYTES
         if why := store.room.refusal():
             self._refusal = out_of_resources(why)
             return
         self._sop_class = self._checked("Affected SOP Class UID", command.sop_class_uid)
         self._sop_instance = self._checked("Affected SOP Instance UID", command.sop_instance_uid)
         self._syntax = self._checked("transfer syntax", command.transfer_syntax_uid)
+        if command.abstract_syntax not in (None, self._sop_class):
+            comment = "the presentation context was agreed on for another SOP class"
+            self._refusal = self._refusal or class_not_supported(comment)
         self._file = store.spool.receive(self._sop_class, self._sop_instance, self._syntax)
-        self._walk = header_walk(self._syntax)
+        self._walk = HeaderWalk(self._syntax)
 
     def write(self, data: Bytes) -> None:
         """The next fragment of the data set; swallowed where the instance is refused anyway."""
-        if self._file is not None:
-            if self._walk is not None:
-                self._walk.feed(data)
-            self._file.write(data)
+        if (file := self._file) is None:
+            return
+        gathered = file.gathered
+        file.write(data)
+        if file.gathered is not None:  # a small instance is walked in one go, when it is whole
+            return
+        if gathered:
+            self._walk.feed(gathered)
+        self._walk.feed(data)
+        if file.dataset_bytes >= self._ask_at:
+            self._ask_at += ROOM_BYTES
+            self._ask_again(file)
+
+    def steps(self) -> int:
+        """What the header has cost since this was asked last: elements that were stepped over."""
+        walked = self._walk.steps if self._file is not None else self._steps
+        steps, self._steps = walked - self._steps, walked
+        return steps
 
     def finish(self) -> Status:
         """The answer; after 0x0000 the instance is ours to keep."""
@@ -134,6 +157,11 @@ class Reception:
             )
             file.abandon()
 
+    def _ask_again(self, file: IncomingFile) -> None:
+        if why := self._store.room.refusal_now():
+            self._refusal, self._file = out_of_resources(why), None
+            file.abandon()
+
     def _checked(self, name: str, raw: str) -> str:
         try:
             return _known_uid(raw)
@@ -151,24 +179,16 @@ class Reception:
         if self._refusal is not None:
             return self._quarantined(file, self._refusal)
         try:
-            header = self._header(file)
+            if (gathered := file.gathered) is not None:
+                self._walk.feed(gathered, whole=True)
+            header = self._walk.end()
         except HeaderError as error:
             return self._quarantined(file, cannot_understand(str(error)))
-        except OSError as error:
-            logs.error("spool file cannot be read", reason=type(error).__name__)
-            file.abandon()
-            return out_of_resources("the spool did not take the instance")
         if header.sop_instance_uid != self._sop_instance:
             return self._quarantined(file, does_not_match("SOP Instance UID differs from the command's"))
         if header.sop_class_uid != self._sop_class:
             return self._quarantined(file, does_not_match("SOP Class UID differs from the command's"))
         return self._kept(file, header)
-
-    def _header(self, file: IncomingFile) -> Header:
-        if self._walk is not None and (header := walked_header(self._walk)):
-            return header
-        with file.read() as stream:
-            return read_header(stream, self._syntax)
 
     def _quarantined(self, file: IncomingFile, status: Status) -> Status:
         file.quarantine(
@@ -206,7 +226,7 @@ class Reception:
             modality=header.modality,
             bytes=file.bytes,
             crc32=file.crc32,
-            uid_findings=json.dumps(header.uid_findings) if header.uid_findings else "[]",
+            uid_findings=json.dumps(header.findings) if header.findings else "[]",
             attributes=header.attributes,
         )
 

@@ -72,9 +72,8 @@ class Watermark:
                 raise
         return self.level
 
-    @property
     def refusal_now(self) -> str | None:
-        """Why the next instance is not taken."""
+        """Why no more is taken."""
         return "the spool is above its watermark, try again later" if self.level == "refuse" else None
 
     @property
@@ -86,4 +85,4 @@ class Watermark:
         """Why the next instance is not taken; above the slow watermark the sender waits a little."""
         if self.slow_down_now:
             self._sleep(self.slow_down_now)
-        return self.refusal_now
+        return self.refusal_now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from datetime import datetime, timezone
 from typing import Any
 
@@ -76,3 +77,4 @@ def configure(log_format: str, level: str) -> None:
     # It logs each error twice: a sentence, then the exception with bytes of the peer in it.
     pynetdicom.addFilter(lambda record: record.exc_info is None)
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")  # pydicom says of each odd value that it is odd, in lines of its own

@@ -118,7 +118,7 @@ def _quarantine(spool: Spool, segment: str, gaps: list[_Gap]) -> None:
             if not cut_off.peek(1).strip(b"\0"):
                 continue  # room that was never written to
             try:
-                spool.quarantine_copy(cut_off, gap.file, CUT_OFF)
+                spool.quarantine_copy(cut_off, max(0, gap.end - start), gap.file, CUT_OFF)
             except OSError as error:
                 logs.warning("no room in quarantine", file=gap.file, reason=str(error))
             else:

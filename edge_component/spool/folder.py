@@ -18,15 +18,14 @@ from zlib_ng.zlib_ng import crc32
 from edge_component.running import logs
 from edge_component.spool.files import Bytes, Files, OsFiles
 from edge_component.spool.part10 import part10_head
+from edge_component.spool.quarantine import INSTANCE, REASON, Quarantine
 from edge_component.spool.receipt import HEAD, Record, StoredInstance, encode_head, of_place, place, records
 from edge_component.spool.segments import BATCH, SEGMENT, Segment, Segments, path_of
 
-INSTANCE = ".dcm"
-REASON = ".json"
 PART = ".part"
 READ_BYTES = 1024 * 1024
 SMALL_BYTES = 64 * 1024
-"""A first piece that is not longer waits for the second: it may be all."""
+"""A data set up to this length is written in one go."""
 
 
 class SpoolError(OSError):
@@ -50,8 +49,9 @@ class IncomingFile:
         self.place = ""
         """How the journal calls it."""
         self._spool = spool
-        self._unwritten: list[Bytes] = [head]
-        """A small instance is written in one go, with its receipt."""
+        self.gathered: bytearray | None = bytearray()
+        """The data set of a small instance: it is written in one go, with its receipt. None: on its way."""
+        self._head = head
         self._segment: Segment | None = None
         self._end = 0
         try:
@@ -72,12 +72,11 @@ class IncomingFile:
         if self.error is not None:
             return
         self.crc32 = crc32(data, self.crc32)
-        if len(self._unwritten) == 1 and len(data) <= SMALL_BYTES:
-            self._unwritten.append(bytes(data))
+        if self.gathered is not None and self.dataset_bytes <= SMALL_BYTES:
+            self.gathered += data
             return
         try:
-            self._append(*self._unwritten, data)
-            self._unwritten.clear()
+            self._append(*self._waiting(), data)
         except OSError as error:
             self.error = error
 
@@ -102,9 +101,9 @@ class IncomingFile:
                 raise self.error
             assert self._segment is not None  # noqa: S101 - no error, hence a segment
             head = encode_head(self.place, self.bytes, receipt)
-            if self._unwritten:
+            if self.gathered is not None:
                 self._end -= len(head)
-                self._append(head, *self._unwritten, receipt)
+                self._append(head, *self._waiting(), receipt)
             else:
                 self._append(receipt)
                 self._segment.file.write(self._segment.end, head)
@@ -139,7 +138,7 @@ class IncomingFile:
         """A copy for a person to look at, with the reason; it was not acknowledged."""
         try:
             with self._part10() as stream:
-                self._spool.quarantine_copy(stream, self.place, reason, **facts)
+                self._spool.quarantine_copy(stream, self.bytes, self.place, reason, **facts)
         except OSError as error:  # a full disk has no room for what was not acknowledged
             logs.warning("no room in quarantine", file=self.place, reason=str(error))
         self.abandon()
@@ -147,9 +146,13 @@ class IncomingFile:
     def _part10(self) -> BinaryIO:
         if self.error is not None:
             raise self.error
-        self._append(*self._unwritten)
-        self._unwritten.clear()
+        self._append(*self._waiting())
         return self._spool.read(self.place, self.bytes)
+
+    def _waiting(self) -> tuple[Bytes, ...]:
+        """What was gathered and is to be written now."""
+        gathered, self.gathered = self.gathered, None
+        return () if gathered is None else (self._head, gathered)
 
     def _append(self, *pieces: Bytes) -> None:
         assert self._segment is not None  # noqa: S101 - no error, hence a segment
@@ -165,6 +168,7 @@ class Spool:
         self.files: Files = files or OsFiles()
         self.instances = root / "instances"
         self.quarantine = root / "quarantine"
+        self.refused = Quarantine(self.quarantine)
         self.aside = root / "aside"
         """Acknowledged, announced as missing: never removed by us."""
         self.again = root / "again"
@@ -248,18 +252,26 @@ class Spool:
             target = self.segment(of_place(file)[0])
             self._write_file(target, record, stream, io.BytesIO(receipt), aside=self.again)
 
-    def quarantine_copy(self, stream: BinaryIO, file: str, reason: str, **facts: str) -> None:
-        """What was not acknowledged, for a person to look at, with the reason beside it.
+    def quarantine_copy(self, stream: BinaryIO, size: int, file: str, reason: str, **facts: str) -> None:
+        """A copy of what was not acknowledged, under a name of its own, with the reason beside it.
+
+        It need not survive a power cut, and must not cost what does a sync.
 
         Raises:
             OSError: the disk; there is nothing in quarantine then.
         """
-        note = self.quarantine / f"{file_name(file)}{REASON}"
-        self._write_file(self.quarantine / f"{file_name(file)}{INSTANCE}", stream)
-        note.write_text(json.dumps({"reason": reason, **facts}, sort_keys=True), encoding="utf-8")
+        place = self.refused.place_for(file_name(file), size)
+        if place is None:
+            logs.warning("refused instance is too large for the quarantine", bytes=size, reason=reason)
+            return
+        self._write_file(place.with_suffix(INSTANCE), stream, durable=False)
+        note = json.dumps({"reason": reason, **facts}, sort_keys=True)
+        place.with_suffix(REASON).write_text(note, encoding="utf-8")
 
-    def _write_file(self, target: Path, *streams: BinaryIO, aside: Path | None = None) -> None:
-        """All of it under its name, durably, or nothing."""
+    def _write_file(
+        self, target: Path, *streams: BinaryIO, aside: Path | None = None, durable: bool = True
+    ) -> None:
+        """All of it under its name or nothing, durably unless it does not matter."""
         part = (aside or target.parent) / f"{target.name}{PART}"
         self.files.remove(part)  # of a crash
         file, at = self.files.create(part), 0
@@ -268,14 +280,16 @@ class Spool:
                 while piece := stream.read(READ_BYTES):
                     file.write(at, piece)
                     at += len(piece)
-            file.sync()
+            if durable:
+                file.sync()
         except OSError:
             file.close()
             self.files.remove(part)
             raise
         file.close()
         self.files.rename(part, target)
-        self.files.sync_folder(target.parent)
+        if durable:
+            self.files.sync_folder(target.parent)
 
 
 def file_name(file: str) -> str:

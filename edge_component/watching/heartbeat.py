@@ -29,7 +29,8 @@ from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Clock, moment
 from edge_component.running.outage import Outage
 from edge_component.running.problem import Problem, decode_problems, state_of
 from edge_component.settings import Settings
-from edge_component.spool.folder import INSTANCE, Spool
+from edge_component.spool.folder import Spool
+from edge_component.spool.quarantine import INSTANCE
 from edge_component.watching.holdings import Held, held
 from edge_component.watching.status import all_counters, backlog, missing_since
 

@@ -19,7 +19,8 @@ from edge_component.running.problem import Problem, state_of, text_of
 from edge_component.running.supervisor import WorkerProcess
 from edge_component.running.task import Task
 from edge_component.settings import Settings
-from edge_component.spool.folder import INSTANCE, Spool
+from edge_component.spool.folder import Spool
+from edge_component.spool.quarantine import INSTANCE
 from edge_component.watching.certificate import Certificate
 from edge_component.watching.channels import fields_of, problem_of
 from edge_component.watching.health import prometheus
@@ -164,7 +165,9 @@ class Overview:
             "worker_restarts": self.worker.restarts,
             "reader_pids": self.readers.pids,
             "reader_restarts": self.readers.restarts,
-            "associations_lent": self.readers.lent,
+            "connections_lent": self.readers.lent,
+            "open_connections": self.associations.connections,
+            "limits": self.associations.limits(),
             "certificate_expires_at": _text(self.certificate.expires_at),
             "senders": self.numbers.senders(),
             "silent_aes": silent,

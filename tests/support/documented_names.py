@@ -17,11 +17,9 @@ from dicom_ingest.contracts.config import Config
 from dicom_ingest.contracts.events import EdgeHeartbeat, SeriesComplete
 from docs.generate.conformance.statuses import store_makers
 from edge_component.commitment import request as commitment
+from edge_component.dimse.statuses import UNRECOGNIZED_OPERATION
 from edge_component.settings import Settings
 from tests.support.documentation import ROOT, Page, corpus, room_sources, tables, words
-
-PYNETDICOM_FAILED = 0xC211
-"""pynetdicom's own answer where a C-STORE handler raised."""
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 FOREIGN = {
@@ -134,7 +132,7 @@ def wrong_symbols(page: Page) -> set[str]:
 
 def wrong_statuses(page: Page) -> set[str]:
     """DICOM statuses that the edge never answers."""
-    known = {0x0000, PYNETDICOM_FAILED, *(make("").code for make in store_makers().values())}
+    known = {0x0000, UNRECOGNIZED_OPERATION, *(make("").code for make in store_makers().values())}
     known |= {value for name, value in vars(commitment).items() if name.isupper() and type(value) is int}
     return {
         code for code in re.findall(r"0x[0-9A-F]{4}\b", page.text) if int(code, 16) not in known

@@ -1,204 +1,155 @@
-"""Both ways from P-DATA to a reception, without a network: what each makes of the same PDUs."""
+"""The association without a network: what it makes of the bytes of a conversation, whole and cut anywhere."""
 
 from __future__ import annotations
 
-import queue
 import random
-import socket
 import struct
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, cast
+from io import BytesIO
+from typing import Any
 
-from pynetdicom.pdu import P_DATA_TF
+from pynetdicom.dsutils import decode
+from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP, P_DATA_TF
 
-from edge_component.dimse.fast import FastDimse
-from edge_component.dimse.messages import StoreRequest
-from edge_component.dimse.statuses import SUCCESS, Status
-from edge_component.dimse.stream import StoreStream
-from edge_component.receiving.store import Reception, StoreCommand
-from edge_component.spool.files import Bytes
-from tests.support.edge_wire import CT, EXPLICIT, VERIFICATION, echo_command, fragment, store_command
+from edge_component.dimse import negotiation
+from edge_component.dimse.association import Association
+from edge_component.dimse.codec import Identity
+from edge_component.dimse.events import (
+    Aborted,
+    AssociationRequested,
+    Broken,
+    ConnectionLost,
+    DataReceived,
+    MessageReceived,
+    NeedData,
+    ReleaseRequested,
+    StoreEnded,
+    StoreStarted,
+)
+from edge_component.dimse.limits import Limits
+from tests.support.edge_wire import (
+    CT,
+    EXPLICIT,
+    IMPLICIT,
+    VERIFICATION,
+    associate_rq,
+    echo_command,
+    fragment,
+    pdu,
+    store_command,
+)
 
 HEAD = 6
-P_DATA = 4
+A_ASSOCIATE_AC_TYPE = 2
 MAX_PDU_BYTES = 128 * 1024
 UID_A, UID_B = "1.2.826.0.1.1", "2.25.7"
+IDENTITY = Identity("1.2.3", "TEST")
+PDUS = {1: A_ASSOCIATE_RQ, 2: A_ASSOCIATE_AC, 3: A_ASSOCIATE_RJ, 4: P_DATA_TF, 6: A_RELEASE_RP, 7: A_ABORT_RQ}
 
 
 @dataclass
 class Transcript:
-    """What happened, in order."""
+    """What happened, in order; `sent` is what the peer gets."""
 
     events: list[tuple[Any, ...]] = field(default_factory=list)
-    broken: bool = False
+    sent: bytes = b""
+    broken: str | None = None
 
-
-class RecordingReception:
-    """Notes what it is given."""
-
-    def __init__(self, transcript: Transcript, command: StoreCommand) -> None:
-        self._events = transcript.events
-        self._events.append(("begin", command))
-        self._data = b""
-
-    def write(self, data: Bytes) -> None:
-        """A fragment."""
-        self._data += bytes(data)
-
-    def finish(self) -> Status:
-        """All of it."""
-        self._events.append(("finish", self._data))
-        return SUCCESS
-
-    def settle(self) -> None:
-        """Nothing is left to do."""
-
-    def abandon(self) -> None:
-        """Cut off."""
-        self._events.append(("abandon", self._data))
+    def add(self, kind: str, *facts: Any) -> None:
+        """An event; pieces of one data set are joined."""
+        if kind == "data" and self.events and self.events[-1][0] == "data":
+            facts = (self.events.pop()[1] + facts[0],)
+        self.events.append((kind, *facts))
 
 
 class Played:
-    """A connection on which a stream comes, and then nothing more."""
+    """An association that is driven as a reader drives it, by bytes that are given to it."""
 
-    def __init__(self, stream: bytes) -> None:
-        self._stream = stream
-        self._at = 0
-        self.pushed = b""
-        """Read and handed back."""
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.association = Association(limits or Limits(), IDENTITY, 0.0)
+        self.transcript = Transcript()
 
-    def recv_into(self, view: memoryview, size: int, _flags: int) -> int:
-        """As a socket: what has come, in pieces of all sizes."""
-        piece = self._stream[self._at : self._at + min(size, 1 + self._at * 7919 % 97)]
-        view[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
+    def give(self, data: bytes, now: float = 0.0) -> None:
+        """Bytes of the peer, in as many reads as there is room."""
+        while data and not self.association.ended:
+            space = self.association.space()
+            count = min(len(space), len(data))
+            space[:count] = data[:count]
+            data = data[count:]
+            self.association.received(count, now)
+            self.listen(now)
 
-    def sendall(self, data: bytes) -> None:
-        """Answers are looked at elsewhere."""
+    def close(self) -> None:
+        """The peer sends no more."""
+        self.association.closed()
+        self.listen()
 
-    def setsockopt(self, *_: int) -> None:
-        """It has no options."""
-
-    @property
-    def rest(self) -> bytes:
-        """What was not read."""
-        return self._stream[self._at :]
-
-    def next_pdu(self) -> bytes:
-        """Read elsewhere: what was handed back first."""
-        pdu = next(pdus(self.pushed + self.rest), b"")
-        self._at += max(0, len(pdu) - len(self.pushed))
-        self.pushed = self.pushed[len(pdu) :]
-        return pdu
-
-
-class PlayedStream(StoreStream):
-    """Reads what is played."""
-
-    def _readable(self, seconds: float) -> bool:
-        return bool(cast("Played", self._connection).rest) and seconds == 0
-
-
-class Slow:
-    """pynetdicom decodes PDUs; a complete C-STORE waits in the queue of the association's thread."""
-
-    def __init__(self, transcript: Transcript, begin: Callable[[StoreCommand], Reception]) -> None:
-        self._transcript = transcript
-        self._events: queue.Queue[str] = queue.Queue()
-        assoc = SimpleNamespace(
-            _accepted_cx={1: SimpleNamespace(transfer_syntax=[EXPLICIT])},
-            requestor=SimpleNamespace(ae_title="FUZZ"),
-            dul=SimpleNamespace(event_queue=self._events),
-            dimse_timeout=None,
-            get_handlers=lambda _event: [],
-            _serve_request=lambda *_: None,
-        )
-        self.dimse = FastDimse(assoc, begin, lambda _connection, _contexts: None)
-
-    def give(self, pdu: bytes) -> None:
-        """One P-DATA-TF PDU."""
-        try:
-            decoded = P_DATA_TF()
-            decoded.decode(bytearray(pdu))
-            self.dimse.receive_primitive(decoded.to_primitive())
-        except Exception:  # noqa: BLE001 - pynetdicom aborts the association whatever it is
-            self._transcript.broken = True
-        while (message := self.dimse.get_msg())[1] is not None:
-            if isinstance(message[1], StoreRequest):
-                message[1].reception.finish()
-            else:
-                self._transcript.events.append(("message", message[0], type(message[1]).__name__))
-        self._transcript.broken = self._transcript.broken or not self._events.empty()
-
-
-def slow(stream: bytes) -> Transcript:
-    """Everything by pynetdicom."""
-    transcript = Transcript()
-    path = Slow(transcript, _begin(transcript))
-    for pdu in pdus(stream):
-        path.give(pdu)
-        if transcript.broken:
-            break
-    path.dimse.abandon()
-    return transcript
-
-
-def fast(stream: bytes) -> Transcript:
-    """A stream has the connection whenever a message may begin; the rest is pynetdicom's."""
-    transcript, connection = Transcript(), Played(stream)
-    path = Slow(transcript, _begin(transcript))
-    while not transcript.broken:
-        if path.dimse.between_messages and not connection.pushed:
-            reader = PlayedStream(
-                cast("socket.socket", connection), {1: EXPLICIT}, _begin(transcript), MAX_PDU_BYTES
-            )
-            back = reader.run(0)
-            transcript.broken, connection.pushed = back.wrong is not None, back.pdu
-            if transcript.broken or not back.pdu:
+    def listen(self, now: float = 0.0) -> None:
+        """Until nothing more can be said."""
+        while not isinstance(event := self.association.next_event(), NeedData):
+            self._happened(event, now)
+            if isinstance(event, Broken | ReleaseRequested | Aborted | ConnectionLost):
                 break
-        if not (pdu := connection.next_pdu()):
-            break
-        path.give(pdu)
-    path.dimse.abandon()
-    return transcript
+        self.transcript.sent += self.association.data_to_send()
+
+    def _happened(self, event: object, now: float) -> None:
+        note, association = self.transcript.add, self.association
+        match event:
+            case AssociationRequested():
+                note("requested", event.called, event.calling, event.contexts, event.findings)
+                contexts = negotiation.answer_contexts(event.contexts, "as_proposed")
+                association.accept(contexts, negotiation.answer_roles(event.roles), now)
+            case StoreStarted():
+                note("store", event.context, event.command)
+            case DataReceived():
+                note("data", bytes(event.data))
+            case StoreEnded():
+                note("stored")
+                association.answer(0)
+            case MessageReceived():
+                note("message", event.context, event.command, event.data)
+                if event.command.field & 0x8000 == 0 and event.command.number(0x0110) is not None:
+                    association.respond(event.context, event.command, 0)
+            case Broken():
+                self.transcript.broken = event.reason
+                note("broken", event.reason)
+            case _:
+                note(type(event).__name__)
 
 
-def _begin(transcript: Transcript) -> Callable[[StoreCommand], Reception]:
-    return lambda command: cast("Reception", RecordingReception(transcript, command))
+def played(stream: bytes, cuts: list[int] | None = None) -> Transcript:
+    """What a conversation is, cut at these places."""
+    peer, at = Played(), 0
+    for cut in [*sorted(cuts or ()), len(stream)]:
+        if not peer.association.ended:
+            peer.give(stream[at:cut])
+        at = cut
+    if not peer.association.ended:
+        peer.close()
+    return peer.transcript
 
 
-def pdus(stream: bytes) -> Iterator[bytes]:
-    """The P-DATA-TF PDUs up to the first that is cut off or of another type."""
-    at = 0
-    while at + HEAD <= len(stream) and stream[at] == P_DATA:
-        end = at + HEAD + int.from_bytes(stream[at + 2 : at + HEAD], "big")
-        if end > len(stream):
-            return
-        yield stream[at:end]
-        at = end
+CONTEXTS = ((1, CT, [EXPLICIT]), (3, VERIFICATION, [IMPLICIT]), (5, "1.2.840.10008.1.20.1", [IMPLICIT]))
+RELEASE = pdu(5, bytes(4))
 
 
 def seeds() -> list[bytes]:
-    """Streams as senders make them: in one PDU or many, several instances, other messages between."""
+    """Conversations as senders have them, from the first byte to the release."""
     data = struct.pack("<HH2sH", 8, 0x18, b"UI", len(UID_A) + 1) + UID_A.encode() + b"\0" + bytes(40)
     command = fragment(1, store_command(CT, UID_A), command=True, last=True)
     whole = command + fragment(1, data, command=False, last=True)
     pieces = [data[at : at + 16] for at in range(0, len(data), 16)]
     many = command + b"".join(fragment(1, piece, command=False, last=piece is pieces[-1]) for piece in pieces)
-    both = struct.pack(">BxL", P_DATA, 0)[:2]
     body = command[HEAD:] + fragment(1, data, command=False, last=True)[HEAD:]
-    together = both + struct.pack(">L", len(body)) + body
+    together = struct.pack(">BxL", 4, len(body)) + body
     split = store_command(CT, UID_B)
-    halves = fragment(1, split[:40], command=True, last=False) + fragment(
-        1, split[40:], command=True, last=True
-    )
-    echo = fragment(1, echo_command(), command=True, last=True)
+    halves = fragment(1, split[:40], command=True, last=False)
+    halves += fragment(1, split[40:], command=True, last=True)
+    echo = fragment(3, echo_command(), command=True, last=True)
     odd = fragment(1, store_command(VERIFICATION, "not a uid"), command=True, last=True)
     tail = fragment(1, data, command=False, last=True)
-    return [whole, many, together, halves + tail, whole + echo + whole, odd + tail, echo, whole * 3]
+    messages = [whole, many, together, halves + tail, whole + echo + whole, odd + tail, echo, whole * 3]
+    return [associate_rq(CONTEXTS) + message + RELEASE for message in messages]
 
 
 def mutated(seed: bytes, random_: random.Random) -> bytes:
@@ -223,14 +174,54 @@ def mutated(seed: bytes, random_: random.Random) -> bytes:
     return bytes(stream)
 
 
-def disagreement(stream: bytes) -> str | None:
-    """None: what the fast path takes, the slow one takes alike; it may refuse more, never accept more."""
-    quick = fast(stream)
-    if quick.broken:
-        return None
-    thorough = slow(stream)
-    if thorough.broken:
-        return f"only the fast path accepts {stream.hex()}"
-    if thorough.events != quick.events:
-        return f"{quick.events} is not {thorough.events} for {stream.hex()}"
+def fault(stream: bytes, random_: random.Random) -> str | None:
+    """What is wrong with how a conversation is taken, by rules that hold for any bytes; None: nothing.
+
+    Nothing is raised. Whole and cut anywhere are the same. What is sent is well-formed to pynetdicom, too. A
+    command that was taken is the one that pynetdicom reads.
+    """
+    whole = played(stream)
+    cuts = sorted(random_.randrange(len(stream) + 1) for _ in range(random_.randint(1, 8)))
+    if (parts := played(stream, cuts)) != whole:
+        return f"cut at {cuts} {parts} is not {whole} for {stream.hex()}"
+    if wrong := malformed(whole.sent):
+        return f"{wrong} is sent for {stream.hex()}"
+    for event in whole.events:
+        if event[0] in ("store", "message") and (wrong := misread(event[2])):
+            return f"{wrong} in {stream.hex()}"
     return None
+
+
+def malformed(sent: bytes) -> str | None:
+    """What pynetdicom cannot read of what is sent."""
+    at = 0
+    while at < len(sent):
+        length = int.from_bytes(sent[at + 2 : at + HEAD], "big")
+        end = at + HEAD + length
+        if end > len(sent) or sent[at] not in PDUS:
+            return f"{sent[at:].hex()}, no PDU,"
+        try:
+            PDUS[sent[at]]().decode(_plain_titles(sent[at:end]))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not well-formed
+            return f"{sent[at:end].hex()} ({type(error).__name__})"
+        at = end
+    return None
+
+
+def _plain_titles(sent: bytes) -> bytes:
+    """AE titles of any bytes are echoed (PS3.8 9.3.3); pynetdicom reads only ASCII."""
+    return sent[:10] + b"TITLE".ljust(32) + sent[42:] if sent[0] == A_ASSOCIATE_AC_TYPE else sent
+
+
+def misread(command: Any) -> str | None:
+    """Where pynetdicom reads another command set."""
+    encoded = b"".join(
+        struct.pack("<HHL", 0, number, len(value)) + value
+        for number, value in sorted(command.elements.items())
+    )
+    try:
+        theirs = decode(BytesIO(encoded), True, True)
+        field_ = theirs.CommandField
+    except Exception:  # noqa: BLE001 - it refuses more; what it takes counts
+        return None
+    return None if field_ == command.field else f"command field {command.field} and not {field_}"

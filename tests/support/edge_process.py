@@ -13,15 +13,12 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from edge_component.journal.rows import InstanceRow
-from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
 DEADLINE = 60.0
-RECEIVERS: tuple[str, ...] = get_args(Settings.model_fields["receiver"].annotation)
-"""Who may read the edge's associations."""
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:

@@ -14,7 +14,7 @@ from docs.generate.markdown import table
 from edge_component import VERSION
 from edge_component.assembling.quiet import DEFAULT_QUIET_SECONDS, SLOW_MODALITIES, SLOW_QUIET_SECONDS
 from edge_component.commitment import request as commitment
-from edge_component.dimse import messages, negotiation, tls
+from edge_component.dimse import limits, negotiation, tls
 from edge_component.dimse.statuses import COMMENT_LENGTH
 from edge_component.settings import Settings
 from edge_component.spool import part10
@@ -114,8 +114,8 @@ def _answers() -> dict[str, str]:
         "commitment_instance": commitment.SOP_INSTANCE,
         "all_stored": str(commitment.ALL_STORED),
         "failures_exist": str(commitment.FAILURES_EXIST),
-        "max_command": f"{messages.MAX_COMMAND_BYTES // 1024} KiB",
-        "max_other": f"{messages.MAX_OTHER_DATASET_BYTES // MIB} MiB",
+        "max_command": f"{limits.Limits.command_bytes // 1024} KiB",
+        "max_other": f"{limits.Limits.message_bytes // MIB} MiB",
     }
 
 

@@ -7,16 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydicom._uid_dict import UID_dictionary
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID
 from pynetdicom import sop_class
-from pynetdicom.presentation import PresentationContext, build_context, negotiate_unrestricted
 
-from edge_component.commitment.request import SOP_CLASS as STORAGE_COMMITMENT
-from edge_component.dimse.negotiation import OTHER_SERVICES
-
-NOT_STORAGE = ("1.2.840.10008.1.3.10", STORAGE_COMMITMENT, "1.2.840.10008.1.20.2")
-"""Storage by name only: the directory of a medium, storage commitment push and pull."""
-ACCEPTED = 0x00
+from edge_component.dimse.negotiation import STORAGE_COMMITMENT, is_storage
 
 
 @dataclass(frozen=True)
@@ -30,23 +24,12 @@ class SopClass:
 
 def storage_classes() -> list[SopClass]:
     """The storage SOP classes with a name that the edge accepts; it accepts private and unknown ones, too."""
-    return [known for known in _with_storage_in_their_name() if is_accepted(known.uid)]
+    return [known for known in _with_storage_in_their_name() if is_storage(known.uid)]
 
 
 def refused_classes() -> list[SopClass]:
-    """Those that it does not accept: objects of no patient (PS3.4 GG)."""
-    return [known for known in _with_storage_in_their_name() if not is_accepted(known.uid)]
-
-
-def is_accepted(abstract_syntax: str) -> bool:
-    """Whether the rules of the edge (UNRESTRICTED_STORAGE_SERVICE, and ours) accept it as storage."""
-    if abstract_syntax in OTHER_SERVICES:
-        return False
-    asked = build_context(abstract_syntax, ExplicitVRLittleEndian)
-    asked.context_id = 1
-    supported: list[PresentationContext] = []
-    answered, _ = negotiate_unrestricted([asked], supported)
-    return bool(answered[0].result == ACCEPTED)
+    """Those that have storage in their name only."""
+    return [known for known in _with_storage_in_their_name() if not is_storage(known.uid)]
 
 
 def transfer_syntaxes() -> list[tuple[str, str, bool]]:
@@ -69,7 +52,7 @@ def _with_storage_in_their_name() -> list[SopClass]:
 def _storage_uids() -> Iterable[str]:
     yield from sop_class._STORAGE_CLASSES.values()
     for uid, (name, kind, *_) in UID_dictionary.items():
-        if kind == "SOP Class" and "Storage" in name and uid not in NOT_STORAGE:
+        if kind == "SOP Class" and "Storage" in name and uid != STORAGE_COMMITMENT:
             yield uid
 
 

@@ -22,13 +22,17 @@ STORE = {
     ),
     "cannot_understand": (
         "Error: cannot understand",
-        "The data set cannot be parsed, or lacks a Study, Series or SOP Instance UID, or a UID is unusable.",
+        "The data set ends inside an element, is not encoded as was agreed on, or lacks a Study, Series or "
+        "SOP Instance UID, or a UID is unusable.",
+    ),
+    "class_not_supported": (
+        "Refused: SOP class not supported",
+        "The presentation context was agreed on for another SOP class.",
     ),
     "processing_failure": ("Failed: processing failure", "The journal did not take the instance."),
 }
 """By the function that makes the status: its name in the standard, and when it is given."""
 REJECTIONS = {
-    "NETWORK": "not within `networks`",
     "CALLING": "not among `calling_aes`",
     "CALLED": "not among `called_aes`",
     "TOO_MANY": "`max_associations` are established",

@@ -6,15 +6,21 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-from edge_component.dimse.stream import HandBack
+from edge_component.dimse.admission import Applicant, Rejection
 from edge_component.journal.rows import AssociationRow
 
-LEND, ROOM = b"L", b"W"
-"""From the edge: a connection; whether there is room."""
-ARRIVED, SEALED, REFUSED, BACK, READY, BEAT = b"I", b"F", b"R", b"B", b"S", b"A"
-"""From a reader: receipts; a sealed segment; a failure status; a connection given back; its run's name; that
-it is alive."""
+if TYPE_CHECKING:  # readers do without its model, which takes memory
+    from dicom_ingest.contracts.config import TransferSyntaxPreference
+
+LEND, ROOM, ADMITTED, ACTED, REPORT, DROP = b"L", b"W", b"A", b"C", b"P", b"D"
+"""From the edge: a connection; whether there is room; answers to ADMIT and ACTION; a report; an end."""
+ARRIVED, SEALED, REFUSED, READY, ADMIT, ACTION, REPORTED, OVER, BEAT = (
+    *(b"I", b"F", b"R", b"S", b"?", b"N", b"Q", b"O", b"T"),
+)
+"""From a reader: receipts; a sealed segment; a failure status; its run's name; a request for an association;
+an N-ACTION; how a report was answered; a connection that is over; it is alive."""
 
 _LENGTH = struct.Struct("<L")
 
@@ -25,8 +31,15 @@ class ReaderSettings:
 
     spool: str
     max_pdu_bytes: int
+    association_timeout: float
     network_timeout: float
     lock_timeout: float
+    disk_reserve_bytes: int
+    quarantine_max_bytes: int | None
+    tls_certificate: str | None
+    tls_key: str | None
+    tls_client_ca: str | None
+    tls_strict: bool
     log_format: str
     log_level: str
 
@@ -42,21 +55,113 @@ class ReaderSettings:
 
 @dataclass(frozen=True)
 class Loan:
-    """An association whose connection is lent. `contexts`: transfer syntax by presentation context."""
+    """A connection of which no byte was read. `connection`: its number at the edge."""
 
-    loan: int
-    sender: AssociationRow
-    contexts: dict[int, str]
+    connection: int
+    peer: str
+    tls: bool
 
-    def encode(self) -> bytes:
-        """For the channel."""
-        return json.dumps([self.loan, self.sender._asdict(), list(self.contexts.items())]).encode()
 
-    @classmethod
-    def decode(cls, body: bytes) -> Loan:
-        """What `encode` made."""
-        loan, sender, contexts = json.loads(body)
-        return cls(loan, AssociationRow(**sender), dict(contexts))
+@dataclass(frozen=True)
+class Admission:
+    """An association that is welcome. `prefer`: what the sender's profile says of transfer syntaxes."""
+
+    row: AssociationRow
+    prefer: TransferSyntaxPreference = "as_proposed"
+
+
+@dataclass(frozen=True)
+class Action:
+    """An N-ACTION-RQ on a storage commitment context (PS3.4 J.3.2); `data`: its encoded data set."""
+
+    association: str
+    context: int
+    transfer_syntax: str
+    action_type: int | None
+    sop_instance_uid: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Report:
+    """An N-EVENT-REPORT-RQ for the association that asked, encoded for its presentation context."""
+
+    context: int
+    command: bytes
+    data: bytes
+
+
+def encode_loan(loan: Loan) -> bytes:
+    """For the channel."""
+    return _text(loan.connection, loan.peer, loan.tls)
+
+
+def decode_loan(body: bytes) -> Loan:
+    """What `encode_loan` made."""
+    return Loan(*json.loads(body))
+
+
+def encode_admit(connection: int, applicant: Applicant) -> bytes:
+    """For the channel."""
+    return _text(connection, applicant.peer, applicant.calling_ae, applicant.called_ae)
+
+
+def decode_admit(body: bytes) -> tuple[int, Applicant]:
+    """What `encode_admit` made."""
+    connection, *applicant = json.loads(body)
+    return connection, Applicant(*applicant)
+
+
+def encode_admitted(connection: int, answer: Admission | Rejection) -> bytes:
+    """For the channel."""
+    if isinstance(answer, Rejection):
+        return _text(connection, None, list(asdict(answer).values()))
+    return _text(connection, list(answer.row), answer.prefer)
+
+
+def decode_admitted(body: bytes) -> tuple[int, Admission | Rejection]:
+    """What `encode_admitted` made."""
+    connection, row, other = json.loads(body)
+    return connection, Rejection(*other) if row is None else Admission(AssociationRow(*row), other)
+
+
+def encode_action(connection: int, action: Action) -> bytes:
+    """For the channel."""
+    head = _text(
+        *(connection, action.association, action.context, action.transfer_syntax),
+        *(action.action_type, action.sop_instance_uid),
+    )
+    return head + b"\n" + action.data
+
+
+def decode_action(body: bytes) -> tuple[int, Action]:
+    """What `encode_action` made."""
+    head, _, data = body.partition(b"\n")
+    connection, association, context, syntax, action_type, instance = json.loads(head)
+    return connection, Action(association, context, syntax, action_type, instance, data)
+
+
+def encode_report(connection: int, report: Report) -> bytes:
+    """For the channel."""
+    return _text(connection, report.context, len(report.command)) + b"\n" + report.command + report.data
+
+
+def decode_report(body: bytes) -> tuple[int, Report]:
+    """What `encode_report` made."""
+    head, _, rest = body.partition(b"\n")
+    connection, context, length = json.loads(head)
+    return connection, Report(context, rest[:length], rest[length:])
+
+
+def encode_pair(first: int, second: Any) -> bytes:
+    """For the channel: a connection or a segment, and what is said of it."""
+    return _text(first, second)
+
+
+def decode_pair(body: bytes) -> tuple[Any, Any]:
+    """What `encode_pair` made."""
+    first, second = json.loads(body)
+    return first, second
 
 
 def encode_arrived(receipts: list[bytes]) -> bytes:
@@ -73,21 +178,9 @@ def decode_arrived(body: bytes) -> Iterator[bytes]:
         yield body[at - length : at]
 
 
-def encode_back(loan: int, back: HandBack) -> bytes:
-    """For the channel."""
-    return json.dumps([loan, back.gone, back.wrong]).encode() + b"\n" + back.pdu
-
-
-def decode_back(body: bytes) -> tuple[int, HandBack]:
-    """What `encode_back` made."""
-    head, _, pdu = body.partition(b"\n")
-    loan, gone, wrong = json.loads(head)
-    return loan, HandBack(pdu, gone, wrong)
-
-
 def encode_refused(code: int, calling_ae: str, reason: str) -> bytes:
     """For the channel."""
-    return json.dumps([code, calling_ae, reason]).encode()
+    return _text(code, calling_ae, reason)
 
 
 def decode_refused(body: bytes) -> tuple[int, str, str]:
@@ -98,7 +191,7 @@ def decode_refused(body: bytes) -> tuple[int, str, str]:
 
 def encode_sealed(segment: str, records: int) -> bytes:
     """For the channel."""
-    return json.dumps([segment, records]).encode()
+    return _text(segment, records)
 
 
 def decode_sealed(body: bytes) -> tuple[str, int]:
@@ -109,10 +202,14 @@ def decode_sealed(body: bytes) -> tuple[str, int]:
 
 def encode_room(refusal: str | None, slow_down_seconds: float) -> bytes:
     """For the channel."""
-    return json.dumps([refusal, slow_down_seconds]).encode()
+    return _text(refusal, slow_down_seconds)
 
 
 def decode_room(body: bytes) -> tuple[str | None, float]:
     """What `encode_room` made."""
     refusal, slow_down = json.loads(body)
     return refusal, slow_down
+
+
+def _text(*values: Any) -> bytes:
+    return json.dumps(values, separators=(",", ":")).encode()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 
-from edge_component.journal.rows import AssociationRow
-from edge_component.receiving.readers.messages import ReaderSettings, encode_room
-from edge_component.receiving.readers.process import Heal, Lent, ReaderProcess, Rows
+from edge_component.receiving.readers.messages import Loan, ReaderSettings, encode_room
+from edge_component.receiving.readers.process import Desk, Heal, Lent, ReaderProcess, Rows
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.problem import Problem
@@ -27,10 +27,11 @@ HUNG_START_SECONDS = 60.0
 class Readers:
     """Keeps so many readers running and lends to the one with the least to do."""
 
-    def __init__(self, settings: Settings, rows: Rows, heal: Heal) -> None:
+    def __init__(self, settings: Settings, rows: Rows, heal: Heal, desk: Desk) -> None:
         self._settings = settings
         self._rows = rows
         self._heal = heal
+        self._desk = desk
         self._room = encode_room(None, 0.0)
         self._processes: list[ReaderProcess] = []
         self._schedule = Schedule(Backoff(1.0, 30.0, uniform=lambda _low, high: high))
@@ -41,20 +42,19 @@ class Readers:
 
     def start(self) -> None:
         """Start them, and wait a moment for them; while one is not ready the edge reads itself."""
-        count = self._settings.receiver_processes if self._settings.receiver == "fast" and POSSIBLE else 0
+        count = self._settings.receiver_processes if POSSIBLE else 0
         self._processes = [self._spawn(number) for number in range(count)]
         for process in self._processes:
             process.ready.wait(START_SECONDS)
         self._task.start()
 
-    def lend(
-        self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
-    ) -> Lent | None:
-        """To the one with the least to do; None: nobody is there to read it."""
+    def lend(self, connection: socket.socket, loan: Loan) -> Lent | None:
+        """To the one with the least to do; None: nobody is there to take it."""
         ready = [process for process in self._processes if process.alive]
-        if not ready:
-            return None
-        return min(ready, key=lambda process: process.lent).lend(connection, sender, contexts)
+        for process in sorted(ready, key=lambda process: process.lent):
+            if lent := process.lend(connection, loan):
+                return lent
+        return None
 
     @property
     def lent(self) -> int:
@@ -97,7 +97,7 @@ class Readers:
             process.stop(seconds)
 
     def _spawn(self, number: int) -> ReaderProcess:
-        process = ReaderProcess(_of(self._settings), number, self._rows, self._heal)
+        process = ReaderProcess(_of(self._settings), number, self._rows, self._heal, self._desk)
         process.tell_room(self._room)
         return process
 
@@ -140,11 +140,23 @@ class Readers:
 
 
 def _of(settings: Settings) -> ReaderSettings:
+    tls = settings.tls_port is not None
     return ReaderSettings(
-        str(settings.spool),
-        settings.max_pdu_bytes,
-        settings.network_timeout,
-        settings.aws_timeout,
-        settings.log_format,
-        settings.log_level,
+        spool=str(settings.spool),
+        max_pdu_bytes=settings.max_pdu_bytes,
+        association_timeout=settings.association_timeout,
+        network_timeout=settings.network_timeout,
+        lock_timeout=settings.aws_timeout,
+        disk_reserve_bytes=settings.disk_reserve_bytes,
+        quarantine_max_bytes=settings.quarantine_max_bytes,
+        tls_certificate=_path(settings.tls_certificate) if tls else None,
+        tls_key=_path(settings.tls_key),
+        tls_client_ca=_path(settings.tls_client_ca),
+        tls_strict=settings.tls_strict,
+        log_format=settings.log_format,
+        log_level=settings.log_level,
     )
+
+
+def _path(path: Path | None) -> str | None:
+    return str(path) if path is not None else None

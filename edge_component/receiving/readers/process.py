@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -14,24 +14,40 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from edge_component.dimse.stream import HandBack
+from edge_component.dimse.admission import Applicant, Rejection
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.messages import (
+    ACTED,
+    ACTION,
+    ADMIT,
+    ADMITTED,
     ARRIVED,
-    BACK,
+    DROP,
     LEND,
+    OVER,
     READY,
     REFUSED,
+    REPORT,
+    REPORTED,
     ROOM,
     SEALED,
+    Action,
+    Admission,
     Loan,
     ReaderSettings,
+    Report,
+    decode_action,
+    decode_admit,
     decode_arrived,
-    decode_back,
+    decode_pair,
     decode_refused,
     decode_sealed,
+    encode_admitted,
+    encode_loan,
+    encode_pair,
+    encode_report,
 )
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff
@@ -41,6 +57,8 @@ from edge_component.spool.receipt import decode_receipt
 ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """One thread at a time runs Python: memory of its own for each would only be more memory (glibc)."""
 AGAIN_SECONDS = 0.5
+TELL_SECONDS = 10
+"""A reader that takes no message for so long hangs."""
 MEND_AGAIN = Backoff(0.5, 30.0, uniform=lambda _low, high: high)
 DIED = "the process that read the association died"
 
@@ -69,21 +87,40 @@ class Rows(Protocol):
         ...
 
 
+class Desk(Protocol):
+    """What connections ask for (`receiving.desk.Desk`)."""
+
+    def admit(self, connection: int, applicant: Applicant, /) -> Admission | Rejection:
+        """Whether an association is welcome."""
+        ...
+
+    def act_later(self, connection: int, action: Action, answer: Callable[[int], None], /) -> None:
+        """An N-ACTION; its status is told to `answer`."""
+        ...
+
+    def reported(self, connection: int, status: int | None, /) -> None:
+        """How a report was answered."""
+        ...
+
+    def left(self, connection: int, *, aborted: bool, reason: str) -> None:
+        """A connection is over."""
+        ...
+
+
 class Lent:
-    """A connection that a reader has, until it gives it back."""
+    """A connection that a reader has."""
 
-    def __init__(self) -> None:
-        self._back: HandBack | None = None
-        self._over = threading.Event()
+    def __init__(self, process: ReaderProcess, number: int) -> None:
+        self._process = process
+        self._number = number
 
-    def wait(self, seconds: float) -> HandBack | None:
-        """How it ended; None: it has not."""
-        return self._back if self._over.wait(seconds) else None
+    def drop(self, *, abort: bool) -> None:
+        """End it: with an A-ABORT where there is an association, else at once."""
+        self._process.tell(DROP, encode_pair(self._number, abort))
 
-    def give_back(self, back: HandBack) -> None:
-        """It is over."""
-        self._back = back
-        self._over.set()
+    def report(self, report: Report) -> bool:
+        """Send an N-EVENT-REPORT; False: the reader is gone."""
+        return self._process.tell(REPORT, encode_report(self._number, report))
 
 
 class ReaderProcess:
@@ -93,7 +130,7 @@ class ReaderProcess:
         OSError: it cannot be started.
     """
 
-    def __init__(self, settings: ReaderSettings, number: int, rows: Rows, heal: Heal) -> None:
+    def __init__(self, settings: ReaderSettings, number: int, rows: Rows, heal: Heal, desk: Desk) -> None:
         self.ready = threading.Event()
         self.started_at = time.monotonic()
         self.over = False
@@ -101,11 +138,11 @@ class ReaderProcess:
         self.beats = Beats()
         self._rows = rows
         self._heal = heal
+        self._desk = desk
         self._run = ""
         self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
-        self._lent: dict[int, Lent] | None = {}
-        """None: it takes no more."""
+        self._lent: set[int] | None = set()
+        """Numbers of connections; None: it takes no more."""
         self._closing = threading.Event()
         ours, theirs = socket.socketpair()
         try:
@@ -114,6 +151,7 @@ class ReaderProcess:
         except OSError:
             ours.close()
             raise
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", TELL_SECONDS, 0))
         self._channel = Channel(ours)
         self._thread = threading.Thread(target=self._listen, name=f"reader {number}", daemon=True)
         self._thread.start()
@@ -138,33 +176,37 @@ class ReaderProcess:
         """Connections that it has now."""
         return len(self._lent or ())
 
-    def lend(
-        self, connection: socket.socket, sender: AssociationRow, contexts: dict[int, str]
-    ) -> Lent | None:
-        """None: it is gone."""
-        lent = Lent()
-        with self._lock:
-            if self._lent is None:
-                return None
-            number = next(self._numbers)
-            self._lent[number] = lent
-        try:
-            self._channel.send(LEND, Loan(number, sender, contexts).encode(), connection.fileno())
-        except OSError:
-            self._returned(number)
-            return None
-        return lent
-
-    def tell_room(self, room: bytes) -> None:
-        """Whether there is room on the disk."""
-        try:
-            self._channel.send(ROOM, room)
-        except OSError:
-            logs.warning("a reader process is gone", pid=self.pid)
-
     def kill(self) -> None:
         """It hangs. What it has stored is found as after any other death."""
         self._process.kill()
+
+    def lend(self, connection: socket.socket, loan: Loan) -> Lent | None:
+        """None: it is gone."""
+        with self._lock:
+            if self._lent is None:
+                return None
+            self._lent.add(loan.connection)
+        try:
+            self._channel.send(LEND, encode_loan(loan), connection.fileno())
+        except OSError:
+            self._over(loan.connection)
+            self._process.kill()  # it takes nothing, or it is gone
+            return None
+        return Lent(self, loan.connection)
+
+    def tell(self, kind: bytes, body: bytes) -> bool:
+        """False: it is gone, or takes nothing any more and goes now."""
+        try:
+            self._channel.send(kind, body)
+        except OSError:
+            logs.warning("a reader process is gone", pid=self.pid)
+            self._process.kill()
+            return False
+        return True
+
+    def tell_room(self, room: bytes) -> None:
+        """Whether there is room on the disk."""
+        self.tell(ROOM, room)
 
     def stop(self, seconds: float) -> None:
         """Let it finish what it is at, but not for longer than this; the edge's next start does the rest."""
@@ -184,9 +226,9 @@ class ReaderProcess:
             mended = self._mend()
         finally:
             with self._lock:
-                left, self._lent = list((self._lent or {}).values()), None
-            for lent in left:
-                lent.give_back(HandBack(gone=DIED))
+                left, self._lent = list(self._lent or ()), None
+            for number in left:
+                self._desk.left(number, aborted=True, reason=DIED)
         failures = 0
         while not mended and not self._closing.wait(MEND_AGAIN.delay(failures)):
             mended, failures = self._mend(), failures + 1
@@ -221,17 +263,32 @@ class ReaderProcess:
             self._rows.seal(*decode_sealed(message.body))
         elif message.kind == REFUSED:
             self._rows.refused(*decode_refused(message.body))
-        elif message.kind == BACK:
-            number, back = decode_back(message.body)
-            if lent := self._returned(number):
-                lent.give_back(back)
+        elif message.kind == ADMIT:
+            number, applicant = decode_admit(message.body)
+            self.tell(ADMITTED, encode_admitted(number, self._desk.admit(number, applicant)))
+        elif message.kind == ACTION:
+            number, action = decode_action(message.body)
+            self._desk.act_later(number, action, lambda status: self._acted(number, status))
+        elif message.kind == REPORTED:
+            self._desk.reported(*decode_pair(message.body))
+        elif message.kind == OVER:
+            number, (aborted, reason) = decode_pair(message.body)
+            if self._over(number):
+                self._desk.left(number, aborted=aborted, reason=reason)
         elif message.kind == READY:
             self._run = message.body.decode()
             self.ready.set()
 
-    def _returned(self, number: int) -> Lent | None:
+    def _acted(self, number: int, status: int) -> None:
+        self.tell(ACTED, encode_pair(number, status))
+
+    def _over(self, number: int) -> bool:
+        """Whether it had this connection."""
         with self._lock:
-            return self._lent.pop(number, None) if self._lent is not None else None
+            had = self._lent is not None and number in self._lent
+            if self._lent is not None:
+                self._lent.discard(number)
+            return had
 
     def _arrived(self, arrivals: list[tuple[AssociationRow, InstanceRow]]) -> None:
         """While the journal is behind nothing more is taken from the reader, and it takes nothing more."""

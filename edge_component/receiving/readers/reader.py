@@ -1,46 +1,71 @@
-"""A reader: C-STOREs of associations that the edge lends it, apart from the edge's interpreter lock.
+"""A reader: a process that serves connections for the edge, apart from the edge's interpreter lock.
 
-It knows connections, the spool and nothing else. The edge has negotiated; it gets every row, and the
-connection back whenever something comes that is no C-STORE.
+The edge accepts a connection and lends it before its first byte. Everything about it is done here; the edge
+is asked who may associate, gets every row, and hears of storage commitment and of the end.
 """
 
 from __future__ import annotations
 
+import queue
+import shutil
 import socket
-import struct
+import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from edge_component.commitment.request import Request
-from edge_component.dimse.stream import HandBack, StoreStream
+from edge_component.dimse.admission import Applicant, Rejection
+from edge_component.dimse.codec import Identity
+from edge_component.dimse.limits import Limits
 from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.receiving.certificates import Certificates
 from edge_component.receiving.readers.channel import Channel, Message
+from edge_component.receiving.readers.connection import Connection, Services
 from edge_component.receiving.readers.messages import (
+    ACTED,
+    ACTION,
+    ADMIT,
+    ADMITTED,
     ARRIVED,
-    BACK,
     BEAT,
+    DROP,
+    LEND,
+    OVER,
     READY,
     REFUSED,
+    REPORT,
+    REPORTED,
     ROOM,
     SEALED,
+    Action,
+    Admission,
     Loan,
     ReaderSettings,
+    decode_admitted,
+    decode_loan,
+    decode_pair,
+    decode_report,
     decode_room,
+    encode_action,
+    encode_admit,
     encode_arrived,
-    encode_back,
+    encode_pair,
     encode_refused,
     encode_sealed,
 )
+from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.store import Store
 from edge_component.running.beats import BEAT_SECONDS
 from edge_component.spool.folder import Spool
+from edge_component.spool.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 GATHER_SECONDS = 0.02
 """Nobody waits for a row: a few more may come."""
-LINGER_SECONDS = 1.0
-"""A connection on which nothing came for so long is given back."""
+SWITCH_SECONDS = 0.001
+"""A thread that computes gives way to one that has an answer to send (Python's own default: 5 ms)."""
+ANSWER_SECONDS = 60.0
+"""The edge answers at once, or is in trouble."""
 
 
 class RemoteJournal:
@@ -87,15 +112,13 @@ class RemoteJournal:
         with suppress(OSError):
             self._channel.send(REFUSED, encode_refused(code, calling_ae, reason))
 
-    def request_commitment(self, request: Request, sender: AssociationRow) -> None:
-        """Never: no N-ACTION is read here."""
-        raise NotImplementedError
-
 
 class RemoteRoom:
-    """What the edge last said of the disk."""
+    """What the edge last said of the disk, and what the disk says of itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, spool: Path, reserve_bytes: int) -> None:
+        self._spool = spool
+        self._reserve = reserve_bytes
         self._refusal: str | None = None
         self._slow_down = 0.0
 
@@ -109,6 +132,60 @@ class RemoteRoom:
             time.sleep(self._slow_down)
         return self._refusal
 
+    def refusal_now(self) -> str | None:
+        """Why no more is taken of an instance that is coming."""
+        if self._refusal is None and shutil.disk_usage(self._spool).free < self._reserve:
+            return "the disk is full to its reserve, try again later"
+        return self._refusal
+
+
+class RemoteDesk:
+    """The edge, as one connection asks it."""
+
+    def __init__(self, channel: Channel, journal: RemoteJournal, connection: int) -> None:
+        self._channel = channel
+        self._journal = journal
+        self._connection = connection
+        self._answers: queue.SimpleQueue[Admission | Rejection | int] = queue.SimpleQueue()
+
+    def admit(self, applicant: Applicant, /) -> Admission | Rejection:
+        """Ask, and wait for the answer."""
+        self._channel.send(ADMIT, encode_admit(self._connection, applicant))
+        answer = self._answer()
+        if isinstance(answer, int):
+            raise OSError("the edge is not understood")
+        return answer
+
+    def act(self, action: Action, /) -> int:
+        """Ask, behind the rows of what came before, and wait for the answer."""
+        self._journal.flush()
+        self._channel.send(ACTION, encode_action(self._connection, action))
+        answer = self._answer()
+        if not isinstance(answer, int):
+            raise OSError("the edge is not understood")
+        return answer
+
+    def reported(self, status: int | None, /) -> None:
+        """Tell."""
+        with suppress(OSError):
+            self._channel.send(REPORTED, encode_pair(self._connection, status))
+
+    def over(self, *, aborted: bool, reason: str) -> None:
+        """Tell, behind the rows."""
+        self._journal.flush()
+        with suppress(OSError):  # the edge is gone, and so are we in a moment
+            self._channel.send(OVER, encode_pair(self._connection, [aborted, reason]))
+
+    def answered(self, answer: Admission | Rejection | int) -> None:
+        """By the edge."""
+        self._answers.put(answer)
+
+    def _answer(self) -> Admission | Rejection | int:
+        try:
+            return self._answers.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            raise TimeoutError("the edge does not answer") from None
+
 
 class Reader:
     """Serves what comes over the channel until it is closed."""
@@ -116,21 +193,29 @@ class Reader:
     def __init__(self, settings: ReaderSettings, channel: Channel) -> None:
         self._settings = settings
         self._channel = channel
-        self._room = RemoteRoom()
-        self._spool = Spool(Path(settings.spool))
+        spool = Path(settings.spool)
+        self._room = RemoteRoom(spool, settings.disk_reserve_bytes)
+        self._spool = Spool(spool)
+        self._spool.refused.most_bytes = settings.quarantine_max_bytes
         self._journal = RemoteJournal(channel)
-        self._store = Store(self._spool, self._journal, self._room)
+        self._services = Services(
+            Store(self._spool, self._journal, self._room),
+            Limits(settings.max_pdu_bytes, settings.association_timeout, settings.network_timeout),
+            Identity(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME),
+            Certificates(settings).context,
+            Pace(),
+            Memory(),
+        )
+        self._serving: dict[int, tuple[Connection, RemoteDesk]] = {}
 
     def run(self) -> None:
         """Every connection in a thread of its own."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._spool.segments.keep()
         self._channel.send(READY, self._spool.run.encode())
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
         for message in self._channel.messages():
-            if message.kind == ROOM:
-                self._room.set(message.body)
-            else:
-                threading.Thread(target=self._serve, args=(message,), daemon=True).start()
+            self._heard(message)
         self._spool.close()
 
     def _beat(self) -> None:
@@ -140,30 +225,37 @@ class Reader:
                 self._channel.send(BEAT)
                 time.sleep(BEAT_SECONDS)
 
-    def _serve(self, message: Message) -> None:
-        loan, back = Loan.decode(message.body), HandBack(gone="its reader failed")
+    def _heard(self, message: Message) -> None:
+        if message.kind == ROOM:
+            self._room.set(message.body)
+        elif message.kind == LEND:
+            self._serve(decode_loan(message.body), message.connection)
+        elif message.kind == ADMITTED:
+            self._answered(*decode_admitted(message.body))
+        elif message.kind == ACTED:
+            self._answered(*decode_pair(message.body))
+        elif message.kind == REPORT:
+            number, report = decode_report(message.body)
+            if (serving := self._serving.get(number)) and not serving[0].report(report):
+                serving[1].reported(None)
+        elif message.kind == DROP:
+            number, abort = decode_pair(message.body)
+            if serving := self._serving.get(number):
+                serving[0].drop(abort=abort)
+
+    def _answered(self, number: int, answer: Admission | Rejection | int) -> None:
+        if serving := self._serving.get(number):
+            serving[1].answered(answer)
+
+    def _serve(self, loan: Loan, descriptor: int | None) -> None:
+        desk = RemoteDesk(self._channel, self._journal, loan.connection)
+        connection = Connection(socket.socket(fileno=descriptor), loan.peer, self._services, desk)
+        self._serving[loan.connection] = connection, desk
+        threading.Thread(target=self._run, args=(loan, connection, desk), daemon=True).start()
+
+    def _run(self, loan: Loan, connection: Connection, desk: RemoteDesk) -> None:
         try:
-            with socket.socket(fileno=message.connection) as connection:
-                back = self._read(loan, connection)
+            connection.run(tls=loan.tls)
         finally:
-            self._journal.flush()
-            with suppress(OSError):  # the edge is gone, and so are we in a moment
-                self._channel.send(BACK, encode_back(loan.loan, back))
-
-    def _read(self, loan: Loan, connection: socket.socket) -> HandBack:
-        wait_for_whole_pieces(connection, self._settings.network_timeout)
-        stream = StoreStream(
-            connection,
-            loan.contexts,
-            lambda command: self._store.begin(loan.sender, command),
-            self._settings.max_pdu_bytes,
-        )
-        return stream.run(LINGER_SECONDS)
-
-
-def wait_for_whole_pieces(connection: socket.socket, seconds: float) -> None:
-    """The system's own time-out, so that one call reads a whole PDU and no call is needed to wait for it."""
-    connection.setblocking(True)
-    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            del self._serving[loan.connection]
+            desk.over(aborted=not connection.released, reason=connection.ending)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.edge_aws import EdgeCloud, edge_cloud
-from tests.support.edge_process import RECEIVERS, EdgeProcess
+from tests.support.edge_process import EdgeProcess
 
 
 @pytest.fixture(scope="session")
@@ -24,14 +24,8 @@ def cloud(_cloud: EdgeCloud) -> EdgeCloud:
     return _cloud
 
 
-@pytest.fixture(params=RECEIVERS)
-def receiver(request: pytest.FixtureRequest) -> str:
-    """Who reads the edge's associations."""
-    return str(request.param)
-
-
 @pytest.fixture
-def edge(receiver: str, tmp_path: Path, cloud: EdgeCloud) -> Iterator[EdgeProcess]:
-    """A running edge with quick settings, whoever reads its associations."""
-    with EdgeProcess(tmp_path, cloud.environment, receiver=receiver) as process:
+def edge(tmp_path: Path, cloud: EdgeCloud) -> Iterator[EdgeProcess]:
+    """A running edge with quick settings."""
+    with EdgeProcess(tmp_path, cloud.environment) as process:
         yield process

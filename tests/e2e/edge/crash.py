@@ -23,7 +23,7 @@ from pydicom.dataset import Dataset
 from dicom_ingest.contracts.manifest import decode_manifest
 from tests.support.edge_aws import EdgeCloud, edge_cloud
 from tests.support.edge_dicom import association, instance, uid
-from tests.support.edge_process import RECEIVERS, EdgeProcess, wait_until
+from tests.support.edge_process import EdgeProcess, wait_until
 
 SENDERS = 3
 SERIES_LENGTH = 8
@@ -34,7 +34,6 @@ class Outcome:
     """One run; `lost` and `untrue` must be empty."""
 
     seed: int
-    receiver: str
     kills: int
     sent: int
     acknowledged: int
@@ -78,8 +77,7 @@ def run_once(cloud: EdgeCloud, folder: Path, seed: int, kills: int = 2) -> Outco
     chance = random.Random(seed)
     began = time.monotonic()
     cloud.events()
-    receiver = RECEIVERS[seed % len(RECEIVERS)]
-    edge = EdgeProcess(folder, cloud.environment, name=f"edge{seed}", receiver=receiver)
+    edge = EdgeProcess(folder, cloud.environment, name=f"edge{seed}")
     with edge:
         senders = [Sender(edge) for _ in range(SENDERS)]
         for sender in senders:
@@ -102,7 +100,6 @@ def run_once(cloud: EdgeCloud, folder: Path, seed: int, kills: int = 2) -> Outco
     lost = sorted(acknowledged - announced)
     return Outcome(
         seed,
-        receiver,
         kills,
         len(sent),
         len(acknowledged),

@@ -1,4 +1,4 @@
-"""One instance of 4.2 GB, from socket to S3: ``python -m tests.e2e.edge.large [--receiver fast|pynetdicom]``.
+"""One instance of 4.2 GB, from socket to S3: ``python -m tests.e2e.edge.large``.
 
 It must pass through constant memory, receiver and worker alike, and arrive as it was sent.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.support.edge_large import LARGEST, hashing_s3, send_large
-from tests.support.edge_process import RECEIVERS, EdgeProcess, peak_memory, wait_until
+from tests.support.edge_process import EdgeProcess, peak_memory, wait_until
 
 PIXEL_BYTES = 4_200_000_000
 PEAK_KILOBYTES = 150 * 1024
@@ -29,7 +29,6 @@ CREDENTIALS = {
 class Outcome:
     """One run; `wrong` must be empty. Peaks are resident kilobytes."""
 
-    receiver: str
     bytes: int
     receive_seconds: float
     upload_seconds: float
@@ -38,14 +37,13 @@ class Outcome:
     wrong: list[str]
 
 
-def run_once(folder: Path, receiver: str, pixel_bytes: int) -> Outcome:
+def run_once(folder: Path, pixel_bytes: int) -> Outcome:
     """One edge, one instance, until it is announced."""
     with (
         hashing_s3() as s3,
         EdgeProcess(
             folder,
             {**CREDENTIALS, "AWS_ENDPOINT_URL": s3.endpoint},
-            receiver=receiver,
             max_series_bytes=10_000_000_000,
         ) as edge,
     ):
@@ -64,26 +62,19 @@ def run_once(folder: Path, receiver: str, pixel_bytes: int) -> Outcome:
     if detail["total_bytes"] != sent.bytes:
         wrong.append(f"{detail['total_bytes']} bytes were announced")
     wrong += [f"{peak} kB of memory" for peak in peaks if peak > PEAK_KILOBYTES]
-    return Outcome(
-        receiver, sent.bytes, round(received - began, 1), round(announced - received, 1), *peaks, wrong
-    )
+    return Outcome(sent.bytes, round(received - began, 1), round(announced - received, 1), *peaks, wrong)
 
 
 def main() -> int:
     """1: something was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.edge.large", description=__doc__)
-    parser.add_argument("--receiver", choices=RECEIVERS, help="default: each in turn")
     parser.add_argument("--bytes", type=int, default=PIXEL_BYTES, help=f"of pixel data, at most {LARGEST}")
     parser.add_argument("--folder", type=Path, help="where there is room for it; default: the system's")
     options = parser.parse_args()
-    bad = False
-    for receiver in [options.receiver] if options.receiver else RECEIVERS:
-        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            outcome = run_once(Path(folder), receiver, options.bytes)
-        bad |= bool(outcome.wrong)
-        sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
-        sys.stdout.flush()
-    return 1 if bad else 0
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        outcome = run_once(Path(folder), options.bytes)
+    sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+    return 1 if outcome.wrong else 0
 
 
 if __name__ == "__main__":

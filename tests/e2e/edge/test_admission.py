@@ -36,7 +36,6 @@ def asks(port: int, calling: bytes = b"A", called: bytes = b"B") -> tuple[int, .
     [
         ({"calling_aes": ["CT1"]}, {"calling": b"CT1"}, {"calling": b"CT2"}, (1, 1, 3), "calling AE title"),
         ({"called_aes": ["EDGE"]}, {"called": b"EDGE"}, {"called": b"PACS"}, (1, 1, 7), "called AE title"),
-        ({"networks": ["192.0.2.0/24"]}, None, {}, (1, 1, 1), "network not allowed"),
         ({"networks": ["192.0.2.0/24", "127.0.0.0/8"]}, {}, None, (), ""),
         ({}, {"calling": b"ANY", "called": b"ANY"}, None, (), ""),
     ],
@@ -57,6 +56,16 @@ def test_allow_lists(
             assert asks(edge.dicom_port, **refused) == rejection
             assert reason in edge.log_lines("association rejected")[0]["reason"]
             assert reason in edge.get("/metrics")[1]
+
+
+def test_a_peer_of_another_network_is_closed_before_it_has_said_anything(
+    tmp_path: Path, cloud: EdgeCloud
+) -> None:
+    with EdgeProcess(tmp_path, cloud.environment, networks=["192.0.2.0/24"]) as edge:
+        with wire(edge.dicom_port) as peer:
+            assert peer.receive() is None
+        assert "network not allowed" in edge.log_lines("association rejected")[0]["reason"]
+        assert "network not allowed" in edge.get("/metrics")[1]
 
 
 @pytest.mark.parametrize("limit", ["max_associations", "max_associations_per_peer"])

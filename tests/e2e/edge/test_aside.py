@@ -18,16 +18,14 @@ def aside(edge: EdgeProcess, *words: str) -> str:
     return run.stdout
 
 
-def test_what_s3_refused_is_sent_again_beside_the_running_edge(
-    tmp_path: Path, cloud: EdgeCloud, receiver: str
-) -> None:
+def test_what_s3_refused_is_sent_again_beside_the_running_edge(tmp_path: Path, cloud: EdgeCloud) -> None:
     datasets = series_of(3)
     refused = str(datasets[1].SOPInstanceUID)
     environment = dict(cloud.environment)
     with Gateway(cloud.endpoint) as gateway:
         gateway.refuse = lambda method, path: 400 if method == "PUT" and refused in path else None
         environment["AWS_ENDPOINT_URL"] = gateway.endpoint
-        quick = {"series_patience_seconds": 0.5, "receiver": receiver}
+        quick = {"series_patience_seconds": 0.5}
         with EdgeProcess(tmp_path, environment, **quick) as edge:
             assert send(edge.dicom_port, datasets, calling_ae="CT1") == [0, 0, 0]
             wait_until(lambda: edge.status()["aside"], "the refused instance lies aside")

@@ -87,7 +87,7 @@ def test_a_pdu_longer_than_negotiated_ends_the_association(scp: EdgeProcess) -> 
         peer.associate()
         peer.send(struct.pack(">BBL", 4, 0, 0x7FFFFFFF) + bytes(100_000))
         assert peer.ended()
-    said(scp, "connection closed", "a PDU of 2147483647 bytes")
+    said(scp, "protocol error", "a PDU of 2147483647 bytes")
 
 
 def test_a_pdv_longer_than_its_pdu_ends_the_association(scp: EdgeProcess) -> None:

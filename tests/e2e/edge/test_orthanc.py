@@ -33,15 +33,13 @@ def report(orthanc: Orthanc, transaction: str) -> Any:
     return wait_until(reported, "the report has come")
 
 
-def test_orthanc_stores_asks_for_commitment_and_is_told(
-    tmp_path: Path, cloud: EdgeCloud, receiver: str
-) -> None:
+def test_orthanc_stores_asks_for_commitment_and_is_told(tmp_path: Path, cloud: EdgeCloud) -> None:
     require(PROGRAM)
     datasets = series_of(3)
     with Orthanc(tmp_path / "orthanc") as orthanc:
         peer = {"ae": orthanc.ae_title, "host": "127.0.0.1", "port": orthanc.dicom_port}
         senders = [{"calling_ae": orthanc.ae_title, "commitment": peer}]
-        with EdgeProcess(tmp_path, cloud.environment, senders=senders, receiver=receiver) as edge:
+        with EdgeProcess(tmp_path, cloud.environment, senders=senders) as edge:
             orthanc.start("DICOM-INGEST", edge.dicom_port)
             assert orthanc.post("/modalities/edge/echo", {}) == {}
             ids = [orthanc.post("/instances", part10(ds))["ID"] for ds in datasets]

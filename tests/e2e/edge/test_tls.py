@@ -75,9 +75,9 @@ def refused(port: int, context: ssl.SSLContext) -> bool:
 
 
 def test_tls_and_plain_are_served_side_by_side(
-    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates, receiver: str
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates
 ) -> None:
-    with edge_with_tls(tmp_path, cloud, certificates, receiver=receiver) as edge:
+    with edge_with_tls(tmp_path, cloud, certificates) as edge:
         assert echo(edge.dicom_port)
         assert tls_echo(tls_port(edge), client(certificates, with_certificate=False))
         # A client that never says hello holds up nobody.
@@ -88,11 +88,11 @@ def test_tls_and_plain_are_served_side_by_side(
 
 
 def test_a_series_sent_over_tls_is_announced_as_it_was_sent(
-    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates, receiver: str
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates
 ) -> None:
     datasets = series_of(4, pixels=768 * 1024)  # many TLS records, many PDUs
     context = client(certificates, with_certificate=False)
-    with edge_with_tls(tmp_path, cloud, certificates, receiver=receiver) as edge:
+    with edge_with_tls(tmp_path, cloud, certificates) as edge:
         statuses = send(tls_port(edge), datasets, tls_args=(context, "127.0.0.1"))
         assert statuses == [0] * 4
         wait_until(lambda: edge.status()["series_announced"], "the series is announced")
@@ -112,9 +112,9 @@ def test_tls_older_than_1_2_is_refused(tmp_path: Path, cloud: EdgeCloud, certifi
 
 
 def test_a_client_certificate_is_asked_for_where_a_ca_is_configured(
-    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates, receiver: str
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates
 ) -> None:
-    given = {"tls_client_ca": str(certificates.ca), "plain_dicom": False, "receiver": receiver}
+    given = {"tls_client_ca": str(certificates.ca), "plain_dicom": False}
     with edge_with_tls(tmp_path, cloud, certificates, **given) as edge:
         assert tls_echo(tls_port(edge), client(certificates, with_certificate=True))
         assert refused(tls_port(edge), client(certificates, with_certificate=False))

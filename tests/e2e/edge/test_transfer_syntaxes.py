@@ -142,14 +142,14 @@ def test_dcmtk_sends(edge: EdgeProcess, tmp_path: Path, option: str) -> None:
 
 @pytest.mark.parametrize(("calling_ae", "accepted"), [("US1", JPEG_LOSSLESS), ("US2", JPEG_BASELINE)])
 def test_a_sender_that_proposes_lossy_first_is_asked_for_lossless_where_its_profile_says_so(
-    tmp_path: Path, cloud: EdgeCloud, receiver: str, calling_ae: str, accepted: str
+    tmp_path: Path, cloud: EdgeCloud, calling_ae: str, accepted: str
 ) -> None:
     profiles = [{"calling_ae": "US1", "prefer": "lossless"}]
     ds = instance(syntax=accepted, pixels=1024)
     ds.PixelData = encapsulate([ds.PixelData])
     ds["PixelData"].VR = "OB"
     proposed = [JPEG_BASELINE, JPEG_LOSSLESS, EXPLICIT, IMPLICIT]
-    with EdgeProcess(tmp_path, cloud.environment, senders=profiles, receiver=receiver) as edge:
+    with EdgeProcess(tmp_path, cloud.environment, senders=profiles) as edge:
         assert send(edge.dicom_port, [ds], syntaxes=proposed, calling_ae=calling_ae) == [0]
         wait_until(lambda: edge.status()["series_announced"], "the series is announced")
         [requested] = edge.log_lines("association requested")

@@ -133,20 +133,6 @@ def test_all_indexed_attributes_are_read_and_no_others() -> None:
     assert "7FE00010" not in found
 
 
-def test_pixels_are_not_read() -> None:
-    class Counting(io.BytesIO):
-        count = 0
-
-        def read(self, size: int | None = -1, /) -> bytes:
-            data = super().read(size)
-            self.count += len(data)
-            return data
-
-    stream = Counting(encoded(instance(pixels=1024 * 1024)))
-    read_header(stream, EXPLICIT)
-    assert stream.count < 10_000
-
-
 def test_a_length_that_claims_gigabytes_is_not_believed() -> None:
     data = encoded(instance())
     at = data.index(b"\x10\x00\x10\x00PN")

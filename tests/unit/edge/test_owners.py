@@ -531,3 +531,6 @@ class Roomy:
     def refusal(self) -> str | None:
         """None."""
         return None
+
+    def refusal_now(self) -> None:
+        return None

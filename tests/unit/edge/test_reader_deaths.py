@@ -9,23 +9,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import encode
 
-from edge_component.dimse.stream import HandBack
+from edge_component.dimse.admission import Applicant
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.readers import process
+from edge_component.receiving.readers.messages import Action, Admission, Loan
 from edge_component.receiving.readers.pool import Readers
-from edge_component.receiving.readers.process import DIED, Heal, Lent
+from edge_component.receiving.readers.process import DIED, Heal
 from edge_component.spool.folder import Spool
 from tests.support.edge_dicom import instance
 from tests.support.edge_process import in_spool, wait_until
 from tests.support.edge_stand_ins import settings
-from tests.support.edge_wire import EXPLICIT, echo_command, fragment, store_command
+from tests.support.edge_wire import Wire, fragment, store_command
 
 SENDER = AssociationRow("a1", "SENDER", "EDGE", "127.0.0.1", 1.5)
 
@@ -52,39 +53,59 @@ class Journal:
         raise RuntimeError(f"nobody can count 0x{code:04X} of {calling_ae}: {reason}")
 
 
-class Modality:
-    """The far end of a connection that a reader has."""
+class Desk:
+    """Admits whoever comes, and hears how it ended."""
 
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+    def admit(self, _connection: int, _applicant: Applicant) -> Admission:
+        return Admission(SENDER)
+
+    def act_later(self, connection: int, action: Action, answer: object) -> None:
+        raise AssertionError((connection, action, answer))
+
+    def reported(self, connection: int, status: int | None) -> None:
+        raise AssertionError((connection, status))
+
+    def left(self, connection: int, *, aborted: bool, reason: str) -> None:
+        assert connection == 1
+        self.reason = reason if aborted else None
+
+
+class Modality:
+    """An association that a reader has."""
+
+    def __init__(self, readers: Readers, desk: Desk) -> None:
+        self.desk = desk
         with socket.create_server(("127.0.0.1", 0)) as server:
-            self.theirs = socket.create_connection(server.getsockname(), timeout=30)
-            self.ours, _ = server.accept()
-        lent = readers.lend(self.ours, SENDER, {1: EXPLICIT})
-        assert lent is not None
-        self.lent: Lent = lent
+            self.wire = Wire(server.getsockname()[1])
+            ours, _ = server.accept()
+        with ours:
+            assert readers.lend(ours, Loan(1, "127.0.0.1", False)) is not None
+        self.wire.associate()
 
     def send(self, ds: Dataset, sop_instance: str | None = None) -> None:
         """A C-STORE; with another SOP Instance UID in its command it will be refused."""
         content = encode(ds, False, True)
         assert content is not None
         command = store_command(str(ds.SOPClassUID), sop_instance or str(ds.SOPInstanceUID))
-        self.theirs.sendall(fragment(1, command, command=True, last=True))
-        self.theirs.sendall(fragment(1, content, command=False, last=True))
+        self.wire.send(fragment(1, command, command=True, last=True))
+        self.wire.send(fragment(1, content, command=False, last=True))
 
     def store(self, ds: Dataset) -> None:
         """Send it and hear the answer."""
         self.send(ds)
-        assert self.theirs.recv(4096)
+        assert self.wire.status()[0] == 0
 
-    def close(self) -> None:
-        self.ours.close()
-        self.theirs.close()
+    def heard_of_death(self) -> bool:
+        return self.desk.reason == DIED
 
 
 @contextmanager
 def one_reader(spool: Path, journal: Journal, heal: Heal) -> Iterator[Readers]:
     Spool(spool).prepare()
-    readers = Readers(settings(spool, receiver_processes=1), journal, heal)
+    readers = Readers(settings(spool, receiver_processes=1), journal, heal, Desk())
     readers.start()
     try:
         yield readers
@@ -94,11 +115,11 @@ def one_reader(spool: Path, journal: Journal, heal: Heal) -> Iterator[Readers]:
 
 @contextmanager
 def modality_of(readers: Readers) -> Iterator[Modality]:
-    modality = Modality(readers)
+    modality = Modality(readers, cast("Desk", readers._desk))
     try:
         yield modality
     finally:
-        modality.close()
+        modality.wire.socket.close()
 
 
 def kill(readers: Readers) -> int:
@@ -117,7 +138,7 @@ def test_a_full_disk_only_puts_off_what_a_dead_reader_has_stored(tmp_path: Path)
 
     with one_reader(tmp_path, Journal(), heal) as readers, modality_of(readers) as modality:
         dead = kill(readers)
-        assert modality.lent.wait(20) == HandBack(gone=DIED)
+        wait_until(modality.heard_of_death, "the association is over")
         wait_until(lambda: readers.pids not in ([], [dead]), "another reader")
         assert len(healed) == 3
         assert len(set(healed)) == 1
@@ -134,7 +155,7 @@ def test_a_fault_of_ours_in_looking_for_it_stays_visible(tmp_path: Path) -> None
     with one_reader(tmp_path, Journal(), heal) as readers, modality_of(readers) as modality:
         kill(readers)
         assert called.wait(20)
-        assert modality.lent.wait(20) == HandBack(gone=DIED)
+        wait_until(modality.heard_of_death, "the association is over")
         wait_until(lambda: not reader_threads(), "its thread has ended")
         assert readers.mending
         assert readers.restarts == 0
@@ -185,7 +206,7 @@ def test_a_reader_that_is_not_understood_answers_nobody_any_more(tmp_path: Path)
     with one_reader(tmp_path, Journal(), heal) as readers, modality_of(readers) as modality:
         [confused] = readers.pids
         modality.send(instance(), sop_instance="1.2.3")  # refused, and its count cannot be taken
-        assert modality.lent.wait(20) == HandBack(gone=DIED)
+        wait_until(modality.heard_of_death, "the association is over")
         assert running == [False]  # nobody writes any more to what is looked through
         wait_until(lambda: readers.pids not in ([], [confused]), "another reader")
 
@@ -199,7 +220,9 @@ def test_where_no_process_can_be_started_it_is_tried_again(
         tried.set()
         raise BlockingIOError(11, "no more processes")
 
-    with one_reader(tmp_path, Journal(), list) as readers:
+    journal = Journal()
+    journal.takes.set()
+    with one_reader(tmp_path, journal, list) as readers:
         with monkeypatch.context() as patch:
             patch.setattr(process, "subprocess", Refusing(refuse))
             kill(readers)
@@ -208,9 +231,7 @@ def test_where_no_process_can_be_started_it_is_tried_again(
         wait_until(lambda: readers.pids, "another reader")
         assert readers.restarts == 1
         with modality_of(readers) as modality:
-            echo = fragment(1, echo_command(), command=True, last=True)
-            modality.theirs.sendall(echo)
-            assert modality.lent.wait(20) == HandBack(pdu=echo)
+            modality.store(instance())
 
 
 class Refusing:

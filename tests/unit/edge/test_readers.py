@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,18 +13,31 @@ from pathlib import Path
 
 import pytest
 
-from edge_component.dimse.stream import HandBack
+from edge_component.dimse.admission import TOO_MANY, Applicant, Rejection
 from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.messages import (
     ARRIVED,
     SEALED,
+    Action,
+    Admission,
     Loan,
+    Report,
+    decode_action,
+    decode_admit,
+    decode_admitted,
     decode_arrived,
-    decode_back,
+    decode_loan,
+    decode_pair,
+    decode_report,
     decode_room,
     decode_sealed,
-    encode_back,
+    encode_action,
+    encode_admit,
+    encode_admitted,
+    encode_loan,
+    encode_pair,
+    encode_report,
     encode_room,
     encode_sealed,
 )
@@ -33,7 +47,16 @@ from edge_component.receiving.readers.reader import RemoteJournal, RemoteRoom
 from edge_component.spool.receipt import decode_receipt, encode_receipt
 from tests.support.edge_process import wait_until
 from tests.support.edge_stand_ins import settings
-from tests.support.edge_wire import CT, EXPLICIT, echo_command, fragment
+from tests.support.edge_wire import (
+    A_RELEASE_RP,
+    CT,
+    EXPLICIT,
+    VERIFICATION,
+    Wire,
+    echo_command,
+    fragment,
+    pdu,
+)
 
 SENDER = AssociationRow("a1", "SENDER \\xE9", "EDGE", "127.0.0.1", 1.5)
 
@@ -98,16 +121,29 @@ def test_a_message_cut_off_by_a_death_is_no_message() -> None:
         assert list(Channel(theirs).messages()) == []
 
 
-def test_what_is_said_is_understood() -> None:
-    loan = Loan(7, SENDER, {1: EXPLICIT, 255: CT})
-    assert Loan.decode(loan.encode()) == loan
+def test_what_is_said_is_understood(tmp_path: Path) -> None:
+    loan = Loan(7, "10.0.0.1", True)
+    assert decode_loan(encode_loan(loan)) == loan
     assert decode_sealed(encode_sealed("a-1", 3)) == ("a-1", 3)
-    for back in (HandBack(), HandBack(b"\n\x04\n"), HandBack(gone="reset"), HandBack(wrong="no head")):
-        assert decode_back(encode_back(7, back)) == (7, back)
+    applicant = Applicant("::1", "A\\xE9", "B")
+    assert decode_admit(encode_admit(7, applicant)) == (7, applicant)
+    for answer in (Admission(SENDER, "lossless"), TOO_MANY):
+        assert decode_admitted(encode_admitted(7, answer)) == (7, answer)
+    action = Action("a1", 3, EXPLICIT, None, "1.2", b"\n{}\n\0")
+    assert decode_action(encode_action(7, action)) == (7, action)
+    report = Report(3, b"\n\0command", b"\ndata\n")
+    assert decode_report(encode_report(7, report)) == (7, report)
+    assert decode_pair(encode_pair(7, None)) == (7, None)
     assert decode_room(encode_room("full", 0.5)) == ("full", 0.5)
-    room = RemoteRoom()
+    room = RemoteRoom(tmp_path, 0)
     room.set(encode_room("full", 0.0))
-    assert room.refusal() == "full"
+    assert (room.refusal(), room.refusal_now()) == ("full", "full")
+
+
+def test_a_reader_sees_by_itself_that_the_disk_is_full_to_its_reserve(tmp_path: Path) -> None:
+    """The edge looks once a second: a fast sender fills much of a disk in between."""
+    assert RemoteRoom(tmp_path, 0).refusal_now() is None
+    assert "reserve" in str(RemoteRoom(tmp_path, 2**62).refusal_now())
 
 
 def test_rows_go_together_and_before_whatever_comes_after_them(channels: tuple[Channel, Channel]) -> None:
@@ -126,47 +162,89 @@ def test_rows_go_together_and_before_whatever_comes_after_them(channels: tuple[C
     assert [decode_receipt(receipt)[1].file for receipt in decode_arrived(next(heard).body)] == ["a-1/8192"]
 
 
+class Desk:
+    """Admits whoever comes."""
+
+    def __init__(self) -> None:
+        self.over: dict[int, tuple[bool, str]] = {}
+        self.applicants: list[Applicant] = []
+
+    def admit(self, connection: int, applicant: Applicant) -> Admission | Rejection:
+        self.applicants.append(applicant)
+        return Admission(SENDER._replace(association=f"a{connection}"))
+
+    def act_later(self, connection: int, action: Action, answer: object) -> None:
+        raise AssertionError((connection, action, answer))
+
+    def reported(self, connection: int, status: int | None) -> None:
+        raise AssertionError((connection, status))
+
+    def left(self, connection: int, *, aborted: bool, reason: str) -> None:
+        self.over[connection] = aborted, reason
+
+
+def lend(readers: Readers, connection: int = 1) -> Wire:
+    """A peer whose connection a reader has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        peer = Wire(server.getsockname()[1])
+        ours, _ = server.accept()
+    with ours:
+        assert readers.lend(ours, Loan(connection, "127.0.0.1", False)) is not None
+    return peer
+
+
 def test_without_readers_nothing_is_lent(tmp_path: Path) -> None:
-    readers = Readers(settings(tmp_path, receiver_processes=0), Rows(), list)
+    readers = Readers(settings(tmp_path, receiver_processes=0), Rows(), list, Desk())
     readers.start()
     one, other = socket.socketpair()
     with one, other:
-        assert readers.lend(one, SENDER, {1: EXPLICIT}) is None
+        assert readers.lend(one, Loan(1, "127.0.0.1", False)) is None
     readers.stop(1)
 
 
-def test_a_connection_comes_back_with_what_is_no_c_store(tmp_path: Path) -> None:
-    readers = Readers(settings(tmp_path, receiver_processes=1), Rows(), list)
+def test_a_reader_serves_a_connection_from_its_first_byte_to_its_last(tmp_path: Path) -> None:
+    desk = Desk()
+    readers = Readers(settings(tmp_path, receiver_processes=1), Rows(), list, desk)
     readers.start()
-    one, other = socket.socketpair()
     try:
-        with one, other:
-            lent = readers.lend(one, SENDER, {1: EXPLICIT})
-            assert lent is not None
-            echo = fragment(1, echo_command(), command=True, last=True)
-            other.sendall(echo)
-            assert lent.wait(20) == HandBack(pdu=echo)
-            other.sendall(b"still open")
-            assert one.recv(100) == b"still open"
+        peer = lend(readers)
+        peer.associate([(1, VERIFICATION, [EXPLICIT])])
+        peer.send(fragment(1, echo_command(), command=True, last=True))
+        assert peer.status()[0] == 0
+        peer.send(pdu(5, bytes(4)))
+        assert peer.receive() == (A_RELEASE_RP, bytes(4))
+        peer.socket.close()
+        wait_until(lambda: desk.over == {1: (False, "")}, "the desk hears of the release")
+        assert desk.applicants == [Applicant("127.0.0.1", "WIRE", "DICOM-INGEST")]
+        assert readers.lent == 0
     finally:
         readers.stop(10)
 
 
-def test_what_a_dead_reader_had_is_over_and_another_reader_comes(tmp_path: Path) -> None:
-    healed: list[str] = []
-    readers = Readers(settings(tmp_path, receiver_processes=1), Rows(), healed.append)
+def test_the_associations_of_a_dead_reader_are_over_and_another_reader_comes(tmp_path: Path) -> None:
+    healed, desk = list[str](), Desk()
+    readers = Readers(settings(tmp_path, receiver_processes=1), Rows(), healed.append, desk)
     readers.start()
-    one, other = socket.socketpair()
     try:
-        with one, other:
-            lent = readers.lend(one, SENDER, {1: EXPLICIT})
-            assert lent is not None
-            other.sendall(fragment(1, echo_command()[:20], command=True, last=True)[:10])
-            [pid] = readers.pids
-            os.kill(pid, 9)
-            assert lent.wait(20) == HandBack(gone=DIED)
-            assert len(healed) == 1
-            wait_until(lambda: readers.pids not in ([], [pid]), "another reader")
+        peer = lend(readers)
+        peer.associate()
+        [pid] = readers.pids
+        os.kill(pid, 9)
+        wait_until(lambda: desk.over == {1: (True, DIED)}, "the association is over")
+        peer.socket.close()
+        wait_until(lambda: len(healed) == 1, "what it has stored is looked for")
+        wait_until(lambda: readers.pids not in ([], [pid]), "another reader")
+    finally:
+        readers.stop(10)
+
+
+def test_a_reader_that_hangs_is_killed_and_another_comes(tmp_path: Path) -> None:
+    readers = Readers(settings(tmp_path, receiver_processes=1, hung_seconds=2), Rows(), list, Desk())
+    readers.start()
+    try:
+        [pid] = readers.pids
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: readers.pids not in ([], [pid]), "another reader")
     finally:
         readers.stop(10)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from edge_component.commitment.request import Request
 from edge_component.dimse.statuses import Status
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow, InstanceRow
@@ -50,16 +49,17 @@ class Journal:
         assert reason
         self.failures += 1
 
-    def request_commitment(self, request: Request, sender: AssociationRow) -> None:
-        raise NotImplementedError
-
 
 class Room:
     def __init__(self, reason: str | None = None) -> None:
         self.reason = reason
+        self.full: str | None = None
 
     def refusal(self) -> str | None:
         return self.reason
+
+    def refusal_now(self) -> str | None:
+        return self.full
 
 
 def store_at(

@@ -1,0 +1,341 @@
+"""One association as its acceptor sees it: bytes in, events out; no socket, no clock, no thread.
+
+The driver reads into `space()`, says so with `received`, and calls `next_event` until it hears NEED_DATA.
+What is to be sent is in `data_to_send`. `deadline` says when the driver must call `time_passed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_component.dimse import codec, commands
+from edge_component.dimse.codec import COMMAND, LAST, PDV_HEAD, AnsweredContext, Identity
+from edge_component.dimse.commands import C_STORE_RQ, Command
+from edge_component.dimse.errors import (
+    NOT_SPECIFIED,
+    SERVICE_PROVIDER,
+    SERVICE_USER,
+    UNEXPECTED_PDU,
+    UNRECOGNIZED_PDU,
+    RejectError,
+    RemoteError,
+    message_error,
+)
+from edge_component.dimse.events import (
+    NEED_DATA,
+    WAITING,
+    Aborted,
+    AcceptedContext,
+    AssociationRequested,
+    Broken,
+    ConnectionLost,
+    DataReceived,
+    Event,
+    MessageReceived,
+    ReleaseRequested,
+    RoleSelection,
+    StoreEnded,
+    StoreStarted,
+)
+from edge_component.dimse.incoming import Incoming
+from edge_component.dimse.limits import PDU_HEAD, Limits
+from edge_component.dimse.states import (
+    A_ABORT,
+    A_ASSOCIATE_RQ,
+    A_RELEASE_RQ,
+    NEXT,
+    P_DATA_TF,
+    State,
+)
+
+STORE_ENDED, RELEASE_REQUESTED = StoreEnded(), ReleaseRequested()
+_ENDED = (State.RELEASING, State.CLOSING, State.CLOSED)
+
+
+class Association:
+    """Answers what PS3.8 answers by itself; asks the driver for everything else."""
+
+    def __init__(self, limits: Limits, identity: Identity, now: float) -> None:
+        self.state = State.AWAITING_REQUEST
+        self.contexts: dict[int, AcceptedContext] = {}
+        self.fragments = 0
+        """PDUs and presentation data values so far: what they cost does not depend on their length."""
+        self.deadline = now + limits.request_seconds
+        self._limits = limits
+        self._identity = identity
+        self._incoming = Incoming()
+        self._outgoing: list[bytes] = []
+        self._request: AssociationRequested | None = None
+        self._lost = False
+        self._body = memoryview(b"")
+        self._at = 0
+        """P-DATA-TF that is looked at, and how far."""
+        self._message: AcceptedContext | None = None
+        """Of the message that has begun: all of its fragments have its presentation context (PS3.8 E.2)."""
+        self._encoded = bytearray()
+        self._pieces = 0
+        self._command: Command | None = None
+        self._data: bytearray | None = None
+        """Of a message that is no C-STORE."""
+        self._to_answer: tuple[AcceptedContext, Command] | None = None
+        self._pending: Event | None = None
+        """Follows at once."""
+        self._late = False
+
+    # What the driver reads
+
+    def space(self) -> memoryview:
+        """Where the next bytes of the connection go."""
+        return self._incoming.space()
+
+    @property
+    def missing(self) -> int:
+        """How many bytes complete the next PDU, where that is known; else 0."""
+        head = self._incoming.head()
+        return max(0, head[1] + PDU_HEAD - self._incoming.held) if head else 0
+
+    @property
+    def between_messages(self) -> bool:
+        """Nothing has begun that is not answered."""
+        return (
+            self.state is State.ESTABLISHED
+            and self._message is None
+            and self._to_answer is None
+            and not self._incoming.held
+            and self._at >= len(self._body)
+        )
+
+    @property
+    def gathered(self) -> int:
+        """Bytes of memory that a peer has filled with what is not whole yet, a C-STORE apart."""
+        held = len(self._encoded) + len(self._data or b"")
+        return held if self.contexts else held + self._incoming.grown
+
+    @property
+    def ended(self) -> bool:
+        """Nothing that comes matters any more."""
+        return self.state in _ENDED
+
+    def received(self, count: int, now: float) -> None:
+        """So many bytes were read into `space()`; they are too late where `deadline` has passed."""
+        self._incoming.filled(count)
+        if now >= self.deadline:
+            self.time_passed(now)
+        elif self.state is State.ESTABLISHED and not self.missing:  # the end of a PDU: the peer is alive
+            self.deadline = now + self._limits.idle_seconds
+
+    def closed(self) -> None:
+        """The peer sends no more."""
+        self._lost = True
+
+    def time_passed(self, now: float) -> None:
+        """It is so late now; the next event says whether it is too late."""
+        if now >= self.deadline and self.state not in _ENDED:
+            self._late = True
+
+    # What the driver says
+
+    def accept(self, answers: Sequence[AnsweredContext], roles: Sequence[RoleSelection], now: float) -> None:
+        """Answer the request: the association is established."""
+        assert self._request is not None  # noqa: S101 - it was asked for
+        proposed = {context.number: context for context in self._request.contexts}
+        self.contexts = {
+            answer.number: AcceptedContext(
+                answer.number, proposed[answer.number].abstract_syntax, answer.transfer_syntax
+            )
+            for answer in answers
+            if answer.result == codec.ACCEPTED
+        }
+        self._outgoing.append(
+            codec.accept(self._request, answers, roles, self._limits.max_pdu, self._identity)
+        )
+        self._incoming.reserve(self._limits.longest_data)
+        self.state = State.ESTABLISHED
+        self.deadline = now + self._limits.idle_seconds
+
+    def reject(self, result: int, source: int, diagnostic: int) -> None:
+        """Answer the request: there will be no association."""
+        self._outgoing.append(codec.reject(result, source, diagnostic))
+        self.state = State.CLOSING
+
+    def answer(self, status: int, comment: str = "") -> None:
+        """Answer the C-STORE that has ended."""
+        assert self._to_answer is not None  # noqa: S101 - it has ended
+        (context, command), self._to_answer = self._to_answer, None
+        self.respond(context, command, status, comment)
+
+    def respond(self, context: AcceptedContext, command: Command, status: int, comment: str = "") -> None:
+        """Answer any other request."""
+        self._outgoing.append(codec.command(context.number, commands.response(command, status, comment)))
+
+    def report(self, context: AcceptedContext, encoded_command: bytes, encoded_data: bytes) -> None:
+        """Ask something of the peer."""
+        self._outgoing.append(codec.command(context.number, encoded_command))
+        peer_max = self._request.max_pdu if self._request is not None else 0
+        self._outgoing += codec.data_set(context.number, encoded_data, peer_max)
+
+    def abort(self, source: int = SERVICE_USER, reason: int = NOT_SPECIFIED) -> None:
+        """End it; the A-ABORT is in `data_to_send`."""
+        if self.state not in _ENDED:
+            self._outgoing.append(codec.abort(source, reason))
+            self.state = State.CLOSING
+
+    def data_to_send(self) -> bytes:
+        """What the peer is to get now."""
+        data = b"".join(self._outgoing)
+        self._outgoing.clear()
+        return data
+
+    # What has happened
+
+    def next_event(self) -> Event:
+        """What came next; NEED_DATA: nothing before more bytes are there."""
+        try:
+            return self._next()
+        except RemoteError as error:
+            self.abort(error.source, error.reason)
+            return Broken(str(error))
+        except RejectError as error:
+            self.reject(error.result, error.source, error.diagnostic)
+            return Broken(str(error))
+
+    def _next(self) -> Event:
+        if self._late:
+            self._late = False
+            raise RemoteError(f"silent for too long in state {self.state.value}", NOT_SPECIFIED)
+        while True:
+            if self._pending is not None:
+                ready, self._pending = self._pending, None
+                return ready
+            event: Event | None
+            if self._at < len(self._body):
+                event = self._data_value()
+            elif self.state is State.DECIDING:
+                return WAITING
+            elif self.state in _ENDED or (pdu := self._pdu()) is None:
+                return self._ended() if self._lost else NEED_DATA
+            else:
+                event = self._took(*pdu)
+            if event is not None:
+                return event
+
+    def _ended(self) -> Event:
+        self.state = State.CLOSED
+        return ConnectionLost()
+
+    def _pdu(self) -> tuple[int, memoryview] | None:
+        head = self._incoming.head()
+        if head is None:
+            return None
+        kind, length = head
+        if not A_ASSOCIATE_RQ <= kind <= A_ABORT:
+            raise RemoteError(f"a PDU of type 0x{kind:02X}", UNRECOGNIZED_PDU)
+        if (self.state, kind) not in NEXT:
+            raise RemoteError(f"a PDU of type 0x{kind:02X} in state {self.state.value}", UNEXPECTED_PDU)
+        if length > (allowed := self._longest(kind)):
+            raise RemoteError(f"a PDU of {length} bytes, {allowed} are allowed")
+        body = self._incoming.pdu(length)
+        return None if body is None else (kind, body)
+
+    def _longest(self, kind: int) -> int:
+        if kind == P_DATA_TF:
+            return self._limits.longest_data
+        return self._limits.associate_bytes if kind == A_ASSOCIATE_RQ else self._limits.other_pdu_bytes
+
+    def _took(self, kind: int, body: memoryview) -> Event | None:
+        self.state = NEXT[self.state, kind]
+        self.fragments += 1
+        if kind == P_DATA_TF:
+            self._body, self._at = body, 0
+            return None
+        if kind == A_ASSOCIATE_RQ:
+            self._request = codec.decode_request(body)
+            return self._request
+        if kind == A_RELEASE_RQ:
+            self._outgoing.append(codec.release())
+            self.state = State.CLOSING
+            return RELEASE_REQUESTED
+        source, reason = (body[2], body[3]) if len(body) >= 4 else (SERVICE_PROVIDER, NOT_SPECIFIED)
+        return Aborted(source, reason)
+
+    def _data_value(self) -> Event | None:
+        body, at = self._body, self._at
+        end, number, control = codec.pdv_head(body, at)
+        self._at = end
+        self.fragments += 1
+        if self._message is None:
+            self._begin(number, control)
+        elif self._message.number != number:
+            raise RemoteError(f"presentation context {number} inside a message of {self._message.number}")
+        fragment = body[at + PDV_HEAD : end]
+        if control & COMMAND:
+            return self._command_fragment(fragment, last=bool(control & LAST))
+        return self._data_fragment(fragment, last=bool(control & LAST))
+
+    def _begin(self, number: int, control: int) -> None:
+        context = self.contexts.get(number)
+        if context is None:
+            raise RemoteError(f"presentation context {number}, which was not accepted")
+        if not control & COMMAND:
+            raise message_error("a data set without a command")
+        self._message = context
+
+    def _command_fragment(self, fragment: memoryview, *, last: bool) -> Event | None:
+        if self._command is not None:
+            raise message_error("a command inside a data set")
+        self._encoded += fragment
+        self._pieces += 1
+        if len(self._encoded) > self._limits.command_bytes:
+            raise message_error(f"a command set of more than {self._limits.command_bytes} bytes")
+        if self._pieces > self._limits.command_fragments:
+            raise message_error(f"a command set in more than {self._limits.command_fragments} fragments")
+        if not last:
+            return None
+        command, self._pieces = commands.decode(bytes(self._encoded)), 0
+        self._encoded.clear()
+        return self._commanded(command)
+
+    def _commanded(self, command: Command) -> Event | None:
+        assert self._message is not None  # noqa: S101 - it has begun
+        if command.field == C_STORE_RQ:
+            _ = command.message_id  # a C-STORE that cannot be answered is not begun
+            self._command = command
+            started = StoreStarted(self._message, command)
+            if not command.has_data_set:
+                self._end()
+                self._to_answer = (started.context, command)
+                self._pending = STORE_ENDED
+            return started
+        if not command.has_data_set:
+            return self._whole(command, b"")
+        self._command, self._data = command, bytearray()
+        return None
+
+    def _data_fragment(self, fragment: memoryview, *, last: bool) -> Event | None:
+        if self._command is None:
+            raise message_error("a data set without a command")
+        if self._data is not None:
+            self._data += fragment
+            if len(self._data) > self._limits.message_bytes:
+                raise message_error(
+                    f"a data set of more than {self._limits.message_bytes} bytes beside a C-STORE"
+                )
+            return self._whole(self._command, bytes(self._data)) if last else None
+        if last:
+            assert self._message is not None  # noqa: S101 - it has begun
+            self._to_answer = (self._message, self._command)
+            self._end()
+            if fragment:
+                self._pending = STORE_ENDED
+                return DataReceived(fragment)
+            return STORE_ENDED
+        return DataReceived(fragment) if fragment else None
+
+    def _whole(self, command: Command, data: bytes) -> Event:
+        context = self._message
+        assert context is not None  # noqa: S101 - it has begun
+        self._end()
+        return MessageReceived(context, command, data)
+
+    def _end(self) -> None:
+        self._message, self._command, self._data = None, None, None
