@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +20,8 @@ from local.postgres.databases import session
 from local.run.state import RunState
 from tests.support.data_api import CLUSTER, data_api
 
+EVENTS = Path(__file__).parents[1] / "events"
+SAMPLES = ("edge_heartbeat.degraded", "edge_holdings")
 OPERATOR = "operator"
 HEARTBEAT = {"instances_received": 91, "instances_uploaded": 91, "series_open": 0, "spool_instances": 0}
 
@@ -72,16 +75,20 @@ def _describe(state: RunState, database: str) -> None:
 
 
 def _beat(state: RunState) -> None:
-    """One heartbeat of its edge, as the bus writes it into the log."""
+    """One heartbeat of its edge and what the edge holds, as the bus writes them into the log."""
     name, now = f"/aws/events/{state.stack}-heartbeats", int(time.time() * 1000)
-    event = {"time": "2026-11-22T08:00:00Z", "detail": {"edge": state.edge, **HEARTBEAT}}
+    said = [json.loads((EVENTS / f"{sample}.v1.json").read_text()) for sample in SAMPLES]
+    for event in said:
+        event["detail"]["edge"] = state.edge
+    said[0]["time"] = "2026-11-22T08:00:00Z"
+    said[0]["detail"] |= HEARTBEAT
     with _closing(_client("logs", state)) as logs:
         logs.create_log_group(logGroupName=name)
         logs.create_log_stream(logGroupName=name, logStreamName="all")
         logs.put_log_events(
             logGroupName=name,
             logStreamName="all",
-            logEvents=[{"timestamp": now, "message": json.dumps(event)}],
+            logEvents=[{"timestamp": now, "message": json.dumps(event)} for event in said],
         )
 
 

@@ -93,6 +93,22 @@ def test_status_and_edges_come_from_the_index_and_the_heartbeats(answer: Ask) ->
     assert answer("edges")["index_says"] == answer("edges", local=True)["index_says"]
 
 
+def test_a_series_that_is_still_at_an_edge_is_found_there_with_the_reason(
+    asked: Callable[..., tuple[int, str, str]], answer: Ask
+) -> None:
+    code, out, _ = asked("where", "1.2.3.1.1")
+    assert code == 0
+    edge = answer("edges")["edges_say"][0]["edge"]
+    assert f"{edge}, sealed since 2026-11-22 07:44:00; 3 of 19 instances in S3" in out
+    assert "no upload has succeeded since 2026-11-22T07:45:00Z" in out
+    assert "NoSuchBucket" in out
+    both = answer("where", "1.2.3.1")
+    assert [row["at_edge"]["state"] for row in both] == ["sealed", "received"]
+    code, _, err = asked("where", "1.2.3.9")
+    assert code == 1
+    assert "does not know 1.2.3.9" in err
+
+
 def test_a_series_is_queued_raised_cancelled_and_worked_on_again(answer: Ask) -> None:
     (series,) = [row for row in answer("status")["series_transfers"] if row["series_description"] == "Scout"]
     uid = series["series_instance_uid"]
