@@ -96,6 +96,10 @@ class Uploader:
         self._write()
         return self._start() or taken
 
+    def failing(self) -> int:
+        """Instances that have failed and are still to be sent."""
+        return self._objects.failing()
+
     def _take(self) -> bool:
         """Waits a moment for the first result; the others come as they are."""
         if not self._in_flight:

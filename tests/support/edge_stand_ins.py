@@ -11,7 +11,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from edge_component.settings import Settings
 
@@ -46,6 +46,24 @@ class ImmediatePool(Executor):
         return future
 
 
+class HeldPool(Executor):
+    """Runs what is submitted when it is told to."""
+
+    def __init__(self) -> None:
+        self.held: list[Callable[[], Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Later."""
+        self.held.append(lambda: fn(*args, **kwargs))
+        return Future()
+
+    def run(self, count: int) -> None:
+        """The first so many."""
+        for work in self.held[:count]:
+            work()
+        del self.held[:count]
+
+
 def client_error(operation: str, code: str, status: int) -> ClientError:
     """As botocore raises it."""
     answer: Any = {
@@ -58,6 +76,11 @@ def client_error(operation: str, code: str, status: int) -> ClientError:
 def unreachable() -> EndpointConnectionError:
     """No network."""
     return EndpointConnectionError(endpoint_url="https://s3.invalid")
+
+
+def lost() -> ReadTimeoutError:
+    """The request arrived; its answer did not."""
+    return ReadTimeoutError(endpoint_url="https://s3.invalid")
 
 
 Fault = Callable[[str, str], BaseException | None]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.edge_bench import Bench, Crash
-from tests.support.edge_stand_ins import client_error, unreachable
+from tests.support.edge_stand_ins import client_error, lost, unreachable
 
 STUDIES = {"1.2.1": "1.2", "1.2.2": "1.2", "1.3.1": "1.3"}
 MEMORY = Path("/dev/shm")  # commits are real; they need not wait for a disk here
@@ -32,6 +33,7 @@ ACTIONS = st.lists(
         st.tuples(st.just("set"), st.sampled_from([-90_000.0, -60.0, 60.0, 90_000.0])),
         st.tuples(st.just("step"), st.integers(1, 3)),
         st.tuples(st.just("fail"), st.integers(1, 4)),
+        st.tuples(st.just("lose"), st.integers(1, 4)),
         st.tuples(st.just("crash"), st.sampled_from(["before", "after"]), st.integers(0, 3)),
     ),
     min_size=1,
@@ -42,7 +44,8 @@ ACTIONS = st.lists(
 class Fault:
     """Fails the next so many calls, or ends the process at one."""
 
-    def __init__(self) -> None:
+    def __init__(self, away: Callable[[], BaseException]) -> None:
+        self.away = away
         self.failing = 0
         self.crash_in: int | None = None
 
@@ -54,7 +57,7 @@ class Fault:
                 return Crash()
         if self.failing:
             self.failing -= 1
-            return unreachable() if self.failing % 2 else client_error("PutObject", "SlowDown", 503)
+            return self.away() if self.failing % 2 else client_error("PutObject", "InternalError", 500)
         return None
 
 
@@ -63,7 +66,7 @@ class Story:
 
     def __init__(self, root: Path) -> None:
         self.bench = Bench(root, max_series_instances=3)
-        self.before, self.after = Fault(), Fault()
+        self.before, self.after = Fault(unreachable), Fault(lost)
         self.bench.s3.before = self.bench.bus.before = self.before
         self.bench.s3.after = self.bench.bus.after = self.after
         self.associations = [self.bench.associate() for _ in range(3)]
@@ -106,6 +109,8 @@ class Story:
                     self.bench.step()
             case ("fail", int(times)):
                 self.before.failing = times
+            case ("lose", int(times)):
+                self.after.failing = times
             case ("crash", str(when), int(calls)):
                 (self.before if when == "before" else self.after).crash_in = calls
                 self.bench.step()

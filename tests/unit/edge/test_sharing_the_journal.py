@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge_component.assembling.assembly import Assembly
 from edge_component.sending.uploader import WRITE_SECONDS, Uploader
 from tests.support.edge_bench import Bench, rows
-from tests.support.edge_stand_ins import unreachable
+from tests.support.edge_stand_ins import HeldPool, unreachable
 
 STUDY, SERIES = "1.2", "1.2.1"
-
-
-class HeldPool(Executor):
-    """Runs what is submitted when it is told to."""
-
-    def __init__(self) -> None:
-        self.held: list[Callable[[], Any]] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Later."""
-        self.held.append(lambda: fn(*args, **kwargs))
-        return Future()
-
-    def run(self, count: int) -> None:
-        """The first so many."""
-        for work in self.held[:count]:
-            work()
-        del self.held[:count]
 
 
 @pytest.fixture
