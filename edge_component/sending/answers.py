@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
@@ -85,6 +86,7 @@ Outcome = Stored | Foreign | ObjectFault | ServiceFault
 
 NEVER_SENT = (
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,

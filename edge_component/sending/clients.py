@@ -12,6 +12,7 @@ from botocore.exceptions import ProfileNotFound
 
 from edge_component.sending.credentials import LateCredentials
 from edge_component.sending.direct_put.put import DirectPut
+from edge_component.sending.direct_put.transport import Transport
 from edge_component.sending.exchange import FilePut
 from edge_component.settings import Settings
 
@@ -41,7 +42,11 @@ def make_clients(settings: Settings) -> Clients:
     s3 = session.create_client("s3", config=config)
     verify = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     put_file = DirectPut(s3, credentials, verify)
-    return Clients(s3, session.create_client("events", config=config), put_file)
+    events = session.create_client("events", config=config)
+    transport = Transport(settings.aws_timeout, verify)
+    transport.attach(s3)
+    transport.attach(events)
+    return Clients(s3, events, put_file)
 
 
 def _session() -> Any:

@@ -7,6 +7,7 @@ import hmac
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ class Put:
     @property
     def whole(self) -> bool:
         """All of the body came."""
-        return len(self.body) == int(self.headers["content-length"])
+        return len(self.body) == int(self.headers.get("content-length", 0))
 
 
 Reply = Callable[[Put], bytes | None]
@@ -49,6 +50,8 @@ class WireS3:
     reply: Reply = stored
     tls: ssl.SSLContext | None = None
     close_after: bool = False
+    dribble: float = 0
+    """Seconds between the bytes of an answer."""
     puts: list[Put] = field(default_factory=list)
     connections: int = 0
     closed: int = 0
@@ -84,13 +87,74 @@ class WireS3:
                 while (put := _receive(connection)) is not None:
                     self.puts.append(put)
                     answer = self.reply(put) if put.whole else None
-                    if answer is not None:
+                    if answer is not None and self.dribble:
+                        _dribble(connection, answer, self.dribble)
+                    elif answer is not None:
                         connection.sendall(answer)
                     if answer is None or self.close_after:
                         break
         except OSError:
             pass  # the client went away, or did not like our certificate
         self.closed += 1
+
+
+def _dribble(connection: socket.socket, answer: bytes, seconds: float) -> None:
+    for at in range(len(answer)):
+        connection.sendall(answer[at : at + 1])
+        time.sleep(seconds)
+
+
+@dataclass
+class Tunnel:
+    """An HTTP proxy that knows CONNECT."""
+
+    heads: list[bytes] = field(default_factory=list)
+    status: bytes = b"200 Connection established"
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def __enter__(self) -> Tunnel:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        for made in (self._server, *self.sockets):
+            made.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return  # closed: the test has ended
+            self.sockets.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        self.heads.append(head)
+        connection.sendall(b"HTTP/1.1 " + self.status + b"\r\n\r\n")
+        if not self.status.startswith(b"200"):
+            connection.close()
+            return
+        host, _, port = head.split(b" ")[1].decode().rpartition(":")
+        server = socket.create_connection((host, int(port)))
+        self.sockets.append(server)
+        for source, target in ((connection, server), (server, connection)):
+            threading.Thread(target=_copy, args=(source, target), daemon=True).start()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # one side is gone
 
 
 def _receive(connection: socket.socket) -> Put | None:

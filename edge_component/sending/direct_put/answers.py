@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import io
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPMessage, HTTPResponse
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 HEAD_BYTES = 64 * 1024
 ERROR_BYTES = 1024 * 1024
 END = b"\r\n\r\n"
+
+
+class Receives(Protocol):
+    """As much of a socket as an answer is read with."""
+
+    def recv(self, size: int, /) -> bytes:
+        """What has come, at most so much; nothing at the end."""
+        ...
+
+    def recv_into(self, buffer: Any, /) -> int:
+        """The same, into a buffer."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,7 +35,7 @@ class Answer:
     reusable: bool
 
 
-def read_answer(connection: socket.socket) -> Answer:
+def read_answer(connection: Receives, method: str = "PUT") -> Answer:
     """The answer to the request that was sent.
 
     Raises:
@@ -36,7 +47,7 @@ def read_answer(connection: socket.socket) -> Answer:
         if not received:
             break
         begun += received
-    return _success(begun) or _any_other(begun, connection)
+    return _success(begun) or _any_other(begun, connection, method)
 
 
 def _success(begun: bytes) -> Answer | None:
@@ -51,8 +62,8 @@ def _success(begun: bytes) -> Answer | None:
     return Answer(200, headers, b"", reusable=True)
 
 
-def _any_other(begun: bytes, connection: socket.socket) -> Answer:
-    response = HTTPResponse(cast(Any, _Begun(begun, connection)), method="PUT")
+def _any_other(begun: bytes, connection: Receives, method: str) -> Answer:
+    response = HTTPResponse(cast(Any, _Begun(begun, connection)), method=method)
     response.begin()
     body = response.read(ERROR_BYTES)
     return Answer(response.status, response.headers, body, reusable=False)
@@ -61,7 +72,7 @@ def _any_other(begun: bytes, connection: socket.socket) -> Answer:
 class _Begun(io.RawIOBase):
     """What was received already, then what the connection still brings; to http.client it is a socket."""
 
-    def __init__(self, begun: bytes, connection: socket.socket) -> None:
+    def __init__(self, begun: bytes, connection: Receives) -> None:
         super().__init__()
         self._begun = begun
         self._connection = connection

@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
+from typing import Any
 
 from botocore.exceptions import (
+    BotoCoreError,
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    ProxyConnectionError,
     ReadTimeoutError,
     SSLError,
 )
 from urllib3.util import wait_for_read
 
-from edge_component.sending.direct_put.answers import Answer, read_answer
+from edge_component.sending.answers import PRECONDITION_FAILED
+from edge_component.sending.direct_put.answers import END, HEAD_BYTES, Answer, read_answer
 from edge_component.sending.verified import PIECE_BYTES
 
 Body = Callable[[memoryview], Iterable[memoryview]]
 """Fills the buffer again and again, from the beginning each time it is called."""
 
 
+CONNECTED = re.compile(rb"HTTP/1\.[01] 200 .*?\r\n\r\n", re.DOTALL)
+LEAST_BYTES_PER_SECOND = 16 * 1024
+"""A line that carries less is not waited for."""
+PATIENCE = 3
+"""Times the time-out of one step, for a whole request and again for its whole answer."""
+
+
 @dataclass(frozen=True)
 class Server:
-    """Where to connect. `tls` None: plain HTTP. `timeout` in seconds, for each step that waits."""
+    """Where to connect. `tls` None: plain HTTP. `timeout` in seconds, for each step that waits.
+
+    `proxy`: host and port of an HTTP proxy on the way, and the head of the CONNECT request that it wants.
+    """
 
     host: str
     port: int
     timeout: float
     tls: ssl.SSLContext | None
+    proxy: tuple[str, int] | None = None
+    connect: bytes = b""
 
     @property
     def url(self) -> str:
@@ -48,19 +66,22 @@ class Connections:
         self._server = server
         self._idle: deque[_Connection] = deque()
 
-    def exchange(self, head: bytes, body: Body) -> Answer:
-        """Send a request, and read its answer.
+    def exchange(self, head: bytes, body: Body, size: int) -> Answer:
+        """Send a request with a body of this size, and read its answer, both before a deadline.
 
         Raises:
             EndpointConnectionError, ConnectTimeoutError, ReadTimeoutError, ConnectionClosedError, SSLError;
             whatever `body` raises.
         """
         try:
-            if (kept := self._kept()) is not None:
-                # The server may have closed it just now. A PUT may be sent twice (RFC 9110 9.2.2).
-                with suppress(ConnectionError):
-                    return self._exchange(kept, head, body)
-            return self._exchange(_Connection(self._server), head, body)
+            if (kept := self._kept()) is None:
+                return self._exchange(_Connection(self._server), head, body, size)
+            # The server may have closed it just now. A PUT may be sent twice (RFC 9110 9.2.2).
+            with suppress(ConnectionError):
+                return self._exchange(kept, head, body, size)
+            return _second(self._exchange(_Connection(self._server), head, body, size))
+        except BotoCoreError:  # some of them are OSErrors, too
+            raise
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url=self._server.url, error=error) from error
         except ssl.SSLError as error:
@@ -82,10 +103,10 @@ class Connections:
                 connection.close()
         return None
 
-    def _exchange(self, connection: _Connection, head: bytes, body: Body) -> Answer:
+    def _exchange(self, connection: _Connection, head: bytes, body: Body, size: int) -> Answer:
         reusable = False
         try:
-            answer = connection.exchange(head, body)
+            answer = connection.exchange(head, body, size)
             reusable = answer.reusable
         finally:
             if reusable:
@@ -95,16 +116,32 @@ class Connections:
         return answer
 
 
+def _second(answer: Answer) -> Answer:
+    """The answer to a request that was sent twice: what exists may be what was sent first.
+
+    Raises:
+        ConnectionResetError: that cannot be told apart.
+    """
+    if answer.status == PRECONDITION_FAILED:
+        raise ConnectionResetError("the connection was closed, and the object may have been stored before")
+    return answer
+
+
 class _Connection:
     def __init__(self, server: Server) -> None:
         self._buffer = memoryview(bytearray(PIECE_BYTES))
+        self._timeout = server.timeout
+        self._until = time.monotonic() + PATIENCE * server.timeout
         try:
-            self._socket = socket.create_connection((server.host, server.port), server.timeout)
+            place = server.proxy or (server.host, server.port)
+            self._socket = socket.create_connection(place, server.timeout)
         except TimeoutError as error:
             raise ConnectTimeoutError(endpoint_url=server.url, error=error) from error
         except OSError as error:
             raise EndpointConnectionError(endpoint_url=server.url, error=error) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if server.connect:
+            self._through_proxy(server)
         if server.tls is not None:  # where it fails it closes the socket
             self._socket = server.tls.wrap_socket(self._socket, server_hostname=server.host)
 
@@ -113,16 +150,25 @@ class _Connection:
         """Nothing has come unasked for: the end of the connection would be something."""
         return not wait_for_read(self._socket, 0)
 
-    def exchange(self, head: bytes, body: Body) -> Answer:
+    def exchange(self, head: bytes, body: Body, size: int) -> Answer:
+        self._allow(size)
         try:
             unsent = head
             for piece in body(self._buffer):
                 self._send(unsent + piece if unsent else piece)
                 unsent = b""
+            if unsent:
+                self._send(unsent)
         except (BrokenPipeError, ConnectionResetError):
-            # A server that refuses early says why, and closes.
-            return read_answer(self._socket)
-        return read_answer(self._socket)
+            pass  # a server that refuses early says why, and closes
+        self._allow(0)
+        return read_answer(self, head[: head.index(b" ")].decode())
+
+    def recv(self, size: int) -> bytes:
+        return self._waits().recv(size)
+
+    def recv_into(self, buffer: Any) -> int:
+        return self._waits().recv_into(buffer)
 
     def close(self) -> None:
         self._socket.close()
@@ -131,4 +177,29 @@ class _Connection:
         """Not `sendall`: its time-out is for all of the data, and a slow line may need longer."""
         left = memoryview(data)
         while left:
-            left = left[self._socket.send(left) :]
+            left = left[self._waits().send(left) :]
+
+    def _allow(self, size: int) -> None:
+        """From now on: time for so many bytes."""
+        self._until = time.monotonic() + PATIENCE * self._timeout + size / LEAST_BYTES_PER_SECOND
+
+    def _waits(self) -> socket.socket:
+        """For one step, and never beyond the deadline: a byte now and then keeps nothing open."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the exchange took too long")
+        self._socket.settimeout(min(self._timeout, left))
+        return self._socket
+
+    def _through_proxy(self, server: Server) -> None:
+        said = b""
+        try:
+            self._send(server.connect)
+            while END not in said and len(said) < HEAD_BYTES and (received := self.recv(HEAD_BYTES)):
+                said += received
+        except OSError as error:
+            said = str(error).encode()
+        if not CONNECTED.match(said):
+            self.close()
+            line = said.partition(b"\r\n")[0].decode("latin-1")
+            raise ProxyConnectionError(proxy_url="{}:{}".format(*server.proxy or ()), error=line)

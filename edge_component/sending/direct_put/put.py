@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.parsers import create_parser
-from botocore.utils import get_environ_proxies
 
 from edge_component.sending.direct_put.answers import Answer
-from edge_component.sending.direct_put.connections import Connections, Server
+from edge_component.sending.direct_put.servers import Servers, proxy_of
 from edge_component.sending.direct_put.template import CHECKSUM, Template, learn, stop_probes
 from edge_component.sending.exchange import PUT_PARAMETERS, ClientPut
 from edge_component.sending.verified import VerifiedFile
@@ -29,9 +25,8 @@ class DirectPut:
         self._client = client
         self._by_client = ClientPut(client)
         self._credentials = credentials
-        self._verify = verify
         self._templates: dict[str, Template | None] = {}
-        self._connections: dict[str, Connections] = {}
+        self._servers = Servers(float(client.meta.config.connect_timeout), verify)
         stop_probes(client)
 
     def __call__(self, bucket: str, key: str, file: VerifiedFile) -> str | None:
@@ -44,7 +39,7 @@ class DirectPut:
         if template is None or self._credentials is None:
             return self._by_client(bucket, key, file)
         head = template.head(key, file, self._credentials.get_frozen_credentials())
-        answer = self._connections_to(template.origin).exchange(head, file.pieces)
+        answer = self._servers.to(template.origin).exchange(head, file.pieces, file.bytes)
         if answer.status == 200:
             return answer.headers.get(CHECKSUM)
         if answer.status <= 400:  # perhaps another region by now: botocore knows what to do, or how to say it
@@ -54,40 +49,13 @@ class DirectPut:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        for connections in self._connections.values():
-            connections.close()
+        self._servers.close()
 
     def _template(self, bucket: str) -> Template | None:
         if bucket not in self._templates:
             template = learn(self._client, {"Bucket": bucket, **PUT_PARAMETERS})
-            self._templates[bucket] = None if template and _proxied(template.origin) else template
+            self._templates[bucket] = None if template and proxy_of(template.origin) else template
         return self._templates.get(bucket)
-
-    def _connections_to(self, origin: str) -> Connections:
-        found = self._connections.get(origin)
-        if found is None:
-            found = self._connections.setdefault(origin, Connections(self._server(origin)))
-        return found
-
-    def _server(self, origin: str) -> Server:
-        url = urlsplit(origin)
-        assert url.hostname is not None  # noqa: S101 - botocore would not have prepared it
-        timeout = float(self._client.meta.config.connect_timeout)
-        if url.scheme == "http":
-            return Server(url.hostname, url.port or 80, timeout, None)
-        return Server(url.hostname, url.port or 443, timeout, self._tls())
-
-    def _tls(self) -> ssl.SSLContext:
-        """As botocore's client checks certificates."""
-        context: ssl.SSLContext = create_urllib3_context()
-        context.check_hostname = True
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(self._verify or get_cert_path(verify=True))
-        return context
-
-
-def _proxied(origin: str) -> bool:
-    return urlsplit(origin).scheme in get_environ_proxies(origin)
 
 
 def _error(client: Any, answer: Answer) -> ClientError:

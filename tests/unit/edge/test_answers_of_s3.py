@@ -138,7 +138,7 @@ def test_the_end_of_a_multipart_upload_is_believed_only_with_the_composite_of_it
     bench.s3.answer_composite = lambda _ours: composite
     taken = bench.s3.objects
     bench.s3.after = lambda operation, _key: taken.clear() if operation.startswith("Complete") else None
-    pass_time(bench, 200)
+    pass_time(bench, 15)
     assert bench.counters().get("instances_uploaded", 0) == 0
     assert len(bench.stored()) == 1
     assert bench.bus.details() == []
@@ -399,7 +399,7 @@ def test_an_instance_that_was_announced_as_missing_is_not_remembered_as_failing(
 
 def test_put_events_without_entries_is_a_failed_announcement(bench: Bench) -> None:
     send(bench, "1")
-    pages = [{}, {"Entries": []}]
+    pages: list[dict[str, Any]] = [{}, {"Entries": []}]
     put_events = bench.bus.put_events
     bench.bus.put_events = lambda **request: pages.pop() if pages else put_events(**request)  # type: ignore[method-assign]
     pass_time(bench, 15)
