@@ -225,10 +225,14 @@ class AuditFinding(Message):
 
 
 class AuditUploadsReply(Message):
-    """All differences found."""
+    """The differences found: the first of them, since a reply has a limit; the log has all."""
 
     manifests: int
     findings: list[AuditFinding]
+    found: int = 0
+    """How many there are."""
+    not_looked_at: int = 0
+    """Transfers that there was no time for; another night begins with others."""
 
 
 class SemaphoreSettings(Message):

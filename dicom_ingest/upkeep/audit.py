@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from random import Random
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from dicom_ingest.contracts.identifiers import UUID4
-from dicom_ingest.contracts.keys import MANIFESTS, ManifestKey, SeriesPrefix, parse_manifest_key
+from dicom_ingest.contracts.keys import (
+    MANIFESTS,
+    KeyFormatError,
+    ManifestKey,
+    SeriesPrefix,
+    parse_manifest_key,
+)
 from dicom_ingest.contracts.steps import AuditFinding, AuditUploadsReply
 from dicom_ingest.db.series import ledger
 from dicom_ingest.db.series.ledger import Accounted
 from dicom_ingest.db.server.connection import Database
+from dicom_ingest.runtime.step import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,31 +34,141 @@ OBJECT_AGE = timedelta(days=1)
 """Objects younger than this may still belong to a series that is being received."""
 
 
+AUDIT_SECONDS = 600
+"""A night's audit looks for so long, of the function's 900 s."""
+MOST_FINDINGS = 500
+"""In a reply: Lambda's limit is 6 MB."""
+LISTS_AT_ONCE = 16
+
+
 def compare(
-    database: Database, s3: S3Client, bucket: str, stack: str, days: int, now: datetime | None = None
+    database: Database,
+    s3: S3Client,
+    bucket: str,
+    stack: str,
+    days: int,
+    now: datetime | None = None,
+    seconds: float = AUDIT_SECONDS,
 ) -> AuditUploadsReply:
-    """All differences of the last days, and of all transfers that the index has never heard of."""
+    """All differences of the last days, and of all transfers that the index has never heard of.
+
+    Each finding is logged when it is found. When the time is over the rest is left to another night: the
+    order is another one every day, so that nothing is left for ever.
+    """
     now = now or datetime.now(timezone.utc)
-    findings: list[AuditFinding] = []
-    manifests = 0
-    for edge in [name for name in _folders(s3, bucket, MANIFESTS) if name.startswith(f"{stack}-")]:
-        recent = list(_manifests(s3, bucket, edge, days, now))
-        manifests += len(recent)
-        with database.transaction() as connection:
+    audit = _Audit(database, s3, bucket, days, now, time.monotonic() + seconds)
+    edges = [name for name in _folders(s3, bucket, MANIFESTS) if name.startswith(f"{stack}-")]
+    for edge in _of_the_day(edges, now):
+        try:
+            audit.edge(edge)
+        except (ClientError, BotoCoreError) as error:
+            # One edge that cannot be read hides no other; it counts as a difference, which rings.
+            logger.error("edge not audited", edge=edge, error=str(error))
+            audit.failed += 1
+    if audit.not_looked_at:
+        logger.warning("audit not complete", not_looked_at=audit.not_looked_at)
+    return AuditUploadsReply(
+        manifests=audit.manifests,
+        findings=audit.findings[:MOST_FINDINGS],
+        found=len(audit.findings) + audit.failed,
+        not_looked_at=audit.not_looked_at,
+    )
+
+
+def _of_the_day(names: Iterable[str], now: datetime) -> list[str]:
+    """Shuffled by the day: the same order all day long, another one tomorrow."""
+    shuffled = sorted(names)
+    Random(now.date().toordinal()).shuffle(shuffled)  # noqa: S311 - an order, not a secret
+    return shuffled
+
+
+@dataclass
+class _Audit:
+    database: Database
+    s3: S3Client
+    bucket: str
+    days: int
+    now: datetime
+    deadline: float
+    manifests: int = 0
+    findings: list[AuditFinding] = field(default_factory=list)
+    not_looked_at: int = 0
+    failed: int = 0
+
+    def edge(self, edge: str) -> None:
+        """Manifests of the last days without a row, then what lies below the edge's transfers."""
+        recent = list(self._manifests(edge))
+        self.manifests += len(recent)
+        with self.database.transaction() as connection:
             unseen = ledger.unseen(connection, recent)
-        findings += [_without_row(key) for key in unseen]
-        announced = {(key.transfer_id, key.series_instance_uid) for key in recent}
-        young = now - OBJECT_AGE
-        findings += _uploads(database, s3, bucket, edge, days, announced, young)
-    return AuditUploadsReply(manifests=manifests, findings=findings)
+        self._found(_without_row(key) for key in unseen)
+        self._uploads(edge, {(key.transfer_id, key.series_instance_uid) for key in recent})
 
+    def _manifests(self, edge: str) -> Iterator[ManifestKey]:
+        for back in range(self.days + 1):
+            day = (self.now.date() - timedelta(days=back)).isoformat()
+            pages = self.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=f"{MANIFESTS}{edge}/{day}/"
+            )
+            for entry in (entry for page in pages for entry in page.get("Contents", [])):
+                try:
+                    yield parse_manifest_key(entry["Key"])
+                except KeyFormatError as error:
+                    logger.error("not a manifest", error=str(error))
 
-def _manifests(s3: S3Client, bucket: str, edge: str, days: int, now: datetime) -> Iterator[ManifestKey]:
-    for back in range(days + 1):
-        prefix = f"{MANIFESTS}{edge}/{(now.date() - timedelta(days=back)).isoformat()}/"
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", []):
-                yield parse_manifest_key(entry["Key"])
+    def _uploads(self, edge: str, announced: set[tuple[str, str]]) -> None:
+        """Series below an edge's transfers that the index does not know, or counts otherwise.
+
+        Transfers that the index has known for longer were looked at while they were young.
+        """
+        transfers = [name for name in _folders(self.s3, self.bucket, f"{edge}/") if UUID4.fullmatch(name)]
+        with self.database.transaction() as connection:
+            unknown = ledger.unknown_transfers(connection, transfers)
+            looked_at = unknown | (ledger.seen_lately(connection, edge, self.days) & set(transfers))
+            known = ledger.accounted(connection, looked_at)
+        waiting = _of_the_day(looked_at, self.now)
+        with ThreadPoolExecutor(LISTS_AT_ONCE) as pool:
+            while waiting and time.monotonic() < self.deadline:
+                batch, waiting = waiting[:LISTS_AT_ONCE], waiting[LISTS_AT_ONCE:]
+                prefixes = (f"{edge}/{transfer}/" for transfer in batch)
+                for transfer, stored in zip(batch, pool.map(self._stored, prefixes), strict=True):
+                    self._found(self._transfer(edge, transfer, stored, known.get(transfer, []), announced))
+        self.not_looked_at += len(waiting)
+
+    def _transfer(
+        self,
+        edge: str,
+        transfer: str,
+        stored: dict[str, list[datetime]],
+        known: list[Accounted],
+        announced: set[tuple[str, str]],
+    ) -> Iterator[AuditFinding]:
+        rows = {row.series_instance_uid: row for row in known}
+        for prefix, objects in sorted(stored.items()):
+            series = prefix.split("/")[3]
+            row = rows.pop(series, None)
+            if row is not None:
+                yield from _count(edge, prefix, row, len(objects))
+            elif (transfer, series) not in announced and min(objects) < self.now - OBJECT_AGE:
+                yield _without_manifest(edge, prefix, objects)
+        for row in rows.values():
+            gone = SeriesPrefix(edge, transfer, row.study_instance_uid, row.series_instance_uid)
+            yield from _count(edge, str(gone), row, 0)
+
+    def _stored(self, prefix: str) -> dict[str, list[datetime]]:
+        """When each object was written, by series prefix."""
+        found: dict[str, list[datetime]] = {}
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        for entry in (entry for page in pages for entry in page.get("Contents", [])):
+            folder = entry["Key"].rpartition("/")[0] + "/"
+            if folder.count("/") == SERIES_FOLDERS:
+                found.setdefault(folder, []).append(entry["LastModified"])
+        return found
+
+    def _found(self, findings: Iterable[AuditFinding]) -> None:
+        for finding in findings:
+            logger.warning("audit finding", extra=finding.model_dump())
+            self.findings.append(finding)
 
 
 def _without_row(key: ManifestKey) -> AuditFinding:
@@ -56,49 +179,6 @@ def _without_row(key: ManifestKey) -> AuditFinding:
         detail="the series was announced, but its event never reached the index",
         command=f"reprocess --manifest {key}",
     )
-
-
-def _uploads(
-    database: Database,
-    s3: S3Client,
-    bucket: str,
-    edge: str,
-    days: int,
-    announced: set[tuple[str, str]],
-    young: datetime,
-) -> Iterator[AuditFinding]:
-    """Series below an edge's transfers that the index does not know, or counts otherwise.
-
-    Transfers that the index has known for longer were looked at while they were young.
-    """
-    transfers = [name for name in _folders(s3, bucket, f"{edge}/") if UUID4.fullmatch(name)]
-    with database.transaction() as connection:
-        unknown = ledger.unknown_transfers(connection, transfers)
-        looked_at = sorted(unknown | (ledger.seen_lately(connection, edge, days) & set(transfers)))
-        known = ledger.accounted(connection, looked_at)
-    for transfer in looked_at:
-        rows = {row.series_instance_uid: row for row in known.get(transfer, [])}
-        stored = _stored(s3, bucket, f"{edge}/{transfer}/")
-        for prefix, objects in sorted(stored.items()):
-            row = rows.pop(prefix.split("/")[3], None)
-            if row is not None:
-                yield from _count(edge, prefix, row, len(objects))
-            elif (transfer, prefix.split("/")[3]) not in announced and min(objects) < young:
-                yield _without_manifest(edge, prefix, objects)
-        for row in rows.values():
-            gone = SeriesPrefix(edge, transfer, row.study_instance_uid, row.series_instance_uid)
-            yield from _count(edge, str(gone), row, 0)
-
-
-def _stored(s3: S3Client, bucket: str, prefix: str) -> dict[str, list[datetime]]:
-    """When each object was written, by series prefix."""
-    found: dict[str, list[datetime]] = {}
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", []):
-            folder = entry["Key"].rpartition("/")[0] + "/"
-            if folder.count("/") == SERIES_FOLDERS:
-                found.setdefault(folder, []).append(entry["LastModified"])
-    return found
 
 
 def _count(edge: str, prefix: str, row: Accounted, objects: int) -> Iterator[AuditFinding]:

@@ -19,7 +19,7 @@ def audit_uploads(request: AuditUploadsRequest) -> AuditUploadsReply:
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
     """
     reply = audit.compare(database(), clients.s3(), settings().bucket, settings().stack, request.days)
-    count(AUDIT_FINDINGS, len(reply.findings))
+    count(AUDIT_FINDINGS, reply.found)
     return reply
 
 

@@ -1,4 +1,4 @@
-"""``audit``: compare S3 with the index now; every difference comes with the command that mends it."""
+"""``audit``: compare S3 with the index now; every difference comes with the command that fixes it."""
 
 from __future__ import annotations
 
@@ -28,4 +28,6 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     else:
         output.line(f"{target.name}: {reply['manifests']} manifests compared")
         output.table("Differences", reply["findings"])
+        if reply["not_looked_at"]:
+            output.line(f"{reply['not_looked_at']} transfers were not looked at: there was no time")
     return 1 if reply["findings"] else 0

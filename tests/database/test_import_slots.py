@@ -10,7 +10,7 @@ import pytest
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.semaphore import gate
+from dicom_ingest.db.semaphore import gate, leftovers
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.tickets import Token
@@ -146,6 +146,47 @@ def test_a_closed_gate_and_a_pause_stop_grants_and_nothing_else(database: Databa
         assert import_slots.grant(connection, DATASTORE) == []
         connection.run("UPDATE semaphore SET paused = false")
         assert len(import_slots.grant(connection, DATASTORE)) == 1
+
+
+@pytest.mark.parametrize("state", ["GRANTED", "STARTING", "RUNNING"])
+def test_every_state_that_may_have_an_import_holds_its_slot(database: Database, state: str) -> None:
+    configure(database, capacity=1)
+    Execution(database, DATASTORE).acquire()
+    with database.transaction() as connection:
+        connection.run("UPDATE ahlijob SET state = :state", state=state)
+    assert Execution(database, DATASTORE).acquire()[1] == []
+
+
+def test_a_refused_token_cancels_nothing_once_a_new_one_has_come(database: Database) -> None:
+    execution = Execution(database, DATASTORE)
+    execution.acquire()
+    with database.transaction() as connection:
+        (refused,) = leftovers.undelivered(connection, quiet_seconds=0)
+    execution.token = "another"
+    execution.acquire()
+    with database.transaction() as connection:
+        assert not import_slots.cancel_refused(connection, refused)
+        import_slots.mark_delivered(connection, refused)
+        (waiting,) = leftovers.undelivered(connection, quiet_seconds=0)
+    assert (waiting.state, waiting.task_token) == (TicketState.GRANTED, "another")
+
+
+def test_a_start_that_is_given_back_is_promised_to_nobody_twice(database: Database) -> None:
+    configure(database, capacity=3)
+    with database.transaction() as connection:
+        connection.run("UPDATE semaphore SET start_rate = 0.01, start_burst = 1")
+    first, middle, last = (Execution(database, DATASTORE) for _ in range(3))
+    for execution in (first, middle, last):
+        execution.acquire()
+    middle.release()
+    ((late,), promised) = Execution(database, DATASTORE).acquire()[1], _starts(database)
+    assert promised.count(late.start_at) == 1
+
+
+def _starts(database: Database) -> list[datetime]:
+    with database.transaction() as connection:
+        rows = connection.run("SELECT start_at FROM ahlijob WHERE state = 'GRANTED'")
+    return [row["start_at"] for row in rows]
 
 
 def test_release_is_idempotent(database: Database) -> None:

@@ -215,3 +215,25 @@ def test_a_new_attempt_after_a_recorded_failure_holds_its_slot_to_the_end(world:
         released = import_slots.release(connection, execution.ref, execution.arn)
     assert released.orphaned, "its second import goes on"
     assert world.ticket(execution)["state"] == "RUNNING"
+
+
+def test_what_was_imported_last_is_what_the_data_store_holds(world: World) -> None:
+    """HealthImaging lets the last import win, whichever version was received last."""
+    newer = Announced(sequence=5, content="newer")
+    record(world, newer, results(imported(newer)), release=True)
+    older = again(newer, sequence=4, content="older")
+    record(world, older, results(imported(older)), release=True)
+    assert held(world, again(newer, sequence=6, content="older")) is Outcome.DUPLICATE
+    assert held(world, again(newer, sequence=7, content="newer")) is None
+
+
+def test_an_old_owner_ends_nothing(world: World) -> None:
+    execution = world.begin()
+    old = execution.ref.model_copy(update={"fence": execution.ref.fence - 1})
+    with world.database.transaction() as connection:
+        assert not series_transfers.over(connection, old, execution.arn)
+        assert not series_transfers.fail_where_unsaid(connection, old, execution.arn, "words")
+        with pytest.raises(ClaimLostError):
+            series_transfers.finish(connection, old, execution.arn, Outcome.FAILED)
+    assert world.transfer(execution)["state"] == "INDEXED"
+    assert world.transfer(execution)["outcome"] is None

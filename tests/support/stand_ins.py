@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from dicom_ingest.contracts.manifest import encode_manifest
-from tests.support.series import Announced
+from tests.support.series import MORNING, Announced
 
 
 def client_error(code: str, operation: str = "Operation") -> ClientError:
@@ -145,6 +145,9 @@ class S3:
 
     objects: dict[str, bytes] = field(default_factory=dict)
     failure: str | None = None
+    written_at: datetime = MORNING
+    refused: str = ""
+    """A prefix that cannot be listed."""
 
     def put_series(self, announced: Announced) -> None:
         """Its manifest and its instances."""
@@ -157,11 +160,26 @@ class S3:
         assert operation == "list_objects_v2"
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names
-        """One page."""
-        del Bucket
+    def paginate(
+        self,
+        *,
+        Bucket: str,  # noqa: N803 - boto3's names
+        Prefix: str,  # noqa: N803
+        Delimiter: str = "",  # noqa: N803
+    ) -> Iterator[dict[str, Any]]:
+        """One page; everything was written at `written_at`."""
+        if self.refused and Prefix.startswith(self.refused):
+            raise client_error("SlowDown", "ListObjectsV2")
+        if Delimiter:
+            yield self.list_objects_v2(Bucket=Bucket, Prefix=Prefix, Delimiter=Delimiter)
+            return
         found = {key: body for key, body in sorted(self.objects.items()) if key.startswith(Prefix)}
-        yield {"Contents": [{"Key": key, "Size": len(body)} for key, body in found.items()]}
+        yield {
+            "Contents": [
+                {"Key": key, "Size": len(body), "LastModified": self.written_at}
+                for key, body in found.items()
+            ]
+        }
 
     def put_results(
         self,

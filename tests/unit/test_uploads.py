@@ -15,9 +15,9 @@ import pytest
 from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.manifest import ManifestInstance, decode_manifest, encode_manifest
 from dicom_ingest.db.index.rows import Objects, SeriesRows, series_rows
-from dicom_ingest.errors import ManifestRejectedError
-from dicom_ingest.objects.uploads import read_manifest
-from tests.support.series import Announced, element, new_uid
+from dicom_ingest.errors import EventRejectedError, ManifestRejectedError
+from dicom_ingest.objects.uploads import check_event, read_manifest
+from tests.support.series import BUCKET, STACK, Announced, element, new_uid
 from tests.support.stand_ins import S3
 
 
@@ -101,3 +101,23 @@ def _like(template: ManifestInstance, attributes: dict[str, Any]) -> ManifestIns
     sop = new_uid()
     key = template.key.replace(template.sop_instance_uid, sop)
     return template.model_copy(update={"sop_instance_uid": sop, "key": key, "attributes": attributes})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bucket", "another-bucket"),
+        ("prefix", "dicom-ingest-edge2/x/1/2/"),
+        ("manifest_key", "manifests/dicom-ingest-edge2/2026-11-22/x/2.jsonl.gz"),
+    ],
+)
+def test_an_event_may_name_nothing_but_its_own_objects(name: str, value: str) -> None:
+    event = Announced().event()
+    check_event(event, STACK, BUCKET)
+    with pytest.raises(EventRejectedError, match=name):
+        check_event(event.model_copy(update={name: value}), STACK, BUCKET)
+
+
+def test_an_event_of_another_stacks_edge_is_rejected() -> None:
+    with pytest.raises(EventRejectedError, match="is not one of stack"):
+        check_event(Announced(edge="another-edge1").event(), STACK, BUCKET)

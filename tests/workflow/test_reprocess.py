@@ -188,6 +188,9 @@ def test_dead_letters_are_redriven(pipeline: Pipeline) -> None:
         pipeline.clients.sqs, queue, pipeline.clients.stepfunctions, pipeline.state.state_machine_arn
     )
     assert answer == (1, 1)
+    left = pipeline.clients.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    in_flight = int(left["ApproximateNumberOfMessagesNotVisible"])
+    assert in_flight + int(left["ApproximateNumberOfMessages"]) == 1, "what is not ours stays"
     assert output(pipeline.finished(series)[0])["outcome"]["name"] == "COMPLETED"
     pipeline.clients.sqs.purge_queue(QueueUrl=queue)
 

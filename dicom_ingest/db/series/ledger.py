@@ -85,10 +85,13 @@ def accounted(connection: Connection, transfer_ids: Iterable[str]) -> dict[str, 
 
 
 def seen_lately(connection: Connection, edge: str, days: int) -> set[str]:
-    """The transfers of an edge that were announced in the last days."""
+    """The transfers of an edge that the index first heard of in the last days, whenever they were sealed.
+
+    An edge that was cut off for a week announces what it sealed a week ago.
+    """
     rows = connection.run(
         "SELECT DISTINCT transfer_id::text AS transfer FROM series_transfer "
-        "WHERE edge = :edge AND sealed_at > now() - make_interval(days => :days)",
+        "WHERE edge = :edge AND created_at > now() - make_interval(days => :days)",
         edge=edge,
         days=days,
     )
