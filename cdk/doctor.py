@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cdk.account import names_in_aws
 from cdk.device import ProxyError, checked_proxy, exports, script
 from cdk.device.hosts import Names, firewall_list, hosts
 from cdk.interpreter import python
@@ -52,42 +51,6 @@ def device_script(region: str, names: Names, *, proxy: str | None = None, greeng
         "URLS": " ".join(host.url for host in hosts(region, names, greengrass=greengrass)),
     }
     return _script("device", values | ({"PROXY": checked_proxy(proxy)} if proxy else {}))
-
-
-def names_in_aws(config: Config, region: str) -> Names:
-    """The account's own names of hosts, asked with the AWS command line; stars where it cannot say."""
-    stack = config.cdk_app_name
-    data, credentials = (_iot_endpoint(kind, region) for kind in ("Data-ATS", "CredentialProvider"))
-    account = _aws("sts", "get-caller-identity", "--query", "Account")
-    query = "Stacks[0].Outputs[?OutputKey=='DicomBucket'].OutputValue"
-    bucket = _aws(
-        "cloudformation", "describe-stacks", "--region", region, "--stack-name", stack, "--query", query
-    )
-    unknown = Names()
-    return Names(
-        data=data or unknown.data,
-        credentials=credentials or unknown.credentials,
-        bucket=bucket or unknown.bucket,
-        software=f"cdk-hnb659fds-assets-{account}-{region}" if account else unknown.software,
-    )
-
-
-def _iot_endpoint(kind: str, region: str) -> str | None:
-    answer = _aws(
-        *("iot", "describe-endpoint", "--region", region, "--endpoint-type", f"iot:{kind}"),
-        *("--query", "endpointAddress"),
-    )
-    return answer.partition(".")[0] if answer else None
-
-
-def _aws(*words: str) -> str | None:
-    program = shutil.which("aws")
-    if program is None:
-        return None
-    done = subprocess.run(  # noqa: S603 - the AWS command line, reading
-        [program, *words, "--output", "text"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or None if done.returncode == 0 else None
 
 
 def _region(region: str) -> dict[str, str]:

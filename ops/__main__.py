@@ -15,12 +15,26 @@ from ops.errors import FunctionFailedError, OperatorError
 from ops.local_run import RUNS, find_run, local_target
 from ops.output import Output
 from ops.target import Target
-from ops.verbs import audit, completion, edges, ledger, replay, reprocess, slots, sql, status, tail, where
+from ops.verbs import (
+    audit,
+    completion,
+    edges,
+    ledger,
+    replay,
+    reprocess,
+    slots,
+    sql,
+    status,
+    tail,
+    verify,
+    where,
+)
 
 VERBS = {
     "where": where,
     "status": status,
     "ledger": ledger,
+    "verify": verify,
     "slots": slots,
     "edges": edges,
     "audit": audit,

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from ops.at_edges import heartbeats, held
 from ops.data_api import DataApi
 from ops.errors import OperatorError
+from ops.logs import errors_in_groups
 from ops.target import Target
 
 CONFIG = Config(read_timeout=910, retries={"mode": "standard", "max_attempts": 3})
@@ -90,6 +91,7 @@ def target_of(stack: str, clients: Any) -> Target:
         client=clients,
         edges_say=lambda: heartbeats(clients("logs"), stack, time.time()),
         edges_hold=lambda term: held(clients("logs"), stack, term, time.time()),
+        log_errors=lambda since: errors_in_groups(clients("logs"), stack, since),
     )
 
 

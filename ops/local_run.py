@@ -15,6 +15,7 @@ from botocore.config import Config
 from dicom_ingest.db.server.connection import connect
 from ops.at_edges import edges_hold, edges_say
 from ops.errors import OperatorError
+from ops.logs import errors_in_files
 from ops.target import Target
 
 RUNS = Path(__file__).resolve().parents[1] / ".local"
@@ -84,6 +85,8 @@ def local_target(state: dict[str, Any]) -> Iterator[Target]:
             client=client,
             edges_say=lambda: edges_say(_edges(state)),
             edges_hold=lambda term: edges_hold(_edges(state), term),
+            log_errors=lambda since: errors_in_files(Path(state["folder"]) / "functions", since),
+            edge_address=(state["dicom_host"], state["dicom_port"]) if state.get("dicom_port") else None,
         )
     finally:
         index.close()

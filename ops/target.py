@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from dicom_ingest.contracts.wiring import function_name
@@ -31,8 +32,12 @@ class Target:
     """A boto3 client by its service's name."""
     edges_say: Callable[[], list[Row]]
     """What the edges last said of themselves: the fields of a heartbeat, or `trouble`."""
+    log_errors: Callable[[datetime], list[Row]]
+    """Error lines that the functions have logged since: `function`, `message` and the line's other fields."""
     edges_hold: Callable[[str], list[Row]] = lambda _: []
     """Series that a term means and that an edge holds, or `trouble`: see `ops.at_edges`."""
+    edge_address: tuple[str, int] | None = None
+    """Where the one edge of a local run listens."""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource beside the state machine."""

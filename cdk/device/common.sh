@@ -31,7 +31,10 @@ packages() {
   patiently apt-get "${proxy[@]}" -o DPkg::Lock::Timeout=600 install -y -qq "$@" >/dev/null
 }
 
+# NAME GROUP, and what useradd is told.
 user() {
-  getent group "$2" >/dev/null || groupadd --system "$2"
-  id "$1" >/dev/null 2>&1 || useradd --system --create-home --gid "$2" "$1"
+  local name="$1" group="$2"
+  shift 2
+  getent group "$group" >/dev/null || groupadd --system "$group"
+  id "$name" >/dev/null 2>&1 || useradd --system --gid "$group" "$@" "$name"
 }

@@ -48,7 +48,7 @@ def hosts(region: str, names: Names | None = None, *, greengrass: bool = True) -
         Host("security.ubuntu.com", 80, "packages", installing=True),
     ]
     if not greengrass:
-        return edge + ubuntu
+        return [*edge, Host(f"rolesanywhere.{region}.amazonaws.com", 443, "credentials"), *ubuntu]
     return [
         *edge,
         Host(f"{names.credentials}.credentials.iot.{region}.amazonaws.com", 443, "credentials"),

@@ -106,7 +106,7 @@ nucleus() {
 main() {
   behind_proxy
   packages default-jre-headless python3 python3-venv python3-boto3 ca-certificates curl unzip openssl sudo
-  user ggc_user ggc_group
+  user ggc_user ggc_group --create-home
   register
   configure
   nucleus

@@ -24,7 +24,7 @@ class Edge(Construct):
         super().__init__(scope, "edge")
         stack = config.cdk_app_name
         self.group = iot.CfnThingGroup(self, "devices", thing_group_name=f"{stack}-IEP-devices")
-        self.devices = [EdgeDevice(self, edge.name, config, data, bus) for edge in config.edge_config]
+        self.devices = [EdgeDevice(self, edge, config, data, bus) for edge in config.edge_config]
         self.installer = installer_role(self, f"{stack}-GGInstallerRole", self.devices, self.group.attr_arn)
         component = Component(self, config, data, bus, builder)
         for device in self.devices:

@@ -6,10 +6,11 @@ from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
+from aws_cdk import aws_rolesanywhere as rolesanywhere
 from constructs import Construct
 
 from cdk.data import Data
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.config import Config, EdgeConfig
 from dicom_ingest.contracts.events import EDGE_SOURCE
 from dicom_ingest.contracts.keys import MANIFESTS
 
@@ -19,10 +20,12 @@ CREDENTIAL_SECONDS = 3600
 class EdgeDevice(Construct):
     """Thing, role, role alias and IoT policy of `{stack}-{edge}`: nothing that another edge could use."""
 
-    def __init__(self, scope: Construct, name: str, config: Config, data: Data, bus: events.EventBus) -> None:
-        super().__init__(scope, name)
+    def __init__(
+        self, scope: Construct, edge: EdgeConfig, config: Config, data: Data, bus: events.EventBus
+    ) -> None:
+        super().__init__(scope, edge.name)
         self._stack = Stack.of(self)
-        self.thing_name = config.edge_name(name)
+        self.thing_name = config.edge_name(edge.name)
         self.thing = iot.CfnThing(self, "thing", thing_name=self.thing_name)
         self.role = self._role(f"{self.thing_name}-GG-Role", data, bus)
         self.alias = iot.CfnRoleAlias(
@@ -37,6 +40,33 @@ class EdgeDevice(Construct):
             "policy",
             policy_name=f"{self.thing_name}-GG-Policy",
             policy_document={"Version": "2012-10-17", "Statement": self._iot_statements()},
+        )
+        if edge.trust_anchor is not None:
+            self._trust(edge.trust_anchor)
+
+    def _trust(self, anchor: str) -> None:
+        """Let the device sign in with a certificate of the anchor that bears its name, without Greengrass.
+
+        https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html
+        """
+        assert self.role.assume_role_policy is not None  # noqa: S101 - a role of this stack has one
+        self.role.assume_role_policy.add_statements(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("rolesanywhere.amazonaws.com")],
+                actions=["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+                conditions={
+                    "ArnEquals": {"aws:SourceArn": anchor},
+                    "StringEquals": {"aws:PrincipalTag/x509Subject/CN": self.thing_name},
+                },
+            )
+        )
+        rolesanywhere.CfnProfile(
+            self,
+            "profile",
+            name=self.thing_name,
+            role_arns=[self.role.role_arn],
+            enabled=True,
+            duration_seconds=CREDENTIAL_SECONDS,
         )
 
     def _role(self, name: str, data: Data, bus: events.EventBus) -> iam.Role:

@@ -93,6 +93,17 @@ class EdgeConfig(StrictModel):
     device_type: Literal["LOCAL", "EC2"] = "LOCAL"
     dicom_networks: list[Network] = []
     """EC2 only: IPv4 blocks that may reach the DICOM ports."""
+    trust_anchor: (
+        Annotated[
+            str,
+            _matches(
+                r"arn:aws[\w-]*:rolesanywhere:[a-z0-9-]+:\d{12}:trust-anchor/[0-9a-f-]{36}",
+                "the ARN of a trust anchor, such as arn:aws:rolesanywhere:REGION:ACCOUNT:trust-anchor/ID",
+            ),
+        ]
+        | None
+    ) = None
+    """An edge without Greengrass signs in with a certificate of this anchor of IAM Roles Anywhere."""
 
     @field_validator("dicom_networks")
     @classmethod

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
+from ops.verify.stages import ALWAYS, SENT_SEE, STAGES
 from tests.support.documentation import ROOT
 
 RUNBOOK = ROOT / "docs" / "operations.md"
 
 
-def headings() -> set[str]:
+def headings(page: Path = RUNBOOK) -> set[str]:
     """As GitHub makes anchors of them."""
-    lines = re.findall(r"^#+ (.+)$", RUNBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    lines = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", line.lower()).strip().replace(" ", "-") for line in lines}
 
 
@@ -39,3 +41,9 @@ def named() -> dict[str, str]:
 def test_every_problem_of_an_edge_has_its_heading_in_the_runbook() -> None:
     assert len(named()) >= 10
     assert {see: file for see, file in named().items() if see not in headings()} == {}
+
+
+def test_every_stage_of_verify_has_its_heading_in_the_documentation() -> None:
+    for see in {stage.see for stage in (*STAGES, *ALWAYS)} | {SENT_SEE}:
+        page, _, anchor = see.partition("#")
+        assert anchor in headings(ROOT / page), see

@@ -43,6 +43,7 @@ def verb(database: Database) -> Callable[[Row], int]:
                 open_writer=unused,
                 client=unused,
                 edges_say=lambda: [said],
+                log_errors=lambda _: [],
             )
             return edges.run(Namespace(), target, Output(as_json=False, width=200))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -17,8 +18,11 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from cdk.packaging.build import Builder
+from cdk.packaging.edge_wheels import PYTHONS, wheels
 from tests.infrastructure.template import Template
 from tests.infrastructure.variants import VARIANTS
+from tests.support.programs import interpreter
 
 BORROWED = {
     "AWS_ACCESS_KEY_ID": "ASIABORROWED",
@@ -27,6 +31,17 @@ BORROWED = {
 }
 """Credentials for an hour."""
 ROOT = Path(__file__).parent.parent.parent
+INTERPRETERS = {version: found for version in PYTHONS if (found := interpreter(version)) is not None}
+"""The Pythons of this machine that an edge may have."""
+
+
+@pytest.fixture(scope="session")
+def edge_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The edge's code, and the wheels that this machine's Pythons need: a folder."""
+    unpacked = Path(Builder(build=tmp_path_factory.mktemp("build"), dependencies=False).edge_artifact)
+    platform = f"{os.uname().machine}-manylinux_2_28"
+    shutil.copytree(wheels(Builder().lock, "edge", [platform], list(INTERPRETERS)), unpacked / "wheels")
+    return unpacked
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from cdk.device import NUCLEUS_SHA256, NUCLEUS_VERSION, install_script
-from cdk.install_edge import UnknownEdgeError, main, script_for
+from cdk.install_edge import EdgeError, main, script_for
 from dicom_ingest.contracts.config import parse_config
 from tests.infrastructure.conftest import BORROWED, ROOT
 from tests.support.programs import require
@@ -214,7 +214,7 @@ def test_a_registration_that_broke_off_is_continued_with_its_certificate(
 def test_only_a_local_edge_of_the_configuration_can_be_installed_by_hand() -> None:
     config = parse_config({"edge_config": [{"name": "here"}, {"name": "there", "device_type": "EC2"}]})
     for name in ("there", "nowhere"):
-        with pytest.raises(UnknownEdgeError, match=r"LOCAL edges of config\.yaml: here"):
+        with pytest.raises(EdgeError, match=r"LOCAL edges of config\.yaml: here"):
             script_for(config, name, "eu-west-1")
 
 

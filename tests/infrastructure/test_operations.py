@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from cdk import device
+from cdk.account import names_in_aws
 from cdk.cleanup import cleanup_script, removal_script
 from cdk.device.hosts import Names, firewall_list, hosts
-from cdk.doctor import account_script, device_script, names_in_aws
+from cdk.doctor import account_script, device_script
 from dicom_ingest.contracts.config import Config, parse_config
 from tests.support.programs import require
 

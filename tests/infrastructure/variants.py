@@ -13,7 +13,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "vpc_cidr": "10.9.0.0/24",
         "edge_config": [
             {"name": "edge1"},
-            {"name": "edge10"},
+            {
+                "name": "edge10",
+                "trust_anchor": "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/"
+                "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f",
+            },
             {"name": "cloud", "device_type": "EC2", "dicom_networks": ["10.20.0.0/16", "192.168.7.0/24"]},
         ],
         "senders": [

@@ -46,6 +46,8 @@ def stack_of(state: RunState) -> Iterator[dict[str, str]]:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": state.aws_url,
             "AWS_ENDPOINT_URL_RDS_DATA": url,
+            "AWS_ENDPOINT_URL_MEDICAL_IMAGING": state.healthimaging_url,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "NO_PROXY": "127.0.0.1",
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.index import Index, Row, first
 
 _SUMS = """
 SELECT day, edge, count(*) AS series, CAST(sum(announced) AS bigint) AS announced,
@@ -27,6 +27,10 @@ SELECT day, edge, CAST(transfer_id AS text) AS transfer_id, series_instance_uid,
 FROM ledger WHERE NOT balanced AND day >= CAST(:since AS date)
 ORDER BY day DESC, edge, series_instance_uid LIMIT :most
 """
+_OF_SERIES = """
+SELECT day, edge, announced, in_s3, indexed, imported, failed, missing, pending, state, outcome, balanced
+FROM ledger WHERE series_instance_uid = CAST(:series AS text) ORDER BY day DESC LIMIT 1
+"""
 
 EVER = "-infinity"
 
@@ -39,3 +43,8 @@ def sums(index: Index, since: date | None = None) -> list[Row]:
 def differences(index: Index, since: date | None = None, most: int = 200) -> list[Row]:
     """The series transfers that do not balance, newest first, each with its reason."""
     return index.run(_DIFFERENCES, since=since.isoformat() if since else EVER, most=most)
+
+
+def of_series(index: Index, series_instance_uid: str) -> Row | None:
+    """The newest row of one series; None: it was never indexed."""
+    return first(index.run(_OF_SERIES, series=series_instance_uid))

@@ -36,6 +36,7 @@ def target(index: Any) -> Target:
     return Target(
         name="a stand-in", stack="s", bucket="b", state_machine_arn="", dead_letters_url="",
         poll_seconds=0.001, index=index, open_writer=lambda: index, client=lambda _: None, edges_say=list,
+            log_errors=lambda _: [],
     )  # fmt: skip
 
 
