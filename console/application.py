@@ -133,7 +133,7 @@ class Application:
         window, shown = self._pictures.window(frames), request.args.get("frame", (len(frames) + 1) // 2, int)
         live = series.live(found, self._graph, execution)
         left = [live["steps"], viewer(found.series_transfer, frames, window, shown)]
-        right = [live["workflow"], series.facts(found), series.actions(found)]
+        right = [live["workflow"], series.facts(found, self._sources.viewer_url), series.actions(found)]
         return self._page(
             found.series_transfer["series_description"] or "Series",
             "",

@@ -204,6 +204,11 @@ class Runtime:
         for thread in self._threads:
             thread.stop()
 
+    def publish(self, **changes: Any) -> None:
+        """Change the state that other terminals and the console read."""
+        self.state = self.state.model_copy(update=changes)
+        self.state.write()
+
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """Invoke one of our functions; see `local.clients.invoke`."""
         return invoke(self.clients, self.names.function(function), event)

@@ -37,8 +37,8 @@ def heading(found: Timeline) -> Markup:
     )
 
 
-def facts(found: Timeline) -> Markup:
-    """Identifiers, to copy."""
+def facts(found: Timeline, viewer_url: str | None = None) -> Markup:
+    """Identifiers, to copy, and the way to a viewer."""
     row = found.series_transfer
     return tag(
         "section",
@@ -57,11 +57,21 @@ def facts(found: Timeline) -> Markup:
                 "Manifest": uid(row["manifest_key"]),
                 "Correlation": uid(row["correlation_id"]),
                 "Execution": uid(row["owner_execution"] or ""),
+                "Viewer": _viewer(row, viewer_url),
                 "Worth knowing": "; ".join(row["findings"]),
             }
         ),
         class_="card",
     )
+
+
+def _viewer(row: Row, url: str | None) -> Markup | None:
+    """OHIF at this series: it shows the primary image sets of a study."""
+    if url is None:
+        return None
+    series = row["series_instance_uid"]
+    at = f"{url}/viewer?StudyInstanceUIDs={row['study_instance_uid']}&initialSeriesInstanceUID={series}"
+    return tag("a", "Open in OHIF", href=at, target="_blank", rel="noopener")
 
 
 def uid(text: str) -> Markup | None:

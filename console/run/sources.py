@@ -32,6 +32,7 @@ class Sources:
     def __init__(self, state: RunState) -> None:
         self.name = f"{state.stack} · {state.name}"
         self._state = state
+        self.viewer_url = state.viewer_url
         self._clients = Clients(state.aws_url, state.healthimaging_url)
         self._received, self._uploaded = LastMinute(), LastMinute()
         for count in (self._received, self._uploaded):

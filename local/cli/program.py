@@ -19,6 +19,7 @@ from local.run.options import OptionsError
 from local.run.state import AlreadyRunningError, ForeignFolderError, NotRunningError
 from local.sending.dicom_folder import EmptyFolderError
 from local.sending.sender import SendError
+from local.viewer.package import ViewerError
 
 COMMANDS = {
     "up": up,
@@ -42,6 +43,7 @@ TROUBLE = (
     PartFailedError,
     PostgresError,
     SendError,
+    ViewerError,
 )
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 from rich.console import Console
 
 from local.cli.common import add_runtime_options, runtime_options
 from local.demo.tables import console
 from local.postgres.databases import without_password
+from local.run.options import RUNS
 from local.run.state import EdgeState, RunState
 from local.runtime import Runtime
+from local.viewer.package import viewer_files
+from local.viewer.server import serve_viewer
 
 HELP = "start everything and keep it running until Ctrl-C or SIGTERM"
-PORTS = {"edge": 11112, "health": 8042, "console": 11180}
+PORTS = {"edge": 11112, "health": 8042, "console": 11180, "viewer": 11181}
 WATCH_SECONDS = 0.5
+VIEWERS = RUNS / "viewer"
 AGAIN = "Start it again: python -m local restart edge"
 
 
@@ -27,6 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--console-port",
         type=int,
         default=PORTS["console"],
+        metavar="PORT",
+        help="0 takes a free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--viewer", action="store_true", help="serve OHIF, a DICOM viewer; fetched the first time"
+    )
+    parser.add_argument(
+        "--viewer-port",
+        type=int,
+        default=PORTS["viewer"],
         metavar="PORT",
         help="0 takes a free one (default: %(default)s)",
     )
@@ -41,8 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         try:
             listener = stack.enter_context(listen(arguments.console_port))
+            files = _viewer_files(output) if arguments.viewer else None
             with output.status("Starting PostgreSQL, AWS, HealthImaging and the edge"):
                 runtime = stack.enter_context(Runtime(options))
+            if files is not None:
+                url = stack.enter_context(serve_viewer(files, runtime.state, arguments.viewer_port))
+                runtime.publish(viewer_url=url)
             _show(runtime.state, stack.enter_context(serve(runtime.state, listener)), output)
             never = threading.Event()
             while not never.wait(WATCH_SECONDS):
@@ -53,6 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:  # also while it starts: what has started is stopped again
             output.print("Stopping")
     return 0
+
+
+def _viewer_files(output: Console) -> Path:
+    with output.status("Fetching the viewer, 48 MB the first time"):
+        return viewer_files(VIEWERS)
 
 
 def _edge(edge: EdgeState, state: RunState) -> dict[str, str]:
@@ -66,6 +90,7 @@ def _edge(edge: EdgeState, state: RunState) -> dict[str, str]:
 def _show(state: RunState, console_url: str, output: Console) -> None:
     lines = {
         "console": f"{console_url} (open it in a browser)",
+        **({"viewer": f"{state.viewer_url} (OHIF)"} if state.viewer_url else {}),
         **{line: value for edge in state.edges for line, value in _edge(edge, state).items()},
         "AWS": f"{state.aws_url} (S3, EventBridge, Step Functions, SQS, Lambda)",
         "HealthImaging": f"{state.healthimaging_url} (data store {state.datastore_id})",

@@ -66,6 +66,7 @@ class RunState(BaseModel):
     dicom_port: int | None = None
     health_port: int | None = None
     parts: dict[str, int] = {}
+    viewer_url: str | None = None
     edges: list[EdgeState] = []
     """All of them; the fields above are those of the first."""
 

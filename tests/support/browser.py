@@ -46,13 +46,13 @@ def missing() -> str | None:
 class Browser:
     """One page of one browser process."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *more: str) -> None:
         commands_out, self._commands = _pipe()
         self._answers, answers_in = _pipe()
         null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
         quiet = (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
         fds = [(os.POSIX_SPAWN_DUP2, commands_out, 3), (os.POSIX_SPAWN_DUP2, answers_in, 4)]
-        arguments = [CHROMIUM, *ARGUMENTS, f"--user-data-dir={profile}"]
+        arguments = [CHROMIUM, *ARGUMENTS, *more, f"--user-data-dir={profile}"]
         self._pid = os.posix_spawn(
             CHROMIUM, arguments, os.environ, file_actions=[null, quiet, *fds], setpgroup=0
         )
@@ -194,11 +194,11 @@ def _pipe() -> tuple[int, int]:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """A browser with an empty profile while the block runs."""
+def browser(*more: str) -> Iterator[Browser]:
+    """A browser with an empty profile, and with more arguments, while the block runs."""
     profile = Path(tempfile.mkdtemp(prefix="browser-"))
     try:
-        opened = Browser(profile)
+        opened = Browser(profile, *more)
         try:
             yield opened
         finally:

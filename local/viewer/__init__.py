@@ -1,0 +1,1 @@
+"""OHIF, a full DICOM viewer, on the emulator's DICOMweb."""
