@@ -53,7 +53,7 @@ FROM series_transfer WHERE pk > 1000 ORDER BY pk
 """
 _HOLDERS = """
 SELECT count(*) AS holders, count(DISTINCT series_instance_uid) AS series FROM ahlijob
-WHERE state IN ('GRANTED', 'STARTING', 'RUNNING')
+WHERE holds_slot
 """
 _WHO = """
 SELECT t.transfer_id::text, t.series_instance_uid, t.priority, t.correlation_id FROM ahlijob j

@@ -174,7 +174,7 @@ class Pipeline:
 
     def held(self) -> int:
         """How many slots are held."""
-        return len(self.rows("SELECT pk FROM ahlijob WHERE state IN ('GRANTED', 'STARTING', 'RUNNING')"))
+        return len(self.rows("SELECT pk FROM ahlijob WHERE holds_slot"))
 
     def stop(self, announced: Announced) -> None:
         """Stop its running execution, as an operator does in the console."""

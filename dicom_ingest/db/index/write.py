@@ -122,7 +122,8 @@ def _levels(connection: Connection, rows: SeriesRows, identity: PatientIdentity)
     if same is not None and same["issuer"] != identity.issuer:
         if not identity.named:
             identity = replace(identity, issuer=same["issuer"])
-            odd.append("no issuer of its patient id: filed under the one that others of its study name")
+            if same["named"]:
+                odd.append("no issuer of its patient id: filed under the one that others of its study name")
         elif not same["named"]:
             _name_issuer(connection, same, identity.issuer)
             odd.append("it names the issuer of its patient id, which others of its study do not")

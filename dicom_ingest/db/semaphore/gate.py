@@ -46,7 +46,8 @@ WHERE datastore_id = :datastore_id AND failed_imports > 0
 _NEEDS_PROBE = """
 UPDATE semaphore s SET gate_probed_at = clock_timestamp()
 WHERE datastore_id = :datastore_id AND gate = 'CLOSED' AND (failed_imports >= :limit OR NOT EXISTS (
-    SELECT FROM ahlijob j WHERE j.datastore_id = s.datastore_id AND j.state IN ('GRANTED', 'STARTING')
+    SELECT FROM ahlijob j WHERE j.datastore_id = s.datastore_id AND j.holds_slot
+      AND j.state IN ('GRANTED', 'STARTING')
     AND j.orphaned_at IS NULL))
 RETURNING datastore_id
 """

@@ -40,20 +40,22 @@ class Leftover:
 
 PAGE = 200
 
-# Waiting tickets are not asked about: there may be 20,000, and the grant step finds the dead ones.
+# Holders of slots, and what is not over and has no live ticket. Waiting tickets are not asked about: there
+# may be 20,000, and the grant step finds the dead ones.
 _FIND = """
 SELECT t.pk AS series_transfer_pk, t.transfer_id::text, t.series_instance_uid, t.correlation_id,
     t.owner_execution, t.fence, t.prefix, t.outcome,
     COALESCE(j.datastore_id, :datastore_id) AS datastore_id, j.pk AS ticket_id, j.state,
     COALESCE(j.attempt, 1) AS attempt, j.import_id, j.client_token, j.job_name, j.results_prefix,
     j.import_over_at IS NOT NULL AS import_over, j.orphaned_at IS NOT NULL AS marked
-FROM series_transfer t
-LEFT JOIN ahlijob j ON j.series_transfer_pk = t.pk
-    AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
-WHERE t.pk IN (
-    SELECT pk FROM series_transfer WHERE state <> 'OVER'
-    UNION ALL SELECT series_transfer_pk FROM ahlijob WHERE state IN ('GRANTED', 'STARTING', 'RUNNING'))
-  AND t.owner_execution IS NOT NULL AND j.state IS DISTINCT FROM 'WAITING'
+FROM (
+    SELECT series_transfer_pk AS pk, pk AS ticket_pk FROM ahlijob WHERE holds_slot
+    UNION ALL
+    SELECT o.pk, NULL FROM series_transfer o WHERE o.state <> 'OVER' AND NOT EXISTS (
+        SELECT FROM ahlijob a WHERE a.series_transfer_pk = o.pk AND a.live)) found
+JOIN series_transfer t ON t.pk = found.pk
+LEFT JOIN ahlijob j ON j.pk = found.ticket_pk
+WHERE t.owner_execution IS NOT NULL
   AND GREATEST(t.claimed_at, t.indexed_at, j.granted_at, j.starting_at, j.running_at)
       < clock_timestamp() - make_interval(secs => :quiet)
   AND t.pk > :after
@@ -62,7 +64,7 @@ ORDER BY t.pk LIMIT :page
 
 _UNDELIVERED = """
 SELECT pk, state, attempt, fence, start_at, owner_execution, task_token FROM ahlijob
-WHERE state = 'GRANTED' AND delivered_at IS NULL
+WHERE holds_slot AND state = 'GRANTED' AND delivered_at IS NULL
   AND granted_at < clock_timestamp() - make_interval(secs => :quiet)
 ORDER BY pk
 """
@@ -72,7 +74,7 @@ ORDER BY pk
 _ANYTHING_LIVE = """
 SELECT coalesce(
     (SELECT pk FROM series_transfer WHERE state <> 'OVER' ORDER BY pk LIMIT 1),
-    (SELECT pk FROM ahlijob WHERE state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+    (SELECT pk FROM ahlijob WHERE live
      ORDER BY series_transfer_pk LIMIT 1)) IS NOT NULL AS live
 """
 
@@ -119,7 +121,7 @@ def mark(connection: Connection, leftover: Leftover, grace_seconds: float) -> bo
         return True
     row = connection.one(
         "UPDATE ahlijob SET orphaned_at = COALESCE(orphaned_at, clock_timestamp()) "
-        "WHERE pk = :pk AND fence = :fence AND state IN ('GRANTED', 'STARTING', 'RUNNING') "
+        "WHERE pk = :pk AND fence = :fence AND holds_slot "
         "RETURNING orphaned_at < clock_timestamp() - make_interval(secs => :grace) AS aged",
         pk=leftover.ticket_id,
         fence=leftover.fence,
@@ -131,8 +133,7 @@ def mark(connection: Connection, leftover: Leftover, grace_seconds: float) -> bo
 def unmark(connection: Connection, leftover: Leftover) -> None:
     """Its execution runs after all: it was redriven."""
     connection.run(
-        "UPDATE ahlijob SET orphaned_at = NULL WHERE pk = :pk AND fence = :fence "
-        "AND state IN ('GRANTED', 'STARTING', 'RUNNING')",
+        "UPDATE ahlijob SET orphaned_at = NULL WHERE pk = :pk AND fence = :fence AND holds_slot",
         pk=leftover.ticket_id,
         fence=leftover.fence,
     )
@@ -151,7 +152,7 @@ def take_over(connection: Connection, leftover: Leftover, execution: str) -> Ser
         return None
     connection.run(
         "UPDATE ahlijob SET owner_execution = :execution, fence = :fence "
-        "WHERE series_transfer_pk = :pk AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')",
+        "WHERE series_transfer_pk = :pk AND live",
         pk=leftover.series_transfer_pk,
         fence=row["fence"],
         execution=execution,

@@ -29,7 +29,7 @@ _PRESSURE = """
 SELECT count(*) FILTER (WHERE j.state = 'WAITING') AS waiting,
     COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp()
         - min(j.created_at) FILTER (WHERE j.state = 'WAITING')) AS float), 0) AS oldest_waiter_seconds,
-    count(*) FILTER (WHERE j.state IN ('GRANTED', 'STARTING', 'RUNNING')) AS held,
+    count(*) FILTER (WHERE j.holds_slot) AS held,
     COALESCE(bool_or(s.gate = 'CLOSED'), false) AS gate_closed,
     (SELECT count(*) FROM ahlijob o WHERE o.datastore_id = :datastore_id AND o.unknown_predecessor
         AND o.granted_at > clock_timestamp() - interval '1 hour') AS out_of_order,
@@ -41,7 +41,7 @@ SELECT count(*) FILTER (WHERE j.state = 'WAITING') AS waiting,
     COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp() - (SELECT min(o.running_at) FROM ahlijob o
         WHERE o.state = 'RUNNING' AND o.import_over_at IS NULL)) AS float), 0) AS oldest_import_seconds
 FROM semaphore s LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
-    AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+    AND j.live
 WHERE s.datastore_id = :datastore_id
 """
 

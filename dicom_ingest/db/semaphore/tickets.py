@@ -75,7 +75,7 @@ SELECT CAST(:datastore_id AS text), pk, transfer_id, series_instance_uid, priori
     (SELECT 1 + COALESCE(max(attempt), 0) FROM ahlijob a WHERE a.series_transfer_pk = mine.pk)
 FROM mine
 ON CONFLICT (datastore_id, transfer_id, series_instance_uid)
-    WHERE state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+    WHERE live
 DO UPDATE SET (task_token, token_at, token_retry, delivered_at) = (
         SELECT kept.token, kept.at, kept.retry, kept.delivered
         FROM (VALUES (true, old.task_token, old.token_at, old.token_retry, old.delivered_at),
@@ -93,17 +93,17 @@ UPDATE ahlijob SET state = 'WAITING', datastore_id = :datastore_id, granted_at =
     delivered_at = NULL
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
-  AND datastore_id <> :datastore_id AND state IN ('WAITING', 'GRANTED')
+  AND datastore_id <> :datastore_id AND live AND state IN ('WAITING', 'GRANTED')
   AND NOT EXISTS (
     SELECT FROM ahlijob n WHERE n.series_transfer_pk = ahlijob.series_transfer_pk
-      AND n.datastore_id = :datastore_id AND n.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING'))
+      AND n.datastore_id = :datastore_id AND n.live)
 """
 
 _IMPORTS_ELSEWHERE = """
 SELECT datastore_id FROM ahlijob
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
-  AND datastore_id <> :datastore_id AND state IN ('STARTING', 'RUNNING')
+  AND datastore_id <> :datastore_id AND live AND state IN ('STARTING', 'RUNNING')
 """
 
 
@@ -152,7 +152,7 @@ FROM semaphore WHERE datastore_id = :datastore_id FOR NO KEY UPDATE
 
 _HOLDERS = """
 SELECT count(*) AS holders FROM ahlijob
-WHERE datastore_id = :datastore_id AND state IN ('GRANTED', 'STARTING', 'RUNNING')
+WHERE datastore_id = :datastore_id AND holds_slot
 """
 
 # Eligible: no import of the same series holds a slot, and every earlier transfer that holds one of
@@ -162,7 +162,7 @@ SELECT w.pk, w.series_instance_uid FROM ahlijob w JOIN series_transfer t ON t.pk
 WHERE w.datastore_id = :datastore_id AND w.state = 'WAITING'
   AND NOT EXISTS (
     SELECT FROM ahlijob h WHERE h.datastore_id = w.datastore_id
-      AND h.series_instance_uid = w.series_instance_uid AND h.state IN ('GRANTED', 'STARTING', 'RUNNING'))
+      AND h.series_instance_uid = w.series_instance_uid AND h.holds_slot)
   AND NOT EXISTS (
     SELECT FROM unnest(t.after) earlier
     LEFT JOIN series_transfer p
@@ -244,7 +244,7 @@ UPDATE ahlijob SET
     task_token = NULL
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
-  AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+  AND live
 RETURNING {_COLUMNS}, datastore_id, orphaned_at
 """
 

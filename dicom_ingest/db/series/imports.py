@@ -163,7 +163,7 @@ def next_attempt(connection: Connection, ticket: Attempt, ended: ImportState, da
 _OVER = """
 UPDATE ahlijob SET import_status = :status, outcome = :outcome, message = :message,
     import_over_at = clock_timestamp()
-WHERE pk = :pk AND state IN ('GRANTED', 'STARTING', 'RUNNING')
+WHERE pk = :pk AND holds_slot
 """
 
 

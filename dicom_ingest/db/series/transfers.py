@@ -85,7 +85,7 @@ FROM series_transfer t WHERE t.pk = :pk AND l.series_transfer_pk = t.pk AND l.ex
 
 _INHERIT = """
 UPDATE ahlijob SET owner_execution = :execution, fence = :fence, orphaned_at = NULL
-WHERE series_transfer_pk = :pk AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+WHERE series_transfer_pk = :pk AND live
 """
 
 _FINISH = """
@@ -334,7 +334,7 @@ def find(connection: Connection, transfer_id: str, series_instance_uid: str) -> 
 _HAS_LIVE_TICKET = """
 SELECT EXISTS (
     SELECT FROM ahlijob
-    WHERE series_transfer_pk = :pk AND state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')) AS live
+    WHERE series_transfer_pk = :pk AND live) AS live
 """
 
 

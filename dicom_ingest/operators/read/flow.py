@@ -26,9 +26,9 @@ FROM series_transfer WHERE over_at > now() - interval '{HOURS} hours' AND state 
 _NOW = f"""
 SELECT (SELECT count(*) FROM series_transfer t WHERE t.state <> 'OVER' AND NOT EXISTS (
         SELECT FROM ahlijob j WHERE j.series_transfer_pk = t.pk
-            AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING'))) AS series_being_indexed,
+            AND j.live)) AS series_being_indexed,
     (SELECT count(*) FROM ahlijob WHERE state = 'WAITING') AS series_waiting,
-    (SELECT count(*) FROM ahlijob WHERE state IN ('GRANTED', 'STARTING', 'RUNNING')) AS series_importing,
+    (SELECT count(*) FROM ahlijob WHERE holds_slot) AS series_importing,
     (SELECT min(created_at) FROM ahlijob WHERE state = 'WAITING') AS oldest_waiting_since,
     (SELECT count(*) FROM ahlijob j JOIN semaphore s ON s.datastore_id = j.datastore_id
         WHERE j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore))

@@ -60,15 +60,14 @@ _CONDITIONS = {
 _OUTCOME = "t.state = 'OVER' AND t.outcome = CAST(:place AS text)"
 _TICKET_IN = "t.state <> 'OVER' AND EXISTS (SELECT FROM ahlijob j WHERE j.series_transfer_pk = t.pk AND {})"
 _WITHOUT_TICKET = (
-    "t.state = '{}' AND NOT EXISTS (SELECT FROM ahlijob j WHERE j.series_transfer_pk = t.pk "
-    "AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING'))"
+    "t.state = '{}' AND NOT EXISTS (SELECT FROM ahlijob j WHERE j.series_transfer_pk = t.pk AND j.live)"
 )
 _ON_THE_WAY = {
     "claimed": _WITHOUT_TICKET.format("CLAIMED"),
     "indexed": _WITHOUT_TICKET.format("INDEXED"),
     "waiting": _TICKET_IN.format("j.state = 'WAITING'"),
-    "starting": _TICKET_IN.format("j.state IN ('GRANTED', 'STARTING')"),
-    "importing": _TICKET_IN.format("j.state = 'RUNNING'"),
+    "starting": _TICKET_IN.format("j.holds_slot AND j.state IN ('GRANTED', 'STARTING')"),
+    "importing": _TICKET_IN.format("j.holds_slot AND j.state = 'RUNNING'"),
 }
 _AES = ("calling_ae", "called_ae")
 

@@ -9,18 +9,18 @@ SELECT s.datastore_id, s.configured_at < (SELECT max(configured_at) FROM semapho
     s.capacity, s.start_rate, s.start_burst, s.paused, s.gate, s.gate_reason,
     s.gate_closed_at,
     count(j.pk) FILTER (WHERE j.state = 'WAITING') AS waiting,
-    count(j.pk) FILTER (WHERE j.state IN ('GRANTED', 'STARTING', 'RUNNING')) AS held,
+    count(j.pk) FILTER (WHERE j.holds_slot) AS held,
     count(j.pk) FILTER (WHERE j.orphaned_at IS NOT NULL) AS orphaned,
     min(j.created_at) FILTER (WHERE j.state = 'WAITING') AS oldest_waiting_since
 FROM semaphore s
 LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
-    AND j.state IN ('WAITING', 'GRANTED', 'STARTING', 'RUNNING')
+    AND j.live
 GROUP BY s.datastore_id ORDER BY s.configured_at DESC
 """
 # Holders first, then the queue in its order; only the listed ones are looked up elsewhere.
 _TICKETS = """
 WITH listed AS (
-    (SELECT pk, false AS waits, priority FROM ahlijob WHERE state IN ('GRANTED', 'STARTING', 'RUNNING')
+    (SELECT pk, false AS waits, priority FROM ahlijob WHERE holds_slot
      ORDER BY priority, pk LIMIT :most)
     UNION ALL
     (SELECT pk, true AS waits, priority FROM ahlijob WHERE state = 'WAITING'

@@ -13,12 +13,12 @@ _QUEUE = """
 SELECT clock_timestamp() AS now, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,
     s.capacity, s.paused, s.gate, s.gate_reason,
     (SELECT count(*) FROM ahlijob h WHERE h.datastore_id = j.datastore_id
-        AND h.state IN ('GRANTED', 'STARTING', 'RUNNING')) AS held,
+        AND h.holds_slot) AS held,
     (SELECT count(*) FROM ahlijob w WHERE w.datastore_id = j.datastore_id AND w.state = 'WAITING'
         AND (w.priority, w.pk) < (j.priority, j.pk)) AS ahead,
     (SELECT min(h.pk) FROM ahlijob h WHERE h.datastore_id = j.datastore_id AND h.pk <> j.pk
         AND h.series_instance_uid = j.series_instance_uid
-        AND h.state IN ('GRANTED', 'STARTING', 'RUNNING')) AS same_series_ticket,
+        AND h.holds_slot) AS same_series_ticket,
     (SELECT string_agg(CAST(earlier AS text), ', ') FROM unnest(t.after) earlier
         LEFT JOIN series_transfer p ON p.transfer_id = earlier
             AND p.series_instance_uid = t.series_instance_uid
