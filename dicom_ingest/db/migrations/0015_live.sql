@@ -6,8 +6,7 @@ ALTER TABLE ahlijob
         GENERATED ALWAYS AS (state IN ('GRANTED', 'STARTING', 'RUNNING')) STORED,
     -- A state and its time go together.
     ADD CONSTRAINT ahlijob_over CHECK ((over_at IS NOT NULL) = (state IN ('DONE', 'CANCELLED'))),
-    ADD CONSTRAINT ahlijob_granted CHECK (state NOT IN ('GRANTED', 'STARTING', 'RUNNING') OR granted_at IS NOT NULL),
-    ADD CONSTRAINT ahlijob_done CHECK (state <> 'DONE' OR outcome IS NOT NULL);
+    ADD CONSTRAINT ahlijob_granted CHECK (state NOT IN ('GRANTED', 'STARTING', 'RUNNING') OR granted_at IS NOT NULL);
 CREATE OR REPLACE VIEW operator_views.ahlijob AS
 SELECT pk, datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority, state, outcome, status,
     owner_execution, fence, attempt, client_token, job_name, import_id, import_status, results_prefix, message,
