@@ -32,6 +32,8 @@ FOREIGN = {
     **dict.fromkeys(
         (
             "NoSuchBucket",
+            "SlowDown",
+            "ExpiredToken",
             "NoCredentialsError",
             "InvalidAccessKeyId",
             "SignatureDoesNotMatch",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -338,3 +340,14 @@ def test_without_a_spool_the_settings_say_where_it_is(bench: Bench, tmp_path: Pa
     file = tmp_path / "edge.yaml"
     file.write_text(f"{{stack: s, name: e, bucket: bbb, event_bus: b, spool: {bench.spool.root}}}")
     assert main(["--config", str(file), "spool", "list"]) == 0
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(bench: Bench) -> None:
+    """As `spool list | head` does."""
+    send(bench, "1", "2", "3")
+    command = [sys.executable, "-m", "edge_component", "spool", "--spool", str(bench.spool.root), "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()
+        assert listing.stderr.read() == ""
