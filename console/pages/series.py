@@ -57,6 +57,7 @@ def facts(found: Timeline, viewer_url: str | None = None) -> Markup:
                 "Manifest": uid(row["manifest_key"]),
                 "Correlation": uid(row["correlation_id"]),
                 "Execution": uid(row["owner_execution"] or ""),
+                "Later executions": _later(found),
                 "Viewer": _viewer(row, viewer_url),
                 "Worth knowing": "; ".join(row["findings"]),
             }
@@ -77,6 +78,18 @@ def _viewer(row: Row, url: str | None) -> Markup | None:
 def uid(text: str) -> Markup | None:
     """In letters of one width, to copy."""
     return tag("code", text) if text else None
+
+
+def _later(found: Timeline) -> Markup | None:
+    shown = [
+        tag(
+            "li",
+            time(row["started_at"]),
+            f" {row['replay_name'] or 'again'}: {row['outcome'] or 'under way'}",
+        )
+        for row in found.later_executions
+    ]
+    return tag("ul", shown) if shown else None
 
 
 def _image_sets(found: Timeline) -> Markup | None:

@@ -121,6 +121,9 @@ def show(found: Timeline, output: Output, matched: str, *, instances: bool) -> N
         output.line(f"{'now waits for':>20}  {found.waits_for.words}{until}", style="bold")
     for finding in transfer["findings"]:
         output.line(f"{'worth knowing':>20}  {finding}")
+    for later in found.later_executions:
+        name, said = later["replay_name"] or "again", later["outcome"] or "under way"
+        output.line(f"{'later':>20}  {text(later['started_at'])}  {name}: {said}")
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.verdicts.items())
     output.line(f"{'instances':>20}  {counts or 'none indexed yet'}")
     told = found.instances if instances else [row for row in found.instances if row["message"]]

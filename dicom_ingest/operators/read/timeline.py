@@ -12,8 +12,10 @@ _TRANSFER = """
 SELECT t.pk, CAST(t.transfer_id AS text) AS transfer_id, t.series_instance_uid, t.study_instance_uid,
     t.correlation_id, t.edge, t.sequence, t.modality, t.priority, t.bucket, t.prefix, t.manifest_key,
     t.manifest_sha256, t.instance_count, t.total_bytes, t.calling_ae, t.called_ae, t.aborted, t.seal_reason,
-    t.first_received_at, t.last_received_at, t.sealed_at, t.announced_at, t.owner_execution, t.fence,
-    t.claimed_at, t.indexed_at, t.objects_found, t.state, t.datastore_id, t.outcome, t.outcome_detail,
+    t.first_received_at, t.last_received_at, t.sealed_at, t.announced_at, t.fence,
+    CASE WHEN t.state = 'OVER' THEN coalesce(t.told_execution, t.owner_execution) ELSE t.owner_execution
+    END AS owner_execution, coalesce(t.begun_at, t.claimed_at) AS claimed_at,
+    t.indexed_at, t.objects_found, t.state, t.datastore_id, t.outcome, t.outcome_detail,
     t.scanned, t.imported, t.failed, t.warned, t.over_at, t.findings, pa.patient_id, st.accession_number,
     st.study_date, st.study_description, s.series_number, s.series_description
 FROM series_transfer t
@@ -27,6 +29,11 @@ SELECT pk AS ticket_id, state, status, outcome, priority, attempt, import_id, im
     message, owner_execution, created_at, granted_at, start_at, delivered_at, starting_at, running_at,
     import_over_at, orphaned_at, over_at, earlier_imports, datastore_id
 FROM ahlijob WHERE series_transfer_pk = :pk ORDER BY pk
+"""
+# Replays and repeated events: they are told beside the history, which is the first execution's.
+_LATER = """
+SELECT execution, replay_name, started_at, over_at, outcome, outcome_detail FROM later_execution
+WHERE series_transfer_pk = :pk ORDER BY started_at DESC LIMIT 100
 """
 _IMAGE_SETS = """
 SELECT image_set_id, version, is_primary, matched_instances, datastore_id, ahlijob_pk AS ticket_id, created_at
@@ -65,6 +72,8 @@ class Timeline:
     verdicts: dict[str, int]
     instances: list[Row]
     """Those with a word to say first."""
+    later_executions: list[Row]
+    """Replays and repeated events that came when it was over, the newest first."""
 
 
 def timeline(index: Index, pk: int, most: int = 500) -> Timeline | None:
@@ -83,6 +92,7 @@ def timeline(index: Index, pk: int, most: int = 500) -> Timeline | None:
         image_sets=image_sets,
         verdicts=verdicts,
         instances=index.run(_INSTANCES, pk=pk, most=most),
+        later_executions=index.run(_LATER, pk=pk),
     )
 
 
