@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ SMALL = frozenset({"semaphore", "migration"})
 _PARTIAL = """
 SELECT relname AS name FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid WHERE indpred IS NOT NULL
 """
+_COMPARED = re.compile(r"[=<>]| IS NULL")
+"""An index condition that leaves something out."""
 _EXPLAINED = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
 
 
@@ -38,7 +41,8 @@ class Explaining(Connection):
         table, kind = node.get("Relation Name"), node["Node Type"]
         if kind == "Seq Scan" and table not in SMALL:
             yield f"sequential scan of {table}"
-        if kind in ("Index Scan", "Index Only Scan", "Bitmap Index Scan") and "Index Cond" not in node:
+        condition = node.get("Index Cond", "").replace("IS NOT NULL", "")
+        if kind in ("Index Scan", "Index Only Scan", "Bitmap Index Scan") and not _COMPARED.search(condition):
             index = node["Index Name"]
             # A partial index is small by its predicate. In order and to a limit, the first rows are read.
             if index not in self._partial and table not in SMALL and (not limited or "Filter" in node):

@@ -164,7 +164,7 @@ def test_twenty_thousand_wait_and_grants_stay_fast(database: Database) -> None:
         began = time.monotonic()
         with database.transaction() as connection:
             connection.run(
-                "UPDATE ahlijob SET state = 'DONE' WHERE pk = "
+                "UPDATE ahlijob SET state = 'DONE', over_at = clock_timestamp() WHERE pk = "
                 "(SELECT min(pk) FROM ahlijob WHERE state = 'GRANTED')"
             )
             (ticket,) = import_slots.grant(connection, DATASTORE)

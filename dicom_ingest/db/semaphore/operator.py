@@ -25,23 +25,28 @@ class Pressure:
     """Running at HealthImaging, of whatever data store."""
 
 
+# Each number from the smallest index that has it: the queue's rows are not read, and no ended ticket is.
 _PRESSURE = """
-SELECT count(*) FILTER (WHERE j.state = 'WAITING') AS waiting,
-    COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp()
-        - min(j.created_at) FILTER (WHERE j.state = 'WAITING')) AS float), 0) AS oldest_waiter_seconds,
-    count(*) FILTER (WHERE j.holds_slot) AS held,
-    COALESCE(bool_or(s.gate = 'CLOSED'), false) AS gate_closed,
-    (SELECT count(*) FROM ahlijob o WHERE o.datastore_id = :datastore_id AND o.unknown_predecessor
-        AND o.granted_at > clock_timestamp() - interval '1 hour') AS out_of_order,
+SELECT q.waiting, COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp() - q.since) AS float), 0)
+        AS oldest_waiter_seconds,
+    h.held, s.gate = 'CLOSED' AS gate_closed,
+    (SELECT count(*) FROM ahlijob o WHERE o.datastore_id = s.datastore_id AND o.unknown_predecessor
+        AND o.granted_at > now() - interval '1 hour') AS out_of_order,
     (SELECT count(*) FROM ahlijob o
-        WHERE o.datastore_id <> :datastore_id AND o.state = 'WAITING') AS stranded,
-    COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp() - min(j.granted_at)
-        FILTER (WHERE j.state = 'GRANTED' AND j.delivered_at IS NULL)) AS float), 0)
+        WHERE o.datastore_id <> s.datastore_id AND o.state = 'WAITING') AS stranded,
+    COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp() - h.undelivered) AS float), 0)
         AS oldest_undelivered_seconds,
-    COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp() - (SELECT min(o.running_at) FROM ahlijob o
-        WHERE o.state = 'RUNNING' AND o.import_over_at IS NULL)) AS float), 0) AS oldest_import_seconds
-FROM semaphore s LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
-    AND j.live
+    COALESCE(CAST(EXTRACT(epoch FROM clock_timestamp() - h.running) AS float), 0) AS oldest_import_seconds
+FROM semaphore s
+CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting, min(created_at) AS since FROM ahlijob w
+    WHERE w.datastore_id = s.datastore_id AND w.state = 'WAITING') q
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE datastore_id = s.datastore_id) AS held,
+        min(granted_at) FILTER (WHERE datastore_id = s.datastore_id AND state = 'GRANTED'
+            AND delivered_at IS NULL) AS undelivered,
+        min(running_at) FILTER (WHERE state = 'RUNNING' AND import_over_at IS NULL) AS running
+    FROM ahlijob WHERE holds_slot) h
 WHERE s.datastore_id = :datastore_id
 """
 
