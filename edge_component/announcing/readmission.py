@@ -46,7 +46,12 @@ def readmit(journal: sqlite3.Connection, spool: Spool, name: str, clock: Clock) 
         logs.error("file to be sent again cannot be read", file=name, reason=type(error).__name__)
         return False
     if not journal.execute("SELECT 1 FROM instance WHERE file = ?", (row.file,)).fetchone():
-        spool.take_again(name, row.file, row.bytes, encode_receipt(sender, row))
+        try:
+            spool.take_again(name, row.file, row.bytes, encode_receipt(sender, row))
+        except FileExistsError as error:
+            back_aside(spool, name)
+            logs.error("file cannot be sent again", file=name, reason=error.strerror)
+            return False
         _insert(journal, sender, row, clock)
     spool.files.remove(path)
     spool.files.remove(note_of(path))

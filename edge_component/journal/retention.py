@@ -46,7 +46,11 @@ class Retention:
 
     def _forget_receipts(self, before: float) -> None:
         with transaction(self._journal) as journal:
-            journal.execute("DELETE FROM receipt WHERE announced_at < ? AND file IS NULL", (before,))
+            journal.execute(
+                """DELETE FROM receipt WHERE file IS NULL AND sequence IN
+                   (SELECT sequence FROM series_transfer WHERE announced_at < ?)""",
+                (before,),
+            )
             journal.execute(
                 """DELETE FROM series_transfer WHERE announced_at < ?
                    AND NOT EXISTS (SELECT 1 FROM receipt r WHERE r.sequence = series_transfer.sequence)
@@ -62,8 +66,11 @@ class Retention:
     def _empty_quarantine(self, before: float) -> None:
         removed = 0
         for path in self._spool.quarantine.iterdir():
-            if path.stat().st_mtime < before:
-                path.unlink()
-                removed += 1
+            try:
+                if path.stat().st_mtime < before and path.is_file():
+                    path.unlink()
+                    removed += 1
+            except OSError as error:
+                logs.warning("quarantine keeps a file", file=path.name, reason=error.strerror)
         if removed:
             logs.info("quarantine emptied", files=removed)

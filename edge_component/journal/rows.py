@@ -32,5 +32,5 @@ class InstanceRow(NamedTuple):
     modality: str | None
     bytes: int
     crc32: int
-    uid_findings: str
-    attributes: str
+    uid_findings: str = "[]"
+    attributes: str = "{}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from edge_component.assembling.hashing import AlteredError, Stored, hashes_of
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import Arrival, insert_instances
-from edge_component.journal.releases import accounted_for, seal, sealed
+from edge_component.journal.releases import accounted_for, complete, seal
 from edge_component.journal.rows import InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
@@ -38,7 +38,9 @@ def adopt(
     if strange := spool.strangers():
         logs.error("files in the spool that are no segments are left alone", files=len(strange))
     adopted = 0
-    for segment in sorted(spool.segment_names(run), key=lambda name: _received_at(spool, name)):
+    known = complete(journal, run)  # the journal has everything that is in them
+    left = [name for name in spool.segment_names(run) if name not in known]
+    for segment in sorted(left, key=lambda name: _received_at(spool, name)):
         try:
             adopted += _adopt_segment(journal, spool, segment, epoch, clock())
         except OSError as error:  # what the journal knows of it is tried all the same
@@ -57,8 +59,6 @@ def _received_at(spool: Spool, segment: str) -> float:
 
 def _adopt_segment(journal: sqlite3.Connection, spool: Spool, segment: str, epoch: int, now: float) -> int:
     known = accounted_for(journal, segment)
-    if len(known) == sealed(journal, segment):  # the journal has everything that lies in it
-        return 0
     found, gaps = _look_through(spool, segment, known)
     new = [arrival for file, arrival in found.items() if file not in known]
     _quarantine(spool, segment, [gap for gap in gaps if gap.file not in known])

@@ -6,6 +6,7 @@ tells a whole instance from one that was cut off is its head, written last (see 
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import secrets
@@ -19,7 +20,16 @@ from edge_component.running import logs
 from edge_component.spool.files import Bytes, Files, OsFiles
 from edge_component.spool.part10 import part10_head
 from edge_component.spool.quarantine import INSTANCE, REASON, Quarantine
-from edge_component.spool.receipt import HEAD, Record, StoredInstance, encode_head, of_place, place, records
+from edge_component.spool.receipt import (
+    HEAD,
+    Record,
+    StoredInstance,
+    decode_receipt,
+    encode_head,
+    of_place,
+    place,
+    records,
+)
 from edge_component.spool.segments import BATCH, SEGMENT, Segment, Segments, path_of
 
 PART = ".part"
@@ -245,12 +255,21 @@ class Spool:
         The file itself stays as it is, whatever happens meanwhile. `file`: the place, first in its segment.
 
         Raises:
+            FileExistsError: a segment has this name, with another instance in it.
             OSError: the disk.
         """
+        segment = of_place(file)[0]
+        if self.segment(segment).exists():
+            _, row = decode_receipt(receipt)
+            found = [record.row for record in self.records(segment)]
+            if [(one.sop_instance_uid, one.crc32) for one in found] != [(row.sop_instance_uid, row.crc32)]:
+                raise FileExistsError(errno.EEXIST, "another segment has its name", segment)
+            # Taken before, and cut off before its row was written.
+            self.files.remove(self.again / f"{self.segment(segment).name}{PART}")
+            return
         record = io.BytesIO(encode_head(file, size, receipt))
         with self.files.read(self.again / name) as stream:
-            target = self.segment(of_place(file)[0])
-            self._write_file(target, record, stream, io.BytesIO(receipt), aside=self.again)
+            self._write_file(self.segment(segment), record, stream, io.BytesIO(receipt), aside=self.again)
 
     def quarantine_copy(self, stream: BinaryIO, size: int, file: str, reason: str, **facts: str) -> None:
         """A copy of what was not acknowledged, under a name of its own, with the reason beside it.

@@ -8,6 +8,7 @@ known of it, journal or no journal.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -15,7 +16,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from zlib_ng.zlib_ng import crc32
 
@@ -28,6 +29,10 @@ MARK = b"INSTANCE"
 ALIGNMENT = 4096
 LONGEST = 16 * 1024 * 1024
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+class UnknownReceiptError(OSError):
+    """An instance was acknowledged by a release that this one does not know: its segment is left alone."""
 
 
 def place(segment: str, at: int) -> str:
@@ -63,10 +68,25 @@ def _text(sender: AssociationRow) -> str:
 
 
 def decode_receipt(text: bytes) -> tuple[AssociationRow, InstanceRow]:
-    """What `encode_receipt` made."""
+    """What `encode_receipt` made, in this release, an older or a newer one.
+
+    A field that this release does not know stays in the file, unread; one that an older release did not write
+    has its default.
+
+    Raises:
+        UnknownReceiptError: without what this release cannot do without.
+    """
     head, _, attributes = text.partition(b"\n")
-    sender, row = json.loads(head)
-    return AssociationRow(**sender), InstanceRow(**{**row, "attributes": attributes.decode("utf-8")})
+    try:
+        sender, row = json.loads(head)
+        row["attributes"] = attributes.decode("utf-8")
+        return AssociationRow(**_known(AssociationRow, sender)), InstanceRow(**_known(InstanceRow, row))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnknownReceiptError(errno.EPROTO, f"a receipt of another release: {error}") from error
+
+
+def _known(kind: type[AssociationRow] | type[InstanceRow], fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name in kind._fields}
 
 
 def encode_head(file: str, size: int, receipt: Bytes) -> bytes:
