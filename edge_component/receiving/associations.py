@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import uuid
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +26,7 @@ from edge_component.running.clock import SYSTEM_CLOCK, Clock
 from edge_component.settings import Settings
 
 CROWDED = "too many connections"
+CROWDED_SECONDS = 0.003
 NETWORK = "network not allowed"
 UNKNOWN_CONNECTION = Rejection(2, 3, 1, "connection given up")
 
@@ -70,8 +73,15 @@ class Associations:
     of these goes. So silent connections do not keep anybody out.
     """
 
-    def __init__(self, settings: Settings, journal: AssociationJournal, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        journal: AssociationJournal,
+        clock: Clock = SYSTEM_CLOCK,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._settings = settings
+        self._sleep = sleep
         self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
@@ -108,7 +118,10 @@ class Associations:
         }
 
     def arrived(self, peer: str) -> Visitor | None:
-        """A connection was accepted; None: close it unread."""
+        """A connection was accepted; None: close it unread.
+
+        Where there are too many it takes a moment: those that are served have time to send their request.
+        """
         if not may_connect(peer, self._settings.networks):
             self._rejected(NETWORK, peer)
             return None
@@ -122,6 +135,7 @@ class Associations:
                 self._connections[peer] += 1
         if given_up is not None or visitor is None:
             self._rejected(CROWDED, peer if given_up is None else given_up.peer)
+            self._sleep(CROWDED_SECONDS)
         if given_up is not None and given_up.served is not None:
             given_up.served.drop(abort=False)
         return visitor

@@ -157,6 +157,59 @@ def test_above_the_watermark_nothing_is_written(tmp_path: Path) -> None:
     assert disk.operations == []
 
 
+def test_a_large_instance_is_given_up_when_the_disk_fills_while_it_comes(tmp_path: Path) -> None:
+    """Room was asked for before the first byte only: one large instance filled the disk."""
+    ds, room = instance(), Room()
+    store = store_at(tmp_path, Journal())
+    store.room = room
+    reception = store.begin(SENDER, command_of(ds))
+    piece = encoded(instance(pixels=2**20))
+    for _ in range(3):
+        reception.write(piece)
+    room.full = "the disk is full to its reserve"
+    for _ in range(30):
+        reception.write(piece)
+    assert sum(path.stat().st_size for path in store.spool.instances.iterdir()) < 2 * 2**20
+    status = reception.finish()
+    assert (status.code, status.short_comment) == (0xA700, "the disk is full to its reserve")
+    assert in_spool(store.spool) == []
+    assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored  # its place is used again
+
+
+@pytest.mark.parametrize("pixels", [512, 300_000])
+def test_an_instance_on_the_context_of_another_sop_class_is_refused(tmp_path: Path, pixels: int) -> None:
+    ds, journal = instance(pixels=pixels - pixels % 256), Journal()
+    store = store_at(tmp_path, journal)
+    for abstract in ("1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.4"):
+        status = receive(store.begin(SENDER, command_of(ds)._replace(abstract_syntax=abstract)), encoded(ds))
+        assert status.code == 0x0122
+    assert receive(
+        store.begin(SENDER, command_of(ds)._replace(abstract_syntax=str(ds.SOPClassUID))), encoded(ds)
+    ).stored
+    assert len(journal.rows) == 1
+
+
+@pytest.mark.parametrize("pixels", [1024, 300_032])
+def test_an_instance_that_ends_inside_its_pixels_is_refused(tmp_path: Path, pixels: int) -> None:
+    ds, journal = instance(pixels=pixels), Journal()
+    store = store_at(tmp_path, journal)
+    for missing in (1, pixels // 2):
+        status = receive(store.begin(SENDER, command_of(ds)), encoded(ds)[:-missing], piece=100_000)
+        assert (status.code, "ends inside" in status.comment) == (0xC000, True)
+    assert journal.rows == []
+
+
+def test_the_receipt_of_an_instance_has_a_longest_length(tmp_path: Path) -> None:
+    """One above 16 MiB was written, acknowledged and never read again."""
+    ds, journal = instance(), Journal()
+    for keyword in ("StudyDescription", "SeriesDescription", "ProtocolName", "StationName", "Manufacturer"):
+        setattr(ds, keyword, "y" * 60_000)
+    store = store_at(tmp_path, journal)
+    assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored
+    assert len(journal.rows[0].attributes) < 300_000
+    assert in_spool(store.spool) == [(SENDER, journal.rows[0])]
+
+
 def test_without_a_row_there_is_no_success(tmp_path: Path) -> None:
     """E5: a failed journal insert was swallowed and Success sent."""
     ds = instance()
