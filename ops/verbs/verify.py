@@ -152,4 +152,6 @@ def _conclude(good: bool, cleaned: list[str], evidence: Evidence, output: Output
     if good:
         output.line("everything works", style="bold green")
     else:
-        output.line(f"something does not work: python -m ops where {evidence.study.series_instance_uid}")
+        output.line(
+            f"something does not work: .venv/bin/python -m ops where {evidence.study.series_instance_uid}"
+        )

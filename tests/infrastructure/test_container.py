@@ -131,6 +131,13 @@ def test_what_is_copied_starts_is_seen_well_and_ends_on_sigterm(
     assert "refused" in checked.stdout
 
 
+def test_its_page_never_asks_for_keys_in_the_environment() -> None:
+    """They would show in `docker inspect`; a mounted AWS configuration gives credentials that end."""
+    page = (PLACE / "README.md").read_text(encoding="utf-8")
+    assert not re.search(r"-e AWS_(ACCESS|SECRET|SESSION|…)", page)
+    assert "AWS_CONFIG_FILE=/aws/config" in page
+
+
 def test_everything_that_is_copied_passes_the_ignore_file() -> None:
     lines = (PLACE / "Containerfile.dockerignore").read_text().split()
     assert lines[0] == "*"

@@ -276,6 +276,45 @@ def test_the_printed_steps_install_a_device_whose_sudo_asks_for_a_password(
     assert (root / "running").exists()
 
 
+PAGE = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
+DOCTORS = re.findall(r"^(\.venv/bin/python -m cdk\.doctor .+)$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", DOCTORS)
+def test_the_pages_doctors_run_as_they_are_printed(line: str, desk: dict[str, str], tmp_path: Path) -> None:
+    """From the operator's folder, through a device's shell; the verdict comes, whatever this machine is like."""
+    command = ["bash", "-o", "pipefail", "-c", line]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=desk | {"ROOT": "/"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "READY" in done.stdout.splitlines()[-1], done.stdout + done.stderr
+    assert "command not found" not in done.stderr
+
+
+def test_without_a_person_the_credentials_go_along_as_the_page_says(
+    iot: Any, desk: dict[str, str], tmp_path: Path
+) -> None:
+    (line,) = re.findall(r"`(\{ export -p .+?)`", PAGE)
+    script = install_script(STACK, THING, "eu-west-1")
+    (tmp_path / "dicom-ingest-edge1.sh").write_text(script)
+    (tmp_path / "bin" / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+    environment = desk | BORROWED
+    (tmp_path / "bin" / "ssh").write_text(
+        f'#!/bin/sh\nshift; cd "$HOME/device"; exec env {" ".join(f"-u {name}" for name in BORROWED)} "$@"\n'
+    )
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert iot.list_thing_principals(thingName=THING)["principals"]
+
+
 def test_half_a_line_of_credentials_is_refused_before_anything_is_done(
     desk: dict[str, str], tmp_path: Path, root: Path
 ) -> None:

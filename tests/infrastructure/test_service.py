@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sysconfig
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -196,12 +197,17 @@ def test_it_installs_runs_upgrades_over_its_spool_and_goes_without_it(
         assert send(host.ready()["dicom_port"], images) == [0, 0]
         wait_until(lambda: host.status()["series_sealed"] >= 1, "the series is sealed")
 
+    # The newer release finds its packages where the tests have theirs: they were installed once already.
     newer = host.root / "newer"
-    shutil.copytree(edge_artifact, newer)
+    shutil.copytree(edge_artifact, newer, ignore=shutil.ignore_patterns("wheels"))
+    (newer / "wheels").mkdir()
+    (newer / "wheels" / "requirements.txt").touch()
     (newer / "edge_component" / "newer.py").touch()
+    own = f"{OWN}PYTHONPATH={sysconfig.get_path('purelib')}\n"
+    (etc / "edge.env").write_text(own)
     done = host.install(printed(capsysbinary, newer, "--credential-process", str(helper)))
     assert done.returncode == 0, done.stderr
-    assert (etc / "edge.env").read_text() == OWN
+    assert (etc / "edge.env").read_text() == own
     assert len(list((host.root / "opt" / "dicom-edge" / "releases").iterdir())) == 2
     current = host.root / "opt" / "dicom-edge" / "current"
     assert (current / "edge_component" / "newer.py").exists()
