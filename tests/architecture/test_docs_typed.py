@@ -45,7 +45,7 @@ def test_a_block_of_commands_is_understood_by_bash(page: Path) -> None:
 
 
 def test_there_are_blocks_to_look_at() -> None:
-    assert sum(len(typed(page)) for page in PAGES) >= 30
+    assert sum(len(typed(page)) for page in PAGES) >= 20
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

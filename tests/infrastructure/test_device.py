@@ -282,7 +282,7 @@ DOCTORS = re.findall(r"^(\.venv/bin/python -m cdk\.doctor .+)$", PAGE, re.MULTIL
 
 @pytest.mark.parametrize("line", DOCTORS)
 def test_the_pages_doctors_run_as_they_are_printed(line: str, desk: dict[str, str], tmp_path: Path) -> None:
-    """From the operator's folder, through a device's shell; the verdict comes, whatever this machine is like."""
+    """From the operator's folder, through a device's shell; the verdict comes, whatever it is."""
     command = ["bash", "-o", "pipefail", "-c", line]
     done = subprocess.run(
         command,
