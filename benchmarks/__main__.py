@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import costs, pipeline, plots, semaphore, stages, tables
+from benchmarks.database import size
 from benchmarks.emulator import compare as emulator
 from benchmarks.functions import cold_start, indexing
 from benchmarks.receiving import compare as receiving
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "indexing": Benchmark(indexing.run),
     "cold_start": Benchmark(cold_start.run),
     "semaphore": Benchmark(semaphore.run, has_full=True),
+    "size": Benchmark(size.run, has_full=True),
     "pipeline": Benchmark(pipeline.run, has_full=True),
     "costs": Benchmark(costs.run),
     "emulator": Benchmark(emulator.run),

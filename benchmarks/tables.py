@@ -132,6 +132,12 @@ def _semaphore(results: dict[str, Any]) -> str:
     return _table((f"{results['waiting']:,} waiting, {results['releases']:,} released", ""), rows)
 
 
+def _size(results: dict[str, Any]) -> str:
+    rows = [(row["name"], row["server_ms"], row["ms"]) for row in results["statements"]]
+    head = f"{results['series']:,} series, {results['instances']:,} instances, {results['waiting']:,} waiting"
+    return _table((head, "server, ms", "until answered, ms"), rows)
+
+
 def _pipeline(results: dict[str, Any]) -> str:
     stages = list(results["median_seconds_by_stage"].items())
     used = [
@@ -203,6 +209,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "indexing": _indexing,
     "cold_start": _cold_start,
     "semaphore": _semaphore,
+    "size": _size,
     "pipeline": _pipeline,
     "costs": _costs,
     "costs limits": _limits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import decisions
+from docs.generate import decisions, schema
 from docs.generate.conformance import facts
 from docs.generate.pictures import flow, lives, rooms, workflow
 from statemachines import describe
@@ -24,5 +24,6 @@ def pages() -> dict[str, Page]:
         "docs/pictures/rooms.svg": rooms.rooms,
         "docs/pictures/ticket-life.svg": lives.ticket_life,
         "docs/pictures/workflow.svg": workflow.workflow,
+        "docs/schema.sql": schema.render,
         "statemachines/README.md": describe.render,
     }
