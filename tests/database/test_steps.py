@@ -14,7 +14,7 @@ from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.errors import ClaimLostError
+from dicom_ingest.errors import ClaimLostError, DatabaseAwayError
 from tests.database.conftest import DATASTORE
 from tests.support.leftovers import World
 from tests.support.series import Announced, new_uid
@@ -506,3 +506,28 @@ def test_a_new_try_of_a_failed_series_tells_its_own_times(flow: Steps) -> None:
     assert (after["outcome"], after["told_execution"]) == ("COMPLETED", again.arn)
     assert after["over_at"] > before["over_at"]
     assert after["begun_at"] > before["begun_at"]
+
+
+# --- what a deploy has not done yet
+
+
+def test_a_data_store_that_is_not_configured_yet_fails_no_series(
+    flow: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = flow.announce()
+    run.index_series()
+    monkeypatch.setenv("DATASTORE_ID", "f" * 32)
+    with pytest.raises(DatabaseAwayError, match="run migrate_database"):
+        run.acquire()
+    assert run.row()["outcome"] is None
+
+
+def test_non_primary_always_says_why(flow: Steps) -> None:
+    series = Announced()
+    lines = [
+        {"inputFile": f"{sop}.dcm", "importResponse": {"imageSetId": "a" * 32, "isPrimary": False}}
+        for sop in series.sop_instance_uids
+    ]
+    said = flow.announce(series).ingest(imported=2, success=lines)
+    assert said["name"] == "NON_PRIMARY"
+    assert said["detail"].startswith("2 of 2 in non-primary image sets; the index knows no earlier import")

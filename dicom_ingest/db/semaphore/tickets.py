@@ -15,7 +15,7 @@ from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
 from dicom_ingest.contracts.times import whole_second
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection
-from dicom_ingest.errors import ClaimLostError
+from dicom_ingest.errors import ClaimLostError, DatabaseAwayError
 
 UNKNOWN_AFTER = "1 hour"
 """A predecessor that the index has never heard of holds a ticket back for this long only."""
@@ -87,6 +87,8 @@ DO UPDATE SET (task_token, token_at, token_retry, delivered_at) = (
 RETURNING {_COLUMNS}
 """
 
+_CONFIGURED = "SELECT FROM semaphore WHERE datastore_id = :datastore_id"
+
 # Its data store was replaced. One that imports goes on where it is; any other waits for the new one's slots.
 _BRING_ALONG = """
 UPDATE ahlijob SET state = 'WAITING', datastore_id = :datastore_id, granted_at = NULL, start_at = NULL,
@@ -123,7 +125,11 @@ def acquire(
 
     Raises:
         ClaimLostError: another execution owns the series transfer.
+        DatabaseAwayError: the data store is not configured in the index.
     """
+    if connection.one(_CONFIGURED, datastore_id=datastore_id) is None:
+        # A deploy that has not configured it yet: no series is to blame.
+        raise DatabaseAwayError(f"data store {datastore_id} has no semaphore: run migrate_database")
     mine = {"execution": execution, **_ref(ref)}
     series_transfers.lock_mine(connection, ref, execution)
     connection.run(_BRING_ALONG, datastore_id=datastore_id, **mine)

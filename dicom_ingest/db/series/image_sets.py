@@ -107,11 +107,11 @@ def record_verdicts(
     return connection.one(_COUNTS, **of) or {}
 
 
-def conflict(connection: Connection, series_transfer_pk: int, datastore_id: str) -> str | None:
+def conflict(connection: Connection, series_transfer_pk: int, datastore_id: str) -> str:
     """Why it is non-primary: the attributes that differ, and from which image set; no values."""
     row = connection.one(_CONFLICT, pk=series_transfer_pk, datastore_id=datastore_id)
     if row is None:
-        return None
+        return "the index knows no earlier import that differs: compare it with the study in HealthImaging"
     verb = "differs" if len(row["names"]) == 1 else "differ"
     return (
         f"{', '.join(row['names'])} {verb} from primary image set {row['image_set_id']} "
