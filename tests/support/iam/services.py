@@ -68,7 +68,7 @@ RARE = [
         Call("reclaim_import_slots", "states:SendTaskFailure", MACHINE),
     ),
     (
-        "dicom_ingest.workflow.executions.any_running",
+        "dicom_ingest.workflow.executions.anything_to_settle",
         Call("reclaim_import_slots", "states:ListExecutions", MACHINE),
     ),
     (
