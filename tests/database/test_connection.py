@@ -9,6 +9,8 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -204,3 +206,29 @@ def test_the_servers_words_about_a_value_reach_no_log(database: Database) -> Non
     assert "SQLSTATE" in text
     assert "invalid input" not in text
     assert "Phantom" in caught.value.server_words
+
+
+class Colour(Enum):
+    """For rows that have one."""
+
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A row."""
+
+    pk: int
+    colour: Colour
+    other: Colour | None
+
+
+def test_rows_come_as_the_dataclass_that_is_asked_for(database: Database) -> None:
+    with database.transaction() as connection:
+        found = connection.row(Painted, "SELECT 1 AS pk, 'red' AS colour, NULL AS other")
+        assert found == Painted(1, Colour.RED, None)
+        assert connection.row(Painted, "SELECT 1 AS pk, 'red' AS colour, NULL AS other WHERE false") is None
+        with pytest.raises(TypeError, match="colour"):
+            connection.rows(Painted, "SELECT 1 AS pk, NULL AS other")
+        with pytest.raises(ValueError, match="blue"):
+            connection.rows(Painted, "SELECT 1 AS pk, 'blue' AS colour, NULL AS other")

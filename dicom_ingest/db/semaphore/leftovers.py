@@ -83,8 +83,9 @@ def find(
     connection: Connection, datastore_id: str, quiet_seconds: float, after: int = 0, page: int = PAGE
 ) -> list[Leftover]:
     """What has not moved for this long: one page, those with a pk above `after`."""
-    rows = connection.run(_FIND, datastore_id=datastore_id, quiet=quiet_seconds, after=after, page=page)
-    return [Leftover(**row | {"state": row["state"] and TicketState(row["state"])}) for row in rows]
+    return connection.rows(
+        Leftover, _FIND, datastore_id=datastore_id, quiet=quiet_seconds, after=after, page=page
+    )
 
 
 _ALONE = "SELECT pg_try_advisory_lock(:lock) AS alone"
@@ -111,8 +112,7 @@ def only_pass(database: Database) -> Iterator[bool]:
 
 def undelivered(connection: Connection, quiet_seconds: float = 30) -> list[Ticket]:
     """Granted tickets whose execution was never told, of whatever data store."""
-    rows = connection.run(_UNDELIVERED, quiet=quiet_seconds)
-    return [Ticket(**row | {"state": TicketState(row["state"])}) for row in rows]
+    return connection.rows(Ticket, _UNDELIVERED, quiet=quiet_seconds)
 
 
 def mark(connection: Connection, leftover: Leftover, grace_seconds: float) -> bool:

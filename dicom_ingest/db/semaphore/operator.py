@@ -53,8 +53,8 @@ WHERE s.datastore_id = :datastore_id
 
 def pressure(connection: Connection, datastore_id: str) -> Pressure:
     """Counted now."""
-    row = connection.one(_PRESSURE, datastore_id=datastore_id)
-    return Pressure(**row) if row else Pressure(0, 0.0, 0, gate_closed=False)
+    counted = connection.row(Pressure, _PRESSURE, datastore_id=datastore_id)
+    return counted or Pressure(0, 0.0, 0, gate_closed=False)
 
 
 # Whoever changes one of these runs the grant step afterwards and delivers.
@@ -131,13 +131,15 @@ class Untold:
     message: str
 
 
+_UNTOLD = """
+SELECT pk, task_token, COALESCE(message, '') AS message FROM ahlijob
+WHERE state = 'CANCELLED' AND task_token IS NOT NULL ORDER BY pk
+"""
+
+
 def untold(connection: Connection) -> list[Untold]:
     """Cancelled tickets whose executions were not told yet."""
-    rows = connection.run(
-        "SELECT pk, task_token, COALESCE(message, '') AS message FROM ahlijob "
-        "WHERE state = 'CANCELLED' AND task_token IS NOT NULL ORDER BY pk"
-    )
-    return [Untold(**row) for row in rows]
+    return connection.rows(Untold, _UNTOLD)
 
 
 def told(connection: Connection, ticket: Untold) -> None:

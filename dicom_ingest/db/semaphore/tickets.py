@@ -37,10 +37,6 @@ class Ticket:
 _COLUMNS = "pk, state, attempt, fence, start_at, owner_execution, task_token"
 
 
-def _ticket(row: dict[str, Any]) -> Ticket:
-    return Ticket(**row | {"state": TicketState(row["state"])})
-
-
 _CONFIGURE = """
 INSERT INTO semaphore AS old (datastore_id, capacity, start_rate, start_burst, configured)
 VALUES (:datastore_id, :capacity, :start_rate, :start_burst,
@@ -134,7 +130,8 @@ def acquire(
     series_transfers.lock_mine(connection, ref, execution)
     connection.run(_BRING_ALONG, datastore_id=datastore_id, **mine)
     elsewhere = connection.run(_IMPORTS_ELSEWHERE, datastore_id=datastore_id, **mine)
-    row = connection.one(
+    ticket = connection.row(
+        Ticket,
         _ACQUIRE,
         datastore_id=elsewhere[0]["datastore_id"] if elsewhere else datastore_id,
         task_token=token.token,
@@ -142,9 +139,9 @@ def acquire(
         token_retry=token.retry,
         **mine,
     )
-    if row is None:
+    if ticket is None:
         raise ClaimLostError(f"series transfer {ref.transfer_id} of {ref.series_instance_uid}")
-    return _ticket(row)
+    return ticket
 
 
 # A plain lock, waiting: with SKIP LOCKED here two grant steps can each see the other's work undone, and a
@@ -214,8 +211,7 @@ def grant(connection: Connection, datastore_id: str, now: datetime | None = None
         firsts = {row["series_instance_uid"]: row["pk"] for row in reversed(rows)}
         for pk in sorted(firsts.values(), key=[row["pk"] for row in rows].index):
             start_at = pace.next(semaphore["now"])
-            row = connection.one(_GRANT, pk=pk, now=semaphore["now"], start_at=start_at)
-            granted += [_ticket(row)] if row else []
+            granted += connection.rows(Ticket, _GRANT, pk=pk, now=semaphore["now"], start_at=start_at)
     if granted:
         connection.run(_NEXT_START, datastore_id=datastore_id, next_start=pace.theoretical_arrival)
     return granted

@@ -55,7 +55,8 @@ def attempt(connection: Connection, ref: SeriesTransferRef, execution: str, tick
     Raises:
         ClaimLostError: another execution owns the series transfer.
     """
-    row = connection.one(
+    found = connection.row(
+        Attempt,
         _MINE,
         transfer_id=ref.transfer_id,
         series_instance_uid=ref.series_instance_uid,
@@ -63,9 +64,9 @@ def attempt(connection: Connection, ref: SeriesTransferRef, execution: str, tick
         execution=execution,
         ticket_id=ticket_id,
     )
-    if row is None:
+    if found is None:
         raise ClaimLostError(f"ticket {ticket_id} of {ref.transfer_id}")
-    return Attempt(**row | {"state": TicketState(row["state"])})
+    return found
 
 
 _INTEND = """

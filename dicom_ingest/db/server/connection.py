@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from enum import Enum
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.native
@@ -112,6 +113,25 @@ def _failed(error: Exception) -> DatabaseAwayError:
     return DatabaseAwayError(f"{type(error).__name__}{words}")
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
+@cache
+def _enums(kind: Hashable) -> dict[str, Callable[[Any], Any]]:
+    """Of a dataclass' fields: what makes the enums."""
+    found: dict[str, Callable[[Any], Any]] = {}
+    for name, hint in get_type_hints(kind).items():
+        for enum in (hint, *get_args(hint)):
+            if isinstance(enum, type) and issubclass(enum, Enum):
+                found[name] = partial(_enum, enum)
+    return found
+
+
+def _enum(enum: type[Enum], value: Any) -> Enum | None:
+    return None if value is None else enum(value)
+
+
 class Connection:
     """A connection whose rows are mappings by column name, and whose errors are ours."""
 
@@ -149,6 +169,21 @@ class Connection:
     def one(self, sql: str, **parameters: Any) -> dict[str, Any] | None:
         """The only row, or None."""
         rows = self.run(sql, **parameters)
+        if len(rows) > 1:
+            raise AssertionError(f"{len(rows)} rows where one was expected: {sql[:80]}")
+        return rows[0] if rows else None
+
+    def rows(self, kind: type[T], sql: str, **parameters: Any) -> list[T]:
+        """The rows as a dataclass, whose fields are the statement's columns; enums from their values."""
+        enums = _enums(cast("Hashable", kind))
+        return [
+            kind(**{name: enums.get(name, _same)(value) for name, value in row.items()})
+            for row in self.run(sql, **parameters)
+        ]
+
+    def row(self, kind: type[T], sql: str, **parameters: Any) -> T | None:
+        """The only row as a dataclass, or None."""
+        rows = self.rows(kind, sql, **parameters)
         if len(rows) > 1:
             raise AssertionError(f"{len(rows)} rows where one was expected: {sql[:80]}")
         return rows[0] if rows else None
