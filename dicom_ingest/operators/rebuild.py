@@ -161,6 +161,9 @@ def _json(ds: Dataset, tag: BaseTag) -> dict[str, Any]:
         value = raw.value if raw is not None else b""
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         return {"vr": "UN", "Value": [text.strip("\0 ")]}
+    if raw is not None and isinstance(raw.value, bytes) and "\ufffd" in str(element.get("Value")):
+        # Two patient ids may look alike as text: what was not decoded whole is told apart by its bytes.
+        element["InlineBinary"] = base64.b64encode(raw.value.rstrip(b"\0 ")).decode("ascii")
     return element
 
 

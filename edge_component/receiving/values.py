@@ -6,6 +6,7 @@ converts the others: it knows the character sets.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import struct
@@ -86,8 +87,15 @@ def converted(
         encoded: dict[str, Any] = element.to_json_dict(None, 0)
         json.dumps(encoded, allow_nan=False)
     except UNREADABLE:
-        return {"vr": vr} if vr in BYTES_VRS or vr == "SQ" else _as_text(vr, value)
-    return {"vr": vr} if _depth(encoded) > DEEPEST else encoded
+        encoded = {"vr": vr} if vr in BYTES_VRS or vr == "SQ" else _as_text(vr, value)
+    return {"vr": vr} if _depth(encoded) > DEEPEST else _whole(encoded, value)
+
+
+def _whole(encoded: dict[str, Any], value: bytes) -> dict[str, Any]:
+    """With its bytes, where its text has lost some: two patient ids may look alike as text."""
+    if encoded["vr"] == "SQ" or not any("\ufffd" in str(text) for text in encoded.get("Value", ())):
+        return encoded
+    return encoded | {"InlineBinary": base64.b64encode(value.rstrip(b"\0 ")).decode("ascii")}
 
 
 def encodings(value: bytes | None) -> list[str] | None:

@@ -12,6 +12,7 @@ from pydicom.sequence import Sequence
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from edge_component.receiving.header import Header, HeaderError, read_header
+from edge_component.receiving.values import converted
 from tests.support.edge_dicom import encoded, instance
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
@@ -139,3 +140,14 @@ def test_a_length_that_claims_gigabytes_is_not_believed() -> None:
     bomb = b"\x10\x00\x10\x00UN\x00\x00\xf0\xff\xff\xff"
     with pytest.raises(HeaderError):
         read_header(io.BytesIO(data[:at] + bomb), EXPLICIT)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_its_character_set_cannot_decode_is_told_apart_by_its_bytes() -> None:
+    found = [
+        converted(0x00100020, "LO", value, ["utf8"], implicit=False, big=False)
+        for value in (b"4\xff", b"4\xfe ")
+    ]
+    assert [element["Value"] for element in found] == [["4\ufffd"]] * 2
+    assert [element["InlineBinary"] for element in found] == ["NP8=", "NP4="]
+    assert "InlineBinary" not in converted(0x00100020, "LO", b"4711", ["utf8"], implicit=False, big=False)
