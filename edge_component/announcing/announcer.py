@@ -22,6 +22,7 @@ from edge_component.journal.releases import emptied, forget
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Ages, Clock
+from edge_component.running.task import beat
 from edge_component.sending.answers import Foreign, ObjectFault, ServiceFault, because, fault
 from edge_component.sending.exchange import ClientPut, Exchange
 from edge_component.sending.uploader import SERVICE, redraw
@@ -162,6 +163,7 @@ class Announcer:
         """Those whose manifest is in S3."""
         done: list[Announced] = []
         for row in rows:
+            beat()  # each may wait for a time-out
             if row.altered:
                 self._failed(row.sequence, "outbox row was altered", "its hash differs")
                 continue

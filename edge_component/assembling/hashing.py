@@ -10,6 +10,7 @@ from zlib_ng.zlib_ng import crc32
 
 from edge_component.journal.instances import Hashes
 from edge_component.journal.rows import InstanceRow
+from edge_component.running.task import beat
 from edge_component.spool.folder import READ_BYTES, Spool
 from edge_component.spool.part10 import read_head
 
@@ -51,6 +52,7 @@ def digest(stream: BinaryIO, transfer_syntax_uid: str) -> Digest:
     whole, size, crc = hashlib.sha256(head), len(head), 0
     dataset = hashlib.sha256(transfer_syntax_uid.encode("ascii") + b"\0")
     while piece := stream.read(READ_BYTES):
+        beat()  # a large instance takes minutes on a slow disk
         whole.update(piece)
         dataset.update(piece)
         crc = crc32(piece, crc)

@@ -48,6 +48,7 @@ CREATE INDEX IF NOT EXISTS series_transfer_sent ON series_transfer (sequence)
     WHERE announced_at IS NULL AND sealed_at IS NOT NULL AND built = 0 AND unsent = 0;
 CREATE INDEX IF NOT EXISTS series_transfer_problem ON series_transfer (sequence)
     WHERE announced_at IS NULL AND problem IS NOT NULL;
+CREATE INDEX IF NOT EXISTS series_transfer_held ON series_transfer (sequence) WHERE announced_at IS NULL;
 CREATE INDEX IF NOT EXISTS series_transfer_announced ON series_transfer (announced_at);
 CREATE INDEX IF NOT EXISTS series_transfer_series ON series_transfer (series_instance_uid);
 CREATE TABLE IF NOT EXISTS instance (
@@ -80,6 +81,7 @@ CREATE INDEX IF NOT EXISTS instance_state ON instance (state, instance);
 CREATE INDEX IF NOT EXISTS instance_association ON instance (association);
 CREATE INDEX IF NOT EXISTS instance_twin ON instance (twin) WHERE twin IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instance_sequence ON instance (sequence);
+CREATE INDEX IF NOT EXISTS instance_problem ON instance (problem) WHERE problem IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instance_sop ON instance (sop_instance_uid);
 CREATE TABLE IF NOT EXISTS outbox (
     sequence INTEGER PRIMARY KEY REFERENCES series_transfer,

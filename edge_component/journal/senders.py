@@ -17,6 +17,7 @@ WEEKS = 2
 """So many weeks must agree: a newcomer has no rhythm before."""
 KEPT_SECONDS = (WEEKS + 1) * WEEK
 """Who has said nothing for so long is expected no more."""
+MOST_SENDERS = 2000
 SHORTEST_SECONDS = HOUR
 EXPECTED_SLOTS = 3
 
@@ -38,6 +39,12 @@ class Rhythm:
                 (SLOT_SECONDS,),
             )
             journal.execute("DELETE FROM sender_heard WHERE slot < ?", (_slot(self._clock() - KEPT_SECONDS),))
+            # Any peer may call itself anything, in each association: only so many are remembered.
+            journal.execute(
+                """DELETE FROM sender WHERE last_association_at < ? OR calling_ae NOT IN
+                   (SELECT calling_ae FROM sender ORDER BY last_association_at DESC LIMIT ?)""",
+                (self._clock() - KEPT_SECONDS, MOST_SENDERS),
+            )
 
     def silent(self) -> list[str]:
         """Who is quiet for an hour or longer, although the same hours of both weeks before were not.

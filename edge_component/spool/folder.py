@@ -17,6 +17,7 @@ from typing import BinaryIO
 from zlib_ng.zlib_ng import crc32
 
 from edge_component.running import logs
+from edge_component.running.task import beat
 from edge_component.spool.files import Bytes, Files, OsFiles
 from edge_component.spool.part10 import part10_head
 from edge_component.spool.quarantine import INSTANCE, REASON, Quarantine
@@ -297,6 +298,7 @@ class Spool:
         try:
             for stream in streams:
                 while piece := stream.read(READ_BYTES):
+                    beat()
                     file.write(at, piece)
                     at += len(piece)
             if durable:

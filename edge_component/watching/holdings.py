@@ -108,7 +108,7 @@ def _announced(row: sqlite3.Row) -> Held:
 
 
 _HOW_MANY = """
-SELECT (SELECT count(*) FROM series_transfer WHERE announced_at IS NULL)
+SELECT (SELECT sum(number) FROM tally WHERE name IN ('series_open', 'series_sealed', 'series_built'))
      + (SELECT count(*) FROM (SELECT DISTINCT study_instance_uid, series_instance_uid FROM instance
                                WHERE state = 'received'))
 """
@@ -121,15 +121,30 @@ SELECT DISTINCT NULL, study_instance_uid, series_instance_uid FROM instance WHER
 LIMIT ?1
 """
 _BY_UID = """
-SELECT DISTINCT sequence, study_instance_uid, series_instance_uid FROM instance
- WHERE sop_instance_uid = :term OR series_instance_uid = :term OR study_instance_uid = :term LIMIT :limit
+SELECT sequence, study_instance_uid, series_instance_uid FROM instance WHERE sop_instance_uid = :term
+UNION
+SELECT sequence, study_instance_uid, series_instance_uid FROM series_transfer
+ WHERE announced_at IS NULL AND (series_instance_uid = :term OR study_instance_uid = :term)
+UNION
+SELECT NULL, study_instance_uid, series_instance_uid FROM instance
+ WHERE state = 'received' AND (series_instance_uid = :term OR study_instance_uid = :term)
+ LIMIT :limit
 """
+# The first instance of a series speaks for all of it: the cost is that of the series, not of the instances.
 _BY_NAME = """
-SELECT DISTINCT i.sequence, i.study_instance_uid, i.series_instance_uid
-  FROM instance i LEFT JOIN series_transfer t USING (sequence) JOIN association a USING (association)
- WHERE t.transfer_id = :term OR a.calling_ae = :term OR a.called_ae = :term
-    OR trim(json_extract(i.attributes, '$.00080050.Value[0]')) = :term
-    OR trim(json_extract(i.attributes, '$.00100020.Value[0]')) = :term
+WITH looked AS (
+    SELECT i.sequence, t.transfer_id, i.study_instance_uid, i.series_instance_uid, i.association, i.attributes
+      FROM series_transfer t
+      JOIN instance i ON i.instance = (SELECT min(instance) FROM instance WHERE sequence = t.sequence)
+     WHERE t.announced_at IS NULL
+    UNION ALL
+    SELECT NULL, NULL, study_instance_uid, series_instance_uid, association, attributes
+      FROM instance WHERE state = 'received')
+SELECT DISTINCT l.sequence, l.study_instance_uid, l.series_instance_uid
+  FROM looked l JOIN association a USING (association)
+ WHERE l.transfer_id = :term OR a.calling_ae = :term OR a.called_ae = :term
+    OR trim(json_extract(l.attributes, '$.00080050.Value[0]')) = :term
+    OR trim(json_extract(l.attributes, '$.00100020.Value[0]')) = :term
  LIMIT :limit
 """
 _COLUMNS = """

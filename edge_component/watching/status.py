@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ COUNTERS = (
     "commitments_reported",
     "commitments_given_up",
 )
+SILENCE_SECONDS = 30.0
+"""Silence is judged by hours: not at each look."""
 MOST_SENDERS = 500
 """Named one by one; a sender may call itself anything."""
 
@@ -75,6 +78,8 @@ class JournalNumbers:
         self._lock = threading.Lock()
         self._journal = open_journal(path)
         self._rhythm = Rhythm(self._journal, clock)
+        self._silent: list[str] = []
+        self._silent_until = 0.0
 
     def counters(self) -> dict[str, int]:
         """All cumulative counters, zero where nothing was counted yet."""
@@ -134,9 +139,12 @@ class JournalNumbers:
         return {row[0]: moment(row[1]).isoformat() for row in sorted(rows, key=lambda row: str(row[0]))}
 
     def silent(self) -> list[str]:
-        """Who has fallen silent."""
+        """Who has fallen silent, as it was known within the last half minute."""
         with self._lock:
-            return self._rhythm.silent()
+            if time.monotonic() >= self._silent_until:
+                self._silent = self._rhythm.silent()
+                self._silent_until = time.monotonic() + SILENCE_SECONDS
+            return self._silent
 
     def close(self) -> None:
         """Release the journal."""
