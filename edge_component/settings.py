@@ -95,6 +95,9 @@ class Settings(StrictModel):
     """HealthImaging takes 5,000 files a job; the rest goes into a new transfer."""
     max_series_bytes: int = Field(default=9_000_000_000, ge=1, le=10_000_000_000)
     """HealthImaging takes 10 GB a job."""
+    bulk_transfer_minutes: float = Field(default=5, gt=0, le=60)
+    """So long a transfer of a `bulk` sender takes further studies, up to `max_series_instances` and
+    `max_series_bytes` in all. A transfer of any other sender is one study."""
     duplicate_seconds: float = Field(default=3600, ge=0)
     """An unchanged instance is counted, not sent, until so long after its first copy was announced."""
     series_patience_seconds: float = Field(default=3600, ge=0)

@@ -59,6 +59,8 @@ class SeriesComplete(Message):
     aborted: bool = False
     calling_ae: AETitle
     called_ae: AETitle
+    transfer_series: int | None = Field(default=None, ge=1)
+    """The transfer is closed, and has so many series; said by its last one only."""
 
 
 class SenderSilence(Message):

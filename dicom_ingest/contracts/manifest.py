@@ -51,6 +51,8 @@ class ManifestTransfer(Message):
     aborted: bool = False
     calling_aes: list[AETitle]
     called_aes: list[AETitle]
+    transfer_series: int | None = Field(default=None, ge=1)
+    """The transfer is closed, and has so many series; said by its last one only."""
 
 
 class ManifestInstance(Message):

@@ -101,6 +101,7 @@ def _build(
         aborted=head.aborted,
         calling_ae=rows[-1]["calling_ae"],
         called_ae=rows[-1]["called_ae"],
+        transfer_series=head.transfer_series,
     )
     text = json.dumps(event.model_dump(mode="json"), sort_keys=True)
     if len(text.encode()) > MAX_EVENT_BYTES:
@@ -139,6 +140,7 @@ def _head(
         aborted=bool(transfer["aborted"]),
         calling_aes=sorted({row["calling_ae"] for row in rows}),
         called_aes=sorted({row["called_ae"] for row in rows}),
+        transfer_series=transfer["transfer_series"],
     )
 
 

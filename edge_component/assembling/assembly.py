@@ -25,7 +25,15 @@ from edge_component.assembling.rules import (
     next_sequence,
     seal_reason,
 )
-from edge_component.assembling.transfers import OPEN_PROGRESS, arriving, open_series_of, sittings, versions
+from edge_component.assembling.transfers import (
+    OPEN_PROGRESS,
+    arriving,
+    bulk_sittings,
+    close,
+    open_series_of,
+    sittings,
+    versions,
+)
 from edge_component.journal import instances
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import Hashes
@@ -56,6 +64,7 @@ def rules_of(settings: Settings) -> Rules:
         max_instances=settings.max_series_instances,
         max_bytes=settings.max_series_bytes,
         duplicate_seconds=settings.duplicate_seconds,
+        bulk_seconds=settings.bulk_transfer_minutes * 60,
     )
 
 
@@ -154,7 +163,7 @@ class Assembly:
             Arrival(row["sop_instance_uid"], hashes.dataset, row["bytes"], row["received_at"]),
             versions(journal, series, row["sop_instance_uid"]),
             open_series[study, series],
-            sittings(journal, study, series),
+            self._sittings(journal, row),
             self._rules,
             next_sequence(last, self._clock()),
             self._transfer_ids,
@@ -169,14 +178,24 @@ class Assembly:
         instances.assign(journal, row["instance"], decision.sequence, hashes, problem)
         open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
 
+    def _sittings(self, journal: sqlite3.Connection, row: sqlite3.Row) -> list[str]:
+        series = row["series_instance_uid"]
+        if self._bulk(row["calling_ae"]):
+            return bulk_sittings(journal, row["calling_ae"], series, self._rules, self._clock())
+        return sittings(journal, row["study_instance_uid"], series)
+
+    def _bulk(self, calling_ae: str) -> bool:
+        sender = self._settings.sender(calling_ae)
+        return sender is not None and sender.priority == "bulk"
+
     def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
         if decision.full is not None:
             sequence, why = decision.full
             self._write_seal(journal, sequence, why, aborted=False)
         journal.execute(
             """INSERT INTO series_transfer
-               (sequence, transfer_id, study_instance_uid, series_instance_uid, after, opened_at)
-               VALUES (?, ?, ?, ?, ?, ?)""",
+               (sequence, transfer_id, study_instance_uid, series_instance_uid, after, opened_at, bulk_ae)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
             (
                 decision.sequence,
                 decision.transfer_id,
@@ -184,6 +203,7 @@ class Assembly:
                 row["series_instance_uid"],
                 json.dumps(decision.after),
                 row["received_at"],
+                row["calling_ae"] if self._bulk(row["calling_ae"]) else None,
             ),
         )
 
@@ -241,6 +261,7 @@ class Assembly:
                WHERE sequence = ? AND sealed_at IS NULL""",
             (self._clock(), reason, aborted, sequence),
         )
+        close(journal, sequence)
         row = journal.execute("SELECT * FROM series_transfer WHERE sequence = ?", (sequence,)).fetchone()
         carried = journal.execute(
             "SELECT DISTINCT association FROM instance WHERE sequence = ? LIMIT ?", (sequence, MAX_NAMED)

@@ -17,6 +17,8 @@ class Rules:
     max_instances: int
     max_bytes: int
     duplicate_seconds: float
+    bulk_seconds: float = 300
+    """So long a bulk transfer takes further studies."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Version:
 
 @dataclass(frozen=True)
 class OpenSeries:
-    """A series transfer that may still grow."""
+    """A series transfer that may still grow; counts of its whole transfer where that is a bulk one."""
 
     sequence: int
     transfer_id: str
@@ -89,8 +91,8 @@ def assign(
 ) -> Duplicate | Join | Begin:
     """Where an instance goes.
 
-    `open_series`: the open transfers of its series. `sittings`: ids of open transfers of its study that hold
-    nothing of its series yet, newest last: series collected together share the transfer.
+    `open_series`: the open transfers of its series. `sittings`: ids of open transfers of its study, or of its
+    bulk sender, that hold nothing of its series yet, newest last: series collected together share the transfer.
     """
     latest = max(versions, key=lambda version: version.sequence, default=None)
     if latest is not None and _unchanged(arrival, latest, rules):

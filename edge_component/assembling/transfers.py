@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from edge_component.assembling.rules import OpenSeries, Version
+from edge_component.assembling.rules import OpenSeries, Rules, Version
 
 
 def versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Version]:
@@ -35,10 +35,13 @@ def arriving(journal: sqlite3.Connection, sequence: int) -> bool:
 
 
 def open_series_of(journal: sqlite3.Connection, study: str, series: str) -> list[OpenSeries]:
-    """The transfers of a series that may still grow."""
+    """The transfers of a series that may still grow. A bulk transfer has one limit for all of its series."""
     rows = journal.execute(
         """SELECT t.sequence, t.transfer_id, count(i.instance), coalesce(sum(i.bytes), 0)
-             FROM series_transfer t JOIN instance i USING (sequence)
+             FROM series_transfer t
+             JOIN series_transfer s ON s.sequence = t.sequence
+                  OR t.bulk_ae IS NOT NULL AND s.transfer_id = t.transfer_id
+             JOIN instance i ON i.sequence = s.sequence
             WHERE t.series_instance_uid = ? AND t.study_instance_uid = ? AND t.sealed_at IS NULL
             GROUP BY t.sequence""",
         (series, study),
@@ -50,12 +53,50 @@ def sittings(journal: sqlite3.Connection, study: str, series: str) -> list[str]:
     """Ids of open transfers of the study that hold nothing of this series yet, newest last."""
     rows = journal.execute(
         """SELECT transfer_id, max(sequence) FROM series_transfer
-            WHERE announced_at IS NULL AND sealed_at IS NULL AND study_instance_uid = ?1
+            WHERE announced_at IS NULL AND sealed_at IS NULL AND study_instance_uid = ?1 AND bulk_ae IS NULL
               AND transfer_id NOT IN (SELECT transfer_id FROM series_transfer WHERE series_instance_uid = ?2)
             GROUP BY transfer_id ORDER BY 2""",
         (study, series),
     )
     return [row[0] for row in rows]
+
+
+def bulk_sittings(
+    journal: sqlite3.Connection, calling_ae: str, series: str, rules: Rules, now: float
+) -> list[str]:
+    """Ids of open transfers of a bulk sender that take another series, of whatever study, newest last.
+
+    There must be room for one as large as their largest, so that few series are divided.
+    """
+    rows = journal.execute(
+        """WITH held AS (
+               SELECT t.transfer_id, t.sequence, t.opened_at, count(i.instance) AS instances,
+                      coalesce(sum(i.bytes), 0) AS bytes
+                 FROM series_transfer t LEFT JOIN instance i USING (sequence)
+                WHERE t.transfer_id IN (SELECT transfer_id FROM series_transfer
+                                         WHERE announced_at IS NULL AND sealed_at IS NULL AND bulk_ae = ?1)
+                GROUP BY t.sequence)
+           SELECT transfer_id, max(sequence) FROM held
+            WHERE transfer_id NOT IN (SELECT transfer_id FROM series_transfer WHERE series_instance_uid = ?2)
+            GROUP BY transfer_id
+           HAVING sum(instances) + max(instances) <= ?3 AND sum(bytes) + max(bytes) <= ?4
+              AND min(opened_at) > ?5
+            ORDER BY 2""",
+        (calling_ae, series, rules.max_instances, rules.max_bytes, now - rules.bulk_seconds),
+    )
+    return [row[0] for row in rows]
+
+
+def close(journal: sqlite3.Connection, sequence: int) -> None:
+    """Where all series of the transfer are sealed none can join it: this one says how many it has."""
+    journal.execute(
+        """UPDATE series_transfer SET transfer_series =
+               (SELECT count(*) FROM series_transfer s WHERE s.transfer_id = series_transfer.transfer_id)
+            WHERE sequence = ?1 AND NOT EXISTS (
+                SELECT 1 FROM series_transfer s WHERE s.transfer_id = series_transfer.transfer_id
+                   AND (s.sealed_at IS NULL OR NOT s.closable))""",
+        (sequence,),
+    )
 
 
 # An association of an ended epoch that never said how it ended counts as aborted when the epoch ended.

@@ -74,9 +74,11 @@ def insert_instances(journal: sqlite3.Connection, epoch: int, arrivals: Sequence
 
 
 def received(journal: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
-    """What has no place yet, in the order of receipt."""
+    """What has no place yet, in the order of receipt, and who sent it."""
     return journal.execute(
-        "SELECT * FROM instance WHERE state = 'received' ORDER BY instance LIMIT ?", (limit,)
+        """SELECT i.*, a.calling_ae FROM instance i JOIN association a USING (association)
+            WHERE i.state = 'received' ORDER BY i.instance LIMIT ?""",
+        (limit,),
     ).fetchall()
 
 
@@ -196,13 +198,15 @@ def redraw(journal: sqlite3.Connection, sequence: int, transfer_id: str) -> str 
     """
     new = str(uuid.uuid4())
     changed = journal.execute(
-        """UPDATE series_transfer SET transfer_id = ?, built = 0
+        """UPDATE series_transfer SET transfer_id = ?, built = 0, transfer_series = NULL
             WHERE sequence = ? AND transfer_id = ? AND announced_at IS NULL""",
         (new, sequence, transfer_id),
     )
     if changed.rowcount != 1:
         return None
     journal.execute("DELETE FROM outbox WHERE sequence = ?", (sequence,))
+    # What is left below the old prefix must not be imported with the rest of that transfer.
+    journal.execute("UPDATE series_transfer SET closable = 0 WHERE transfer_id = ?", (transfer_id,))
     # Later versions of its instances come after it, whatever it is called.
     journal.execute(
         """UPDATE series_transfer SET after = replace(after, ?1, ?2) WHERE announced_at IS NULL AND NOT built

@@ -82,6 +82,11 @@ INSERT INTO new_instance SELECT *, NULL, state = 'assigned', NULL FROM instance;
 DROP TABLE instance;
 ALTER TABLE new_instance RENAME TO instance;
 """,
+    4: """
+ALTER TABLE series_transfer ADD COLUMN bulk_ae TEXT;
+ALTER TABLE series_transfer ADD COLUMN transfer_series INTEGER;
+ALTER TABLE series_transfer ADD COLUMN closable INTEGER NOT NULL DEFAULT 1;
+""",
 }
 """By the version that a step starts from. What an older release had under way may be in S3: `unsure`."""
 

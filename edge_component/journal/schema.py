@@ -6,7 +6,7 @@ A change here needs a new `VERSION`, a step in `migrations`, and a sample of the
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS epoch (
@@ -40,10 +40,15 @@ CREATE TABLE IF NOT EXISTS series_transfer (
     stuck INTEGER NOT NULL DEFAULT 0,          -- and those that have a problem of their own
     built INTEGER NOT NULL DEFAULT 0,          -- its manifest and event are in the outbox
     problem TEXT,                              -- why it cannot be announced; tried again
+    bulk_ae TEXT,                              -- the transfer takes studies of this bulk sender
+    transfer_series INTEGER,                   -- on its last: how many series the closed transfer has
+    closable INTEGER NOT NULL DEFAULT 1,       -- 0: something of another transfer may be below its prefix
     UNIQUE (transfer_id, series_instance_uid)
 );
 CREATE INDEX IF NOT EXISTS series_transfer_open ON series_transfer (study_instance_uid)
     WHERE sealed_at IS NULL AND announced_at IS NULL;
+CREATE INDEX IF NOT EXISTS series_transfer_bulk ON series_transfer (bulk_ae)
+    WHERE sealed_at IS NULL AND announced_at IS NULL AND bulk_ae IS NOT NULL;
 CREATE INDEX IF NOT EXISTS series_transfer_sent ON series_transfer (sequence)
     WHERE announced_at IS NULL AND sealed_at IS NOT NULL AND built = 0 AND unsent = 0;
 CREATE INDEX IF NOT EXISTS series_transfer_problem ON series_transfer (sequence)
