@@ -91,8 +91,8 @@ def assign(
 ) -> Duplicate | Join | Begin:
     """Where an instance goes.
 
-    `open_series`: the open transfers of its series. `sittings`: ids of open transfers of its study, or of its
-    bulk sender, that hold nothing of its series yet, newest last: series collected together share the transfer.
+    `open_series`: the open transfers of its series. `sittings`: ids of open transfers of its study (or of its
+    bulk sender) that hold nothing of its series yet, newest last: what comes together shares the transfer.
     """
     latest = max(versions, key=lambda version: version.sequence, default=None)
     if latest is not None and _unchanged(arrival, latest, rules):
