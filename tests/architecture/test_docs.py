@@ -107,11 +107,11 @@ def test_a_command_that_is_not_understood_is_found() -> None:
 
 def test_every_configuration_key_is_in_the_readme() -> None:
     for key in Config.model_fields:
-        assert f"`{key}" in PAGES["README.md"].text, key
+        assert f"`{key}" in PAGES["docs/configuration.md"].text, key
 
 
 def test_the_readme_has_the_defaults_of_the_configuration() -> None:
-    rows = re.findall(r"^ *\| `([\w.]+)` \| `?([^`|]+?)`? \|", PAGES["README.md"].text, flags=re.MULTILINE)
+    rows = re.findall(r"^ *\| `([\w.]+)` \| `?([^`|]+?)`? \|", PAGES["docs/configuration.md"].text, flags=re.MULTILINE)
     said = {key: "" if value == "none" else value for key, value in rows}
     untouched = Config()
     assert len(said) > 8
