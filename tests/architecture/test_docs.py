@@ -111,7 +111,9 @@ def test_every_configuration_key_is_in_the_readme() -> None:
 
 
 def test_the_readme_has_the_defaults_of_the_configuration() -> None:
-    rows = re.findall(r"^ *\| `([\w.]+)` \| `?([^`|]+?)`? \|", PAGES["docs/configuration.md"].text, flags=re.MULTILINE)
+    rows = re.findall(
+        r"^ *\| `([\w.]+)` \| `?([^`|]+?)`? \|", PAGES["docs/configuration.md"].text, flags=re.MULTILINE
+    )
     said = {key: "" if value == "none" else value for key, value in rows}
     untouched = Config()
     assert len(said) > 8
