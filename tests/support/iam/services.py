@@ -67,6 +67,10 @@ RARE = [
         "dicom_ingest.workflow.delivery.tell_cancelled",
         Call("reclaim_import_slots", "states:SendTaskFailure", MACHINE),
     ),
+    *(
+        ("dicom_ingest.workflow.executions.start", Call(name, "states:StartExecution", MACHINE))
+        for name in ("release_import_slot", "reclaim_import_slots")
+    ),
     (
         "dicom_ingest.workflow.executions.anything_to_settle",
         Call("reclaim_import_slots", "states:ListExecutions", MACHINE),
