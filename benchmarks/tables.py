@@ -44,10 +44,15 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-IN_USE = (
-    *(f"{name} / storescp tuned" for name in ("edge", "limit", "limit, one sync")),
-    "cpu: edge / storescp tuned",
-)
+IN_USE = (*(f"{name} / storescp tuned" for name in ("edge", "limit", "limit, one sync")),)
+
+
+def _cpu(receivers: dict[str, Any]) -> Any:
+    """Processor time an instance, all processes of the edge to storescp's."""
+    if "storescp tuned" not in receivers:
+        return "-"
+    edge = receivers["edge"]
+    return round((edge["cpu_ms"] + edge["apart_cpu_ms"]) / receivers["storescp tuned"]["cpu_ms"], 3)
 
 
 def _receiving(results: dict[str, Any]) -> str:
@@ -56,10 +61,10 @@ def _receiving(results: dict[str, Any]) -> str:
         ratios, receivers = cell["ratios"], cell["receivers"]
         of_storescp = [
             ratios.get(f"{name} / storescp tuned", "-")
-            for name in ("edge", "edge by pynetdicom", "pynetdicom", "limit", "limit, one sync")
+            for name in ("edge", "pynetdicom", "limit", "limit, one sync")
         ]
-        edge = [ratios["edge / limit, one sync"], ratios.get("cpu: edge / storescp tuned", "-")]
         of_edge = receivers["edge"]
+        edge = [ratios["edge / limit, one sync"], _cpu(receivers)]
         worker = round(of_edge["apart_cpu_ms"] / of_edge["cpu_ms"], 2)
         where = f"{cell['corpus']} ×{cell['associations']}"
         rows.append(
@@ -68,7 +73,6 @@ def _receiving(results: dict[str, Any]) -> str:
     head = (
         "",
         "edge",
-        "edge by pynetdicom",
         "pynetdicom",
         "limit",
         "limit, one sync",
@@ -79,7 +83,11 @@ def _receiving(results: dict[str, Any]) -> str:
         "accept, ms",
     )
     in_use = [
-        [f"{cell['corpus']} ×{cell['associations']}", *(cell["ratios"].get(name, "-") for name in IN_USE)]
+        [
+            f"{cell['corpus']} ×{cell['associations']}",
+            *(cell["ratios"].get(name, "-") for name in IN_USE),
+            _cpu(cell["receivers"]),
+        ]
         for cell in results.get("in_use", [])
     ]
     head_in_use = ("files are removed all the time", "edge", "limit", "limit, one sync", "CPU")

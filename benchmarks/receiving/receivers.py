@@ -116,12 +116,6 @@ def edge_environment(port: int, folder: Path, **settings: str) -> dict[str, str]
 
 WORKER = "edge_component.worker"
 EDGE = Receiver("edge", lambda *_: [sys.executable, "-m", "edge_component"], edge_environment, apart=WORKER)
-EDGE_BY_PYNETDICOM = Receiver(
-    "edge by pynetdicom",
-    EDGE.command,
-    lambda port, folder: edge_environment(port, folder, receiver="pynetdicom"),
-    apart=WORKER,
-)
 STORESCP = Receiver(
     "storescp tuned",
     lambda port, folder: [*STORESCP_TUNED, "-od", str(folder), str(port)],
@@ -133,4 +127,4 @@ STORESCP = Receiver(
 PYNETDICOM = Receiver("pynetdicom", _module("benchmarks.receiving.plain_pynetdicom"))
 LIMIT = Receiver("limit", _module("benchmarks.receiving.limit"), raw=True)
 LIMIT_SYNCED = Receiver("limit, one sync", _module("benchmarks.receiving.limit", "--sync"), raw=True)
-RECEIVERS = (EDGE, EDGE_BY_PYNETDICOM, STORESCP, PYNETDICOM, LIMIT, LIMIT_SYNCED)
+RECEIVERS = (EDGE, STORESCP, PYNETDICOM, LIMIT, LIMIT_SYNCED)

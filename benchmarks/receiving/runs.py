@@ -14,16 +14,20 @@ from pathlib import Path
 from statistics import median
 from tempfile import mkdtemp
 
-from benchmarks.processes import usage_of
+from benchmarks.processes import cpu_seconds, usage_of
 from benchmarks.receiving.corpora import Template
 from benchmarks.receiving.receivers import Receiver, running
 from benchmarks.receiving.scu import Order
 from benchmarks.receiving.wire import associate, receive
+from edge_component.spool.segments import BATCH, FULL_BYTES
 
 MEBIBYTE = 2**20
 ASSOCIATIONS_TIMED = 9
-REMOVED_LATELY = 2000
-"""Files that a folder in use has lost in the last minutes: seven instances a second were sent on."""
+SENT_LATELY = 2000
+"""Instances that went on in the last minutes, seven a second. An edge keeps many in a file of 16 MiB."""
+SETTLED_SECONDS, SETTLED_SHARE = 1.0, 0.02
+"""What works behind the receiver has ended when it uses less than this share of a core."""
+LONGEST_SETTLING = 60.0
 LARGEST_FAMILY = 2
 """Sender processes: more than the machine has cores would only measure its scheduler."""
 
@@ -64,12 +68,14 @@ def run_once(
     scratch = Path(mkdtemp(dir=folder))
     try:
         if not keep:
-            _use(scratch)
+            _use(scratch, max(BATCH, SENT_LATELY * template.bytes // FULL_BYTES))
         with running(receiver, scratch) as started:
             _send(receiver, started.port, template, 1, 1, first=9_000_000)
             accept = 0.0 if receiver.raw else accept_seconds(started.port, template)
             with usage_of(started.root, receiver.apart) as usage:
                 seconds = _send(receiver, started.port, template, associations, instances, first=0)
+                if receiver.apart:
+                    _settle(started.root)
         return Run(
             instances / seconds,
             1000 * usage.cpu_seconds / instances,
@@ -87,9 +93,20 @@ def run_once(
         os.sync()  # what this run left to be written is not the next one's burden
 
 
-def _use(folder: Path) -> None:
-    """As many came and went as at a router in some minutes."""
-    gone = [folder / str(number) for number in range(REMOVED_LATELY)]
+def _settle(root: int) -> None:
+    """Wait until what was received is hashed and assembled: its processor time counts, too."""
+    end, before = time.monotonic() + LONGEST_SETTLING, cpu_seconds(root)
+    while time.monotonic() < end:
+        time.sleep(SETTLED_SECONDS)
+        now = cpu_seconds(root)
+        if now - before < SETTLED_SHARE * SETTLED_SECONDS:
+            return
+        before = now
+
+
+def _use(folder: Path, files: int) -> None:
+    """As many came and went as at an edge in some minutes."""
+    gone = [folder / str(number) for number in range(files)]
     for path in gone:
         path.touch()
     for path in gone:

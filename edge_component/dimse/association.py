@@ -62,6 +62,7 @@ class Association:
         """PDUs and presentation data values so far: what they cost does not depend on their length."""
         self.deadline = now + limits.request_seconds
         self._limits = limits
+        self._longest_data = limits.longest_data
         self._identity = identity
         self._incoming = Incoming()
         self._outgoing: list[bytes] = []
@@ -228,6 +229,9 @@ class Association:
         if head is None:
             return None
         kind, length = head
+        if kind == P_DATA_TF and self.state is State.ESTABLISHED and length <= self._longest_data:
+            body = self._incoming.pdu(length)  # most are
+            return None if body is None else (kind, body)
         if not A_ASSOCIATE_RQ <= kind <= A_ABORT:
             raise RemoteError(f"a PDU of type 0x{kind:02X}", UNRECOGNIZED_PDU)
         if (self.state, kind) not in NEXT:
@@ -243,11 +247,11 @@ class Association:
         return self._limits.associate_bytes if kind == A_ASSOCIATE_RQ else self._limits.other_pdu_bytes
 
     def _took(self, kind: int, body: memoryview) -> Event | None:
-        self.state = NEXT[self.state, kind]
         self.fragments += 1
         if kind == P_DATA_TF:
             self._body, self._at = body, 0
             return None
+        self.state = NEXT[self.state, kind]
         if kind == A_ASSOCIATE_RQ:
             self._request = codec.decode_request(body)
             return self._request

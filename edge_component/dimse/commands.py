@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from edge_component.dimse.errors import message_error
@@ -99,22 +100,23 @@ def response(request: Command, status: int, comment: str = "") -> bytes:
     """The answer to a request, without a data set; UIDs are echoed as they came, where they are UIDs."""
     sop_class = request.uid(AFFECTED_CLASS) or request.uid(REQUESTED_CLASS)
     sop_instance = request.uid(AFFECTED_INSTANCE) or request.uid(REQUESTED_INSTANCE)
-    elements: list[tuple[int, bytes | int]] = []
-    if PLAIN_UID.fullmatch(sop_class):
-        elements.append((AFFECTED_CLASS, _even(sop_class)))
-    elements += [
-        (FIELD, request.field | RESPONSE),
-        (RESPONDED_TO, request.message_id),
-        (DATA_SET_TYPE, NO_DATA_SET),
-        (STATUS, status),
-    ]
-    if comment:
-        elements.append((COMMENT, _even(comment.encode("ascii", "replace"), b" ")))
+    before, behind = _around(request.field, sop_class, status, comment)
+    body = before + _element(RESPONDED_TO, request.message_id) + behind
     if PLAIN_UID.fullmatch(sop_instance):
-        elements.append((AFFECTED_INSTANCE, _even(sop_instance)))
+        body += _element(AFFECTED_INSTANCE, _even(sop_instance))
     if request.field == N_ACTION_RQ and status == 0 and (action := request.number(ACTION_TYPE)) is not None:
-        elements.append((ACTION_TYPE, action))
-    return encode(*elements)
+        body += _element(ACTION_TYPE, action)
+    return _element(0x0000, len(body).to_bytes(4, "little")) + body
+
+
+@lru_cache(maxsize=256)
+def _around(field: int, sop_class: bytes, status: int, comment: str) -> tuple[bytes, bytes]:
+    """What an answer has before and behind the message id: the same for a whole series."""
+    before = _element(AFFECTED_CLASS, _even(sop_class)) if PLAIN_UID.fullmatch(sop_class) else b""
+    behind = _element(DATA_SET_TYPE, NO_DATA_SET) + _element(STATUS, status)
+    if comment:
+        behind += _element(COMMENT, _even(comment.encode("ascii", "replace"), b" "))
+    return before + _element(FIELD, field | RESPONSE), behind
 
 
 def event_report(message_id: int, sop_class: str, sop_instance: str, event_type: int) -> bytes:

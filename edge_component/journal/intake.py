@@ -20,6 +20,7 @@ from edge_component.journal.instances import Arrival, insert_instances
 from edge_component.journal.refusals import count_refusal
 from edge_component.journal.releases import seal
 from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.journal.senders import heard
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 
@@ -103,14 +104,7 @@ class Intake:
     def heard(self, calling_ae: str) -> None:
         """An application entity has opened an association."""
         heard_at = self._clock()
-        self._post(
-            lambda journal: journal.execute(
-                """INSERT INTO sender VALUES (?, ?)
-                   ON CONFLICT (calling_ae)
-                   DO UPDATE SET last_association_at = excluded.last_association_at""",
-                (calling_ae, heard_at),
-            )
-        )
+        self._post(lambda journal: heard(journal, calling_ae, heard_at))
 
     def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
         """An instance was answered with this failure status."""

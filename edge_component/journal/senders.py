@@ -22,6 +22,26 @@ SHORTEST_SECONDS = HOUR
 EXPECTED_SLOTS = 3
 
 
+MOST_SENDERS = 1000
+"""Application entities that are remembered. A peer may call itself differently each time."""
+
+
+def heard(journal: sqlite3.Connection, calling_ae: str, at: float) -> None:
+    """An application entity has opened an association. The one unheard longest makes room for it."""
+    journal.execute(
+        """INSERT INTO sender VALUES (?, ?)
+           ON CONFLICT (calling_ae) DO UPDATE SET last_association_at = excluded.last_association_at""",
+        (calling_ae, at),
+    )
+    [known] = journal.execute("SELECT count(*) FROM sender").fetchone()
+    if known > MOST_SENDERS:
+        journal.execute(
+            """DELETE FROM sender WHERE calling_ae IN
+               (SELECT calling_ae FROM sender ORDER BY last_association_at LIMIT ?)""",
+            (known - MOST_SENDERS,),
+        )
+
+
 class Rhythm:
     """Of every sender; the heartbeat remembers, and whoever wants to know asks."""
 

@@ -30,6 +30,8 @@ LONGEST_VALUE = 64 * 1024
 """A longer element is not kept."""
 MOST_KEPT = 256 * 1024
 """Bytes of all elements that are kept."""
+SHORT, FREELY = 1024, MOST_KEPT - 1024
+"""Elements up to this length are kept without a further look while so much is."""
 PIECE = 16 * 1024
 """So much is looked at in one go."""
 MOST_KINDS = 4096
@@ -236,6 +238,7 @@ class ElementWalk:
         """
         end, elements, steps = len(data), self.elements, 0
         kinds, key_bytes, low, high = elements.kinds, elements.key_bytes, elements.low, elements.high
+        found = self.found
         kind = self._last << _TAG
         if self._stack:
             at = self._nested(data, at)
@@ -252,8 +255,12 @@ class ElementWalk:
                 self._last = kind >> _TAG
                 following = self._following(data, at, kind, whole=whole)
             if kind & (_WANTED | _NOTED) and following >= 0:
-                self._last = kind >> _TAG
-                self._keep(data, at, following, kind)
+                if kind & _WANTED and following <= end and following - at <= SHORT and self._kept < FREELY:
+                    found[kind >> _TAG] = data[at:following]  # most are
+                    self._kept += following - at
+                else:
+                    self._last = kind >> _TAG
+                    self._keep(data, at, following, kind)
             at = following if following >= 0 else self._nested(data, -following)
         self._last, self.steps = kind >> _TAG, self.steps + steps
         self._skip = at - end

@@ -10,7 +10,7 @@ import pytest
 
 from dicom_ingest.contracts.events import EdgeHeartbeat
 from edge_component.journal.database import open_journal
-from edge_component.journal.senders import HOUR, WEEK, Rhythm
+from edge_component.journal.senders import HOUR, MOST_SENDERS, WEEK, Rhythm, heard
 from edge_component.watching.heartbeat import Heartbeat
 from edge_component.watching.status import JournalNumbers
 from tests.support.edge_bench import Bench
@@ -113,3 +113,13 @@ def test_the_heartbeat_and_the_status_name_who_fell_silent(tmp_path: Path) -> No
     assert numbers.silent() == ["CT1"], "the edge's own status says the same"
     numbers.close()
     assert EdgeHeartbeat.model_validate(said.model_dump(mode="json")) == said
+
+
+def test_titles_that_differ_each_time_are_not_all_remembered(journal: sqlite3.Connection) -> None:
+    for number in range(MOST_SENDERS + 50):
+        heard(journal, f"AE{number}", float(number))
+    heard(journal, "AE50", 9999.0)
+    [known, first] = journal.execute(
+        "SELECT count(*), min(last_association_at) FROM sender WHERE calling_ae LIKE 'AE%'"
+    ).fetchone()
+    assert (known, first) == (MOST_SENDERS, 51.0)
