@@ -37,12 +37,16 @@ DATASTORE = "bench"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 
 _BACKLOG = """
-INSERT INTO series_transfer OVERRIDING SYSTEM VALUE
-SELECT copy.* FROM series_transfer t, generate_series(1, :waiting) n,
-LATERAL jsonb_populate_record(t, jsonb_build_object(
-    'pk', 1000 + n, 'transfer_id', gen_random_uuid(), 'owner_execution', 'execution-' || n, 'fence', 1,
-    'priority', n % 2, 'series_instance_uid', '2.25.' || CASE WHEN n % :same = 0 THEN 7 ELSE 1000 + n END
-)) AS copy
+INSERT INTO series_transfer (pk, transfer_id, series_instance_uid, study_instance_uid, correlation_id, edge,
+    sequence, priority, bucket, prefix, manifest_key, manifest_sha256, instance_count, total_bytes,
+    calling_ae, called_ae, aborted, seal_reason, first_received_at, last_received_at, sealed_at, announced_at,
+    owner_execution, fence)
+OVERRIDING SYSTEM VALUE
+SELECT 1000 + n, gen_random_uuid(), '2.25.' || CASE WHEN n % :same = 0 THEN 7 ELSE 1000 + n END,
+    study_instance_uid, correlation_id, edge, sequence, n % 2, bucket, prefix, manifest_key, manifest_sha256,
+    instance_count, total_bytes, calling_ae, called_ae, aborted, seal_reason, first_received_at,
+    last_received_at, sealed_at, announced_at, 'execution-' || n, 1
+FROM series_transfer t, generate_series(1, :waiting) n
 """
 _QUEUE = """
 INSERT INTO ahlijob (datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority,
