@@ -35,7 +35,7 @@ class Verdict(str, Enum):
     UNCHANGED = "UNCHANGED"
     """The data store already held the same bytes."""
     SUPERSEDED = "SUPERSEDED"
-    """Its transfer was not imported: the data store holds a newer version of one of its instances."""
+    """Its transfer was not imported: the data store holds a newer version of it."""
 
 
 class TicketState(str, Enum):
