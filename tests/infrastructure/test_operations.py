@@ -16,7 +16,11 @@ from cdk.account import names_in_aws
 from cdk.cleanup import cleanup_script, removal_script
 from cdk.device.hosts import Names, firewall_list, hosts
 from cdk.doctor import account_script, device_script
-from dicom_ingest.contracts.config import Config, parse_config
+from dicom_ingest.contracts.config import HEALTHIMAGING_REGIONS, Config, parse_config
+from edge_component.sending.clients import make_clients
+from edge_component.sending.direct_put.template import learn
+from edge_component.settings import Settings
+from tests.infrastructure.conftest import BORROWED
 from tests.support.programs import require
 
 AWS = '''
@@ -216,6 +220,26 @@ def test_the_firewall_list_has_one_port_for_aws_and_no_host_twice() -> None:
     assert len({line.split()[0] for line in lines}) == len(lines)
     for unused in ("sts.", "logs.", "amazontrust", " 8443", " 8883"):
         assert unused not in "\n".join(lines)
+
+
+@pytest.mark.parametrize("region", HEALTHIMAGING_REGIONS)
+def test_the_hosts_of_the_list_are_those_that_the_edges_clients_call(
+    region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In us-east-1, too, where S3 has another name by default."""
+    for name, value in {
+        **BORROWED,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    settings = Settings(stack="s", name="e", bucket="dicom", event_bus="b", spool=tmp_path)
+    clients = make_clients(settings)
+    put = learn(clients.s3, {"Bucket": settings.bucket})
+    assert put is not None
+    called = [f"{put.origin}:443/", f"{clients.events.meta.endpoint_url}:443/"]
+    assert called == [host.url for host in hosts(region, KNOWN)[:2]]
 
 
 def test_a_taken_port_is_found(programs: Path, tmp_path: Path) -> None:
