@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
+from pynetdicom.dsutils import encode
 from pynetdicom.pdu import P_DATA_TF
 
+from local.sending.sender import keep_answers
 from tests.support.edge_aws import EdgeCloud
-from tests.support.edge_dicom import instance, send, uid
+from tests.support.edge_dicom import encoded, instance, send, uid
 from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge_wire import CT, EXPLICIT, IMPLICIT, element, fragment, store_command, wire
 
 PUSH_MODEL, WELL_KNOWN = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 Report = tuple[int, Dataset]
@@ -185,3 +189,47 @@ def test_a_request_that_is_none_is_refused(edge: EdgeProcess) -> None:
     modality = Modality()
     assert modality.ask(edge.dicom_port, request_for(instance()), action=2) == 0x0123
     assert modality.ask(edge.dicom_port, request_for()) == 0x0115
+
+
+def test_a_report_comes_between_the_messages_of_a_sender_that_goes_on_sending(edge: EdgeProcess) -> None:
+    modality, datasets = Modality(), [instance() for _ in range(60)]
+    modality.ae.add_requested_context(datasets[0].SOPClassUID, "1.2.840.10008.1.2.1")
+    assert send(edge.dicom_port, datasets[:1]) == [0]
+    with modality.association(edge.dicom_port) as assoc:
+        keep_answers(assoc)
+        status, _ = assoc.send_n_action(request_for(datasets[0]), 1, PUSH_MODEL, WELL_KNOWN)
+        assert status.Status == 0
+        for ds in datasets[1:]:
+            if not modality.reports.empty():
+                break
+            assert assoc.send_c_store(ds).Status == 0
+            time.sleep(0.3)  # as a modality does between two exposures
+        assert modality.reports.get(timeout=1)[0] == 1
+
+
+def test_a_c_store_that_crosses_a_report_is_served_and_so_is_the_report(edge: EdgeProcess) -> None:
+    first, crossing = instance(), instance()
+    assert send(edge.dicom_port, [first]) == [0]
+    information = encode(request_for(first), True, True)
+    assert information is not None
+    with wire(edge.dicom_port) as peer:
+        peer.associate([(1, CT, [EXPLICIT]), (3, PUSH_MODEL, [IMPLICIT])])
+        action = element(0, 0x0003, PUSH_MODEL.encode()) + element(0, 0x0100, b"\x30\x01")
+        action += element(0, 0x0110, b"\7\0") + element(0, 0x0800, b"\1\0")
+        action += element(0, 0x1001, WELL_KNOWN.encode()) + element(0, 0x1008, b"\1\0")
+        peer.send(fragment(3, action, command=True, last=True))
+        peer.send(fragment(3, information, command=False, last=True))
+        assert peer.status()[0] == 0
+        report = peer.receive()
+        assert report is not None
+        assert b"\x00\x00\x00\x01\x02\x00\x00\x00\x00\x01" in report[1]  # (0000,0100) N-EVENT-REPORT-RQ
+        content = peer.receive()
+        assert content is not None
+        assert str(first.SOPInstanceUID).encode() in content[1]
+        peer.send(fragment(1, store_command(CT, str(crossing.SOPInstanceUID)), command=True, last=True))
+        peer.send(fragment(1, encoded(crossing), command=False, last=True))
+        assert peer.status()[0] == 0
+        answer = element(0, 0x0100, b"\0\x81") + element(0, 0x0120, b"\1\0")
+        answer += element(0, 0x0800, b"\1\1") + element(0, 0x0900, b"\0\0")
+        peer.send(fragment(3, answer, command=True, last=True))
+        wait_until(lambda: edge.log_lines("storage commitment reported"), "the report is delivered")
