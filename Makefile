@@ -55,7 +55,7 @@ bench-pipeline: dev-env ## 200 series of 4 through the local pipeline: where the
 test-crash: dev-env ## kill -9 the edge 200 times under load and count what was acknowledged
 	@$(RUN) -m tests.e2e.edge.crash --runs 200 $(ARGS)
 
-test-fuzz: dev-env ## a million mutated PDU streams through both ways of receiving
+test-fuzz: dev-env ## a million mutated conversations from the first byte of the association request, whole and cut anywhere
 	@$(RUN) -m tests.e2e.edge.fuzz --streams 1000000 $(ARGS)
 
 test-large: dev-env ## send one instance of 4.2 GB through the edge, in constant memory (needs 5 GB of disk; ARGS="--folder DIR")

@@ -28,6 +28,8 @@ from edge_component.dimse.negotiation import IMPLICIT_VR_LITTLE_ENDIAN
 from edge_component.journal.database import JournalError
 from edge_component.journal.rows import AssociationRow
 from edge_component.receiving.associations import Associations
+from edge_component.receiving.elements import ElementWalk
+from edge_component.receiving.header import EXPLICIT_ELEMENTS, IMPLICIT_ELEMENTS
 from edge_component.receiving.readers.connection import HURRY_SECONDS
 from edge_component.receiving.readers.messages import Action, Admission, Report
 from edge_component.receiving.values import UNREADABLE
@@ -43,6 +45,17 @@ class CommitmentJournal(Protocol):
     def request_commitment(self, request: Request, sender: AssociationRow) -> None:
         """Returns when a request is on the disk, raises JournalError otherwise."""
         ...
+
+
+def _check_whole(data: bytes, *, implicit: bool) -> None:
+    """Pydicom takes what is cut off for shorter.
+
+    Raises:
+        DataSetError: the data set ends inside an element.
+    """
+    walk = ElementWalk(IMPLICIT_ELEMENTS if implicit else EXPLICIT_ELEMENTS)
+    walk.feed(data)
+    walk.end()
 
 
 @dataclass
@@ -87,6 +100,7 @@ class Desk:
             return PROCESSING_FAILURE
         row, implicit = visitor.row, action.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
         try:
+            _check_whole(action.data, implicit=implicit)
             information = decode(io.BytesIO(action.data), implicit, True)
             request = parse_request(action.action_type, action.sop_instance_uid, information)
             with self._lock:
