@@ -23,7 +23,11 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
             [metrics.announced(), metrics.executions_started(), *metrics.executions_ended().values()],
         ),
         _graph("Series over, by outcome", [metrics.series_over(outcome) for outcome in OUTCOMES]),
-        _graph("Waiting for a slot", [metrics.waiting()], [metrics.oldest_waiter()]),
+        _graph(
+            "Waiting for a slot; the oldest of each, in seconds",
+            [metrics.waiting()],
+            [metrics.oldest_waiter(), metrics.oldest_grant(), metrics.oldest_import()],
+        ),
     )
     page.add_widgets(
         _graph("Slots held", [metrics.slots_held()], limit=(capacity, "capacity")),
@@ -37,10 +41,11 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
             ],
         ),
         _graph(
-            "Undelivered, failed upkeep, audit",
+            "Undelivered, failed upkeep, troubled leftovers, audit",
             [
                 metrics.undelivered(),
                 metrics.failed_upkeep(),
+                metrics.leftovers_troubled(),
                 metrics.audit_findings(),
             ],
         ),
