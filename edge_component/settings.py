@@ -71,8 +71,9 @@ class Settings(StrictModel):
     networks: list[str] = []
     """CIDR blocks that may connect; empty: any."""
     max_associations: int = Field(default=200, ge=1)
+    """Four times as many connections may be open; beyond it the oldest without an association is closed."""
     max_associations_per_peer: int = Field(default=100, ge=1)
-    """Per IP address."""
+    """Per IP address, which may have twice as many connections."""
     max_pdu_bytes: int = Field(default=128 * 1024, ge=4096, le=16 * MIB)
     receiver_processes: int = Field(default=2, ge=0, le=64)
     """Processes that serve connections (on Windows the edge does it itself). 0: the edge does it itself."""

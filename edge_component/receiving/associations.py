@@ -20,6 +20,7 @@ from edge_component.dimse.admission import (
     rejection,
 )
 from edge_component.journal.rows import AssociationRow
+from edge_component.receiving.descriptors import descriptors
 from edge_component.receiving.readers.messages import Admission, Report
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
@@ -93,7 +94,7 @@ class Associations:
         self._established: Counter[str] = Counter()
         self.rejections: Counter[str] = Counter()
         self.accepted = 0
-        self.most_connections = max_connections(settings)
+        self.most_connections = min(max_connections(settings), descriptors())
         self.congested: Rejection | None = None
         self.draining: Rejection | None = None
         """Each, while it is set, is what every new association is rejected with."""

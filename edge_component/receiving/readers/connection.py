@@ -59,8 +59,9 @@ HURRY_SECONDS = 10.0
 PYNETDICOM = "1.2.826.0.1.3680043.9.3811."
 """Implementation class UIDs of senders that lose an answer which comes at once.
 
-In pynetdicom 3.0.4 the reactor that should have paused takes it from the queue (docs/performance.md)."""
-PYNETDICOM_SECONDS = 0.002
+In pynetdicom 3.0.4 the reactor that should have paused takes it from the queue."""
+PYNETDICOM_SECONDS = 0.005
+"""Its interpreter changes threads after so long (docs/decisions/0035)."""
 _WHOLE = getattr(socket, "MSG_WAITALL", 0)
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
 _TIMES = struct.Struct("ll")

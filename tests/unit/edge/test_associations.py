@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from edge_component.dimse.admission import CALLING, CONGESTED, DRAINING, TOO_MANY, TOO_MANY_OF_PEER, Applicant
 from edge_component.receiving.associations import UNKNOWN_CONNECTION, Associations, Visitor
+from edge_component.receiving.descriptors import descriptors
 from edge_component.receiving.readers.messages import Admission, Report
 from tests.support.edge_stand_ins import settings
 
@@ -137,3 +140,16 @@ def test_the_end_of_an_edge_aborts_associations_and_closes_the_rest(tmp_path: Pa
     assert admit(associations, established[0]) == "admitted"
     associations.abort()
     assert (established[1].dropped, silent[1].dropped) == ([True], [False])
+
+
+def test_there_are_never_more_connections_than_descriptors(tmp_path: Path) -> None:
+    """More than 1,023 descriptors ended in an error that nothing caught."""
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))\n"
+        "from edge_component.receiving.descriptors import descriptors\n"
+        "print(descriptors(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["144", "400", "400"]
+    associations = made(tmp_path, max_associations=1_000_000)
+    assert associations.limits()["max_connections"] <= descriptors()
