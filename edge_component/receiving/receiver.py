@@ -99,7 +99,11 @@ class Receiver:
         if visitor is None:
             return
         loan = Loan(visitor.number, peer, tls)
-        served = self._readers.lend(connection, loan) or self._serve(connection, visitor, tls=tls)
+        try:
+            served = self._readers.lend(connection, loan) or self._serve(connection, visitor, tls=tls)
+        except Exception as error:
+            self._desk.left(visitor.number, aborted=True, reason=type(error).__name__)
+            raise
         self._associations.served(visitor, served)
 
     def _serve(self, connection: socket.socket, visitor: Visitor, *, tls: bool) -> Connection:

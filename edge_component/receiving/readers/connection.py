@@ -148,6 +148,10 @@ class Connection:
             self._wake[1].send(b"\1")
         return True
 
+    def close(self) -> None:
+        """Where it never ran."""
+        self._socket.close()
+
     # In its own thread
 
     def run(self, *, tls: bool) -> None:

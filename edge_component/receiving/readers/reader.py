@@ -56,6 +56,7 @@ from edge_component.receiving.readers.messages import (
 )
 from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.store import Store
+from edge_component.running import logs
 from edge_component.running.beats import BEAT_SECONDS
 from edge_component.spool.folder import Spool
 from edge_component.spool.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -251,7 +252,14 @@ class Reader:
         desk = RemoteDesk(self._channel, self._journal, loan.connection)
         connection = Connection(socket.socket(fileno=descriptor), loan.peer, self._services, desk)
         self._serving[loan.connection] = connection, desk
-        threading.Thread(target=self._run, args=(loan, connection, desk), daemon=True).start()
+        try:
+            threading.Thread(target=self._run, args=(loan, connection, desk), daemon=True).start()
+        except RuntimeError as error:  # no more threads: this connection is lost, the others are not
+            logs.error("connection lost", peer=loan.peer, reason=str(error))
+            del self._serving[loan.connection]
+            connection.drop(abort=False)
+            connection.close()
+            desk.over(aborted=True, reason=str(error))
 
     def _run(self, loan: Loan, connection: Connection, desk: RemoteDesk) -> None:
         try:
