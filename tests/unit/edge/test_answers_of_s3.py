@@ -11,7 +11,7 @@ import pytest
 from edge_component.journal import channels, instances
 from edge_component.journal.database import transaction
 from edge_component.sending.uploader import FORGET_SECONDS, Uploader
-from tests.support.edge_bench import Bench, rows
+from tests.support.edge_bench import Bench, Crash, rows
 from tests.support.edge_stand_ins import HeldPool, client_error, lost, sha256, unreachable
 
 STUDY, SERIES = "1.2", "1.2.1"
@@ -168,6 +168,21 @@ def test_a_lost_answer_to_the_end_of_a_multipart_upload_costs_no_second_sending(
     assert (operations(bench).count("UploadPart"), bench.s3.uploads) == (3, {})
 
 
+def test_a_part_that_s3_has_with_another_checksum_is_sent_again(bench: Bench) -> None:
+    send(bench, "1", pixels=LARGE)
+    parts = iter(range(9))
+    bench.s3.before = lambda operation, _key: lost() if operation == "UploadPart" and next(parts) else None
+    bench.step()
+    [upload] = bench.s3.uploads.values()
+    assert sorted(upload) == [1]
+    upload[1] = b"x" * len(upload[1])
+    bench.s3.before = lambda _operation, _key: None
+    bench.s3.calls.clear()
+    bench.settle()
+    assert operations(bench).count("UploadPart") == 3
+    assert announced(bench) == [("1",)]
+
+
 def test_where_s3_may_not_be_read_a_second_sending_leaves_no_upload_open(bench: Bench) -> None:
     send(bench, "1", pixels=LARGE)
     bench.s3.after = once(lost(), operation="CompleteMultipartUpload")
@@ -301,6 +316,19 @@ def test_a_manifest_whose_answer_was_lost_is_ours(bench: Bench) -> None:
     assert (transfer_ids(bench), noticed(bench)) == (before, [])
 
 
+def test_a_manifest_of_an_attempt_that_a_crash_cut_off_is_ours(bench: Bench) -> None:
+    send(bench, "1")
+    bench.assembly.run_once()
+    before = transfer_ids(bench)
+    bench.s3.after = lambda _operation, key: Crash() if key.startswith("manifests/") else None
+    with pytest.raises(Crash):
+        bench.settle()
+    bench.s3.after = lambda _operation, _key: None
+    bench.crash()
+    bench.settle()
+    assert (announced(bench), transfer_ids(bench), noticed(bench)) == ([("1",)], before, [])
+
+
 def test_a_manifest_with_another_checksum_in_the_answer_is_not_announced(bench: Bench) -> None:
     send(bench, "1")
     bench.step()
@@ -371,6 +399,32 @@ def test_a_result_that_comes_after_its_transfer_was_given_up_changes_nothing(ben
     bench.assembly.run_once()
     bench.announcer.run_once()
     assert bench.manifests()[0].instances[0].key.split("/")[1] == transfer_ids(bench)[0] != old
+
+
+def test_what_s3_said_of_an_old_key_says_nothing_of_the_new_one(bench: Bench) -> None:
+    send(bench, "1")
+    bench.assembly.run_once()
+    with transaction(bench.journal) as journal:
+        [old] = instances.claim(journal, instances.oldest_assigned(journal, 1))
+        instances.redraw(journal, old.sequence, old.transfer_id)
+        [new] = instances.claim(journal, instances.oldest_assigned(journal, 1))
+        assert not instances.uploaded(journal, old)
+        assert instances.uploaded(journal, new)
+
+
+def test_an_attempt_that_begins_while_a_series_is_built_stops_the_building(bench: Bench) -> None:
+    bench.s3.before = lambda operation, _key: client_error(operation, "EntityTooLarge", 400)
+    send(bench, "1")
+    bench.step()
+    bench.clock.now += 20
+    bench.assembly.run_once()
+    uploader, _pool = held(bench)
+    [row] = rows(bench.journal, "SELECT sequence, stuck FROM series_transfer WHERE sealed_at NOT NULL")
+    assert row["stuck"] == 1
+    uploader.run_once()
+    bench.announcer._build_one(row["sequence"])
+    assert rows(bench.journal, "SELECT 1 FROM outbox") == []
+    assert rows(bench.journal, "SELECT state FROM instance") == [{"state": "sending"}]
 
 
 def test_what_was_claimed_and_not_begun_is_handed_back_when_the_service_fails(bench: Bench) -> None:
