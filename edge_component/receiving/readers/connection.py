@@ -52,6 +52,8 @@ from edge_component.running import logs
 LINGER_SECONDS = 1.0
 """After the last word a peer may take so long to close: what it still sends must not make a reset of it."""
 LINGER_BYTES = 4 * 1024 * 1024
+BYTES_PER_REQUEST_STEP = 16
+"""Bytes of a request for an association are worth less: whoever sends many of them waits between."""
 QUIET_SECONDS = 0.1
 """A report waits until the peer has said nothing for so long: it may be about to ask for something itself."""
 HURRY_SECONDS = 10.0
@@ -269,6 +271,8 @@ class Connection:
         steps, self._fragments = association.fragments - self._fragments, association.fragments
         if self._reception is not None:
             steps += self._reception.steps()
+        elif self.admission is None:
+            steps += count // BYTES_PER_REQUEST_STEP
         self._steps.taken(steps, count)
         if (held := association.gathered) != self._held:
             if not self._services.memory.take(held - self._held):

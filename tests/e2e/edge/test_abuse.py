@@ -80,6 +80,14 @@ def served_within(scp: EdgeProcess) -> float:
     return time.monotonic() - began
 
 
+def tried(scp: EdgeProcess) -> float:
+    """The same; a try that a flood of connections has crowded out took for ever."""
+    try:
+        return served_within(scp)
+    except AssertionError:
+        return ECHO_SECONDS
+
+
 @contextmanager
 def connected(scp: EdgeProcess, count: int) -> Iterator[list[Wire]]:
     peers = [Wire(scp.dicom_port) for _ in range(count)]
@@ -238,6 +246,6 @@ def test_an_attack_takes_neither_memory_nor_the_service_of_others(
 ) -> None:
     before = megabytes(scp)
     with attacked(scp, attack):
-        taken = [served_within(scp) for _ in range(5)]
+        taken = [tried(scp) for _ in range(5)]
         assert sorted(taken)[2] < ECHO_SECONDS, taken
     assert megabytes(scp) - before < 100
