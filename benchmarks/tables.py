@@ -28,7 +28,7 @@ def render(page: str) -> str:
             continue
         results = json.loads((RESULTS / f"{name.partition(' ')[0]}.json").read_text(encoding="utf-8"))
         machine = results["machine"]
-        measured = f"`{results['command']}`, {machine['measured_at'][:10]}"
+        measured = f"`.venv/bin/{results['command']}`, {machine['measured_at'][:10]}"
         if "load_average" in machine:
             measured += f", {machine['cores']} cores, load average {machine['load_average']}"
         text = f"<!-- {name} -->\n{measured}\n\n{table(results)}\n<!-- /{name} -->"
