@@ -14,7 +14,6 @@ WORDS = {
     "ae_title": "Title in answers and in reports of storage commitment.",
     "tls_certificate": "The edge's certificate chain, PEM.",
     "tls_key": "Its private key, PEM.",
-    "max_associations": "Established at once; one more is rejected for now.",
     "max_pdu_bytes": "The largest PDU that is received.",
     "senders": "What is known of senders, see below.",
     "series_hard_cap_seconds": "So long after its first instance a series is complete whatever still comes.",
