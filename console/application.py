@@ -18,13 +18,17 @@ from console.markup.page import page
 from console.markup.words import address
 from console.pages import flow as stages
 from console.pages import listing, operations, series
+from console.pages.confirm import confirm
 from console.pages.instances import instances
 from console.pages.pictures import Pictures
+from console.pages.runbook import runbook
 from console.pages.viewer import viewer
 from console.run import changes
+from console.run.questions import answer, question
 from console.run.sources import Sources
 from console.workflow import graph
 from console.workflow.executions import Execution
+from dicom_ingest.operators.read.attention import attention
 from dicom_ingest.operators.read.edges import edges
 from dicom_ingest.operators.read.flow import flow
 from dicom_ingest.operators.read.places import Filter, places
@@ -36,7 +40,7 @@ SERIES = "/series/<uuid:transfer>/<series_uid>"
 
 
 class Application:
-    """Answers for one run. Threads may call it at once."""
+    """Answers for one pipeline. Threads may call it at once."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -53,7 +57,10 @@ class Application:
                 Rule(f"{SERIES}/reprocess", endpoint=self._reprocess, methods=["POST"]),
                 Rule("/slots", endpoint=self._slots, methods=["GET"]),
                 Rule("/slots", endpoint=self._change_slots, methods=["POST"]),
+                Rule("/confirm", endpoint=self._ask, methods=["GET"]),
+                Rule("/confirm", endpoint=self._answer, methods=["POST"]),
                 Rule("/edges", endpoint=self._edges),
+                Rule("/runbook", endpoint=self._runbook),
                 Rule("/ledger", endpoint=self._ledger),
                 Rule("/static/<name>", endpoint=self._static),
             ]
@@ -75,7 +82,7 @@ class Application:
         return body
 
     def _page(self, title: str, here: str, *content: Any) -> Markup:
-        return page(title, self._sources.name, here, *content)
+        return page(title, self._sources.source.name, here, self._sources.source.note, *content)
 
     def _sorry(self, error: HTTPException) -> Any:
         """An error as a page of ours; a redirect as it is."""
@@ -105,12 +112,13 @@ class Application:
 
     def _home_parts(self, request: Request, query: dict[str, str], *between: Markup) -> list[Markup]:
         """The flow and the table, which change; what a person types into stands between them and stays."""
+        said = self._sources.edges()
         with self._sources.index() as index:
-            counts, rows = flow(index), listing.found(index, query)
+            counts, rows, calls = flow(index), listing.found(index, query), attention(index, said)
         held = self._sources.held(query.get("q", "").strip()) if not listing.filtered(query) else []
         picture = tag(
             "div",
-            stages.picture(counts, self._sources.edge()),
+            stages.picture(counts, self._sources.edge(said), calls),
             id="flow",
             data_live=f"/live?{request.query_string.decode()}",
             data_said=stages.sentence(counts),
@@ -133,7 +141,11 @@ class Application:
         window, shown = self._pictures.window(frames), request.args.get("frame", (len(frames) + 1) // 2, int)
         live = series.live(found, self._graph, execution)
         left = [live["steps"], viewer(found.series_transfer, frames, window, shown)]
-        right = [live["workflow"], series.facts(found, self._sources.viewer_url), series.actions(found)]
+        right = [
+            live["workflow"],
+            series.facts(found, self._sources.source.viewer_url),
+            series.actions(found),
+        ]
         return self._page(
             found.series_transfer["series_description"] or "Series",
             "",
@@ -157,9 +169,9 @@ class Application:
     def _thumbnail(self, _: Request, transfer: Any, series_uid: str) -> Response:
         return self._pictures.thumbnail(str(transfer), series_uid)
 
-    def _reprocess(self, request: Request, transfer: Any, series_uid: str) -> Any:
+    def _reprocess(self, _: Request, transfer: Any, series_uid: str) -> Any:
         row = self._find(transfer, series_uid).series_transfer
-        self._sources.reprocess(row["manifest_key"], force=request.form.get("force") == "yes")
+        self._sources.reprocess(row, force=False)
         return redirect(address(row), 303)
 
     def _slots(self, _: Request) -> Markup:
@@ -169,6 +181,20 @@ class Application:
     def _change_slots(self, request: Request) -> Any:
         changes.change(self._sources, request.form)
         return redirect(changes.back(request.form), 303)
+
+    def _ask(self, request: Request) -> Markup:
+        with self._sources.index() as index:
+            asked = question(index, request.args)
+        return self._page(asked.title, "", *confirm(asked))
+
+    def _answer(self, request: Request) -> Any:
+        with self._sources.index() as index:
+            asked = question(index, request.form)
+        answer(self._sources, asked, request.form)
+        return redirect(asked.back, 303)
+
+    def _runbook(self, _: Request) -> Markup:
+        return self._page("Runbook", "", *runbook())
 
     def _edges(self, _: Request) -> Markup:
         with self._sources.index() as index:

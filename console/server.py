@@ -1,4 +1,4 @@
-"""The console on loopback, in threads of the process that keeps the run."""
+"""The console on loopback, in threads of the process that starts it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from console.application import Application
+from console.run.source import Source
 from console.run.sources import Sources
-from local.run.options import OptionsError
-from local.run.state import RunState
 
 LOOPBACK = "127.0.0.1"
+
+
+class PortError(ValueError):
+    """The console cannot listen there; the message has the reason and what is allowed."""
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -29,7 +32,7 @@ def listen(port: int) -> socket.socket:
     """A listening socket: whoever asks before there is something to say waits.
 
     Raises:
-        OptionsError: the port is taken, or is none.
+        PortError: the port is taken, or is none.
     """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,7 +41,7 @@ def listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
-        raise OptionsError(
+        raise PortError(
             f"--console-port {port} on {LOOPBACK}: {reason}. Choose another one; 0 takes any free port"
         ) from error
     listener.listen()
@@ -46,9 +49,9 @@ def listen(port: int) -> socket.socket:
 
 
 @contextmanager
-def serve(state: RunState, listener: socket.socket) -> Iterator[str]:
+def serve(source: Source, listener: socket.socket) -> Iterator[str]:
     """Answer while the block runs; the console's address."""
-    sources = Sources(state)
+    sources = Sources(source)
     host, port = listener.getsockname()
     server = make_server(
         host,

@@ -274,6 +274,7 @@ CREATE TABLE public.series_transfer (
     indexed integer DEFAULT 0 NOT NULL,
     verdicts jsonb DEFAULT '{}'::jsonb NOT NULL,
     balanced boolean GENERATED ALWAYS AS ((COALESCE((objects_found = instance_count), false) AND (indexed = instance_count) AND (NOT (verdicts ? 'MISSING'::text)) AND ((((COALESCE(((verdicts ->> 'IMPORTED'::text))::integer, 0) + COALESCE(((verdicts ->> 'WARNED'::text))::integer, 0)) + COALESCE(((verdicts ->> 'UNCHANGED'::text))::integer, 0)) + COALESCE(((verdicts ->> 'SUPERSEDED'::text))::integer, 0)) = instance_count))) STORED NOT NULL,
+    acknowledged_at timestamp with time zone,
     CONSTRAINT series_transfer_outcome_check CHECK ((outcome = ANY (ARRAY['COMPLETED'::text, 'DUPLICATE'::text, 'SUPERSEDED'::text, 'NON_PRIMARY'::text, 'PARTIAL'::text, 'FAILED'::text, 'UNKNOWN'::text, 'INDEXED'::text]))),
     CONSTRAINT series_transfer_state_check CHECK ((state = ANY (ARRAY['CLAIMED'::text, 'INDEXED'::text, 'IMPORTING'::text, 'OVER'::text])))
 );
@@ -301,6 +302,25 @@ CREATE VIEW public.ledger AS
 CREATE TABLE public.migration (
     name text NOT NULL,
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE public.operator_action (
+    pk bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    who text NOT NULL,
+    action text NOT NULL,
+    series_transfer_pk bigint,
+    datastore_id text,
+    reason text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE public.operator_action ALTER COLUMN pk ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.operator_action_pk_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.patient (
@@ -521,6 +541,9 @@ ALTER TABLE ONLY public.later_execution
 ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.operator_action
+    ADD CONSTRAINT operator_action_pkey PRIMARY KEY (pk);
+
 ALTER TABLE ONLY public.patient
     ADD CONSTRAINT patient_issuer_identifier_identifier_is_study_key UNIQUE (issuer, identifier, identifier_is_study);
 
@@ -585,6 +608,10 @@ CREATE INDEX ahlijob_waiting_since ON public.ahlijob USING btree (datastore_id, 
 CREATE INDEX instance_by_uid ON public.instance USING btree (sop_instance_uid);
 
 CREATE INDEX instance_transfer_by_uid ON public.instance_transfer USING btree (sop_instance_uid, dataset_sha256);
+
+CREATE INDEX operator_action_of_datastore ON public.operator_action USING btree (datastore_id, action, pk);
+
+CREATE INDEX operator_action_of_series_transfer ON public.operator_action USING btree (series_transfer_pk, pk);
 
 CREATE INDEX patient_by_identifier ON public.patient USING hash (identifier);
 
@@ -666,6 +693,9 @@ ALTER TABLE ONLY public.instance_transfer
 
 ALTER TABLE ONLY public.later_execution
     ADD CONSTRAINT later_execution_series_transfer_pk_fkey FOREIGN KEY (series_transfer_pk) REFERENCES public.series_transfer(pk) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.operator_action
+    ADD CONSTRAINT operator_action_series_transfer_pk_fkey FOREIGN KEY (series_transfer_pk) REFERENCES public.series_transfer(pk);
 
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_study_pk_fkey FOREIGN KEY (study_pk) REFERENCES public.study(pk);

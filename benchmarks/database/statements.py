@@ -21,7 +21,7 @@ from dicom_ingest.db.series import ledger as accounts
 from dicom_ingest.db.series.held import held
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
-from dicom_ingest.operators.read import edges, flow, ledger, places, slots, timeline
+from dicom_ingest.operators.read import attention, edges, flow, ledger, places, slots, timeline
 from dicom_ingest.operators.read.places import Filter
 
 Action = Callable[[Connection], Any]
@@ -80,7 +80,7 @@ def reads(examples: Known) -> dict[str, Action]:
         "of an AE that is unknown": Filter(ae="NOBODY"),
         "of a day": Filter(day=_days_ago(3)),
         "under way": Filter(under_way=True),
-        "need a person": Filter(needs_a_person=True),
+        "need attention": Filter(needs_attention=True),
         "waiting": Filter(place="waiting"),
         "importing": Filter(place="importing"),
         "being indexed": Filter(place="claimed"),
@@ -103,6 +103,7 @@ def reads(examples: Known) -> dict[str, Action]:
             c, row["calling_ae"], chosen=Filter(edge=row["edge"])
         ),
         "flow": flow.flow,
+        "attention": lambda c: attention.attention(c, []),
         "outcomes": flow.outcomes,
         "edges": edges.edges,
         "senders": edges.senders,

@@ -55,7 +55,7 @@ QUERIES = (
 | sort failures desc""",
     ),
     Query(
-        "Series that need a person",
+        "Series that need attention",
         "functions",
         """fields @timestamp, outcome, correlation_id, instances, imported, failed
 | filter message = "step done" and outcome in ["FAILED", "PARTIAL", "NON_PRIMARY", "UNKNOWN"]

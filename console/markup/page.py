@@ -14,8 +14,8 @@ PAGES = {"/": "Series", "/slots": "Slots", "/edges": "Edges", "/ledger": "Ledger
 DOCTYPE = Markup("<!doctype html>\n")
 
 
-def page(title: str, run: str, here: str, *content: Any) -> Markup:
-    """A whole page."""
+def page(title: str, run: str, here: str, note: str, *content: Any) -> Markup:
+    """A whole page. `note`: what its foot says."""
     return DOCTYPE + tag(
         "html",
         tag(
@@ -33,9 +33,7 @@ def page(title: str, run: str, here: str, *content: Any) -> Markup:
             tag("a", "Skip to the content", href="#content", class_="skip"),
             tag("header", tag("a", run, href="/", class_="run"), _ways(here), class_="top"),
             tag("main", *content, id="content"),
-            tag(
-                "footer", "A local run: it starts empty and forgets everything when it stops. Times are UTC."
-            ),
+            tag("footer", note),
         ),
         lang="en",
     )

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from console.markup.html import tag
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import NEED_A_PERSON, UNDER_WAY
+from dicom_ingest.operators.read.places import NEED_ATTENTION, UNDER_WAY
 
 _STEPS = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 
@@ -25,6 +25,11 @@ def time(value: datetime | None) -> Markup | None:
 def address(row: Row) -> str:
     """The page of a series transfer."""
     return f"/series/{row['transfer_id']}/{row['series_instance_uid']}"
+
+
+def runbook(see: str) -> str:
+    """The console's page for a heading of the runbook: `docs/operations.md#nothing-gets-out`."""
+    return f"/runbook#{see.rpartition('#')[2]}"
 
 
 def size(count: float) -> str:
@@ -55,7 +60,7 @@ def roughly(seconds: float) -> str:
 def place(name: str | None) -> Markup:
     """A place or an outcome, coloured by what it asks of the reader; the word says it, too."""
     shown = name or "over"
-    kind = "person" if shown in NEED_A_PERSON else "moving" if shown in UNDER_WAY else "done"
+    kind = "person" if shown in NEED_ATTENTION else "moving" if shown in UNDER_WAY else "done"
     return tag("span", shown, class_=f"place {kind}")
 
 

@@ -9,9 +9,20 @@ from typing import Any
 from markupsafe import Markup
 
 from console.markup.html import tag
-from console.markup.words import roughly
+from console.markup.words import roughly, runbook, time
+from dicom_ingest.operators.read.attention import Call
 from dicom_ingest.operators.read.flow import HOURS
 from dicom_ingest.operators.read.index import Row
+
+PAGES = {
+    "Edge": "/edges",
+    "S3": "/ledger",
+    "Index": "/?view=under_way",
+    "Waiting": "/slots",
+    "Importing": "/?place=importing",
+    "Image sets": "/?place=COMPLETED",
+}
+"""Where each stage's rows are listed."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ def _longest(since: datetime | None) -> str:
     """Not by the second: a page whose every look differs would be told again and again."""
     if since is None:
         return "no queue"
-    return f"for {roughly((datetime.now(timezone.utc) - since).total_seconds())} at most"
+    return f"oldest {roughly((datetime.now(timezone.utc) - since).total_seconds())}"
 
 
 def _queue(counts: Row) -> str:
@@ -107,35 +118,34 @@ def _queue(counts: Row) -> str:
         return "the data store's gate is closed"
     if not counts["capacity"]:
         return "no import may run: 0 slots"
-    return "for an import slot" if counts["series_waiting"] else "nobody waits"
+    return "for an import slot" if counts["series_waiting"] else "no series is waiting"
 
 
-def picture(counts: Row, edge: dict[str, Any] | None) -> Markup:
-    """The stages in a row, then what asks for a person."""
-    silent = (edge or {}).get("silent_aes", [])
+def picture(counts: Row, edge: dict[str, Any] | None, calls: list[Call]) -> Markup:
+    """The stages in a row, then everything that needs attention."""
     return tag(
         "div",
         tag("ol", [_stage(stage) for stage in stages(counts, edge)], class_="flow"),
-        tag(
-            "p",
-            *_calls(counts["series_needing_a_person"], silent, (edge or {}).get("problems", [])),
-            class_="calls",
-        ),
+        _calls(calls),
     )
 
 
-def _calls(person: int, silent: list[str], problems: list[Row]) -> list[Markup]:
-    """What somebody should look at."""
-    calls = [
-        tag("a", problem["reason"], href="/edges", class_="place person")
-        for problem in problems
-        if problem["name"] != "senders"
-    ]
-    calls += [tag("a", f"{ae} has fallen silent", href="/edges", class_="place person") for ae in silent]
-    if person:
-        words = f"{person} series need{'s' if person == 1 else ''} a person"
-        calls.insert(0, tag("a", words, href="/?view=needs_a_person", class_="place person"))
-    return calls or [tag("span", "Nothing needs a person", class_="place done")]
+def _calls(calls: list[Call]) -> Markup:
+    """A line each: what and how many, since when, what to type, and where the runbook has it."""
+    if not calls:
+        return tag("p", tag("span", "No action needed", class_="place done"), class_="calls")
+    return tag("ul", [_call(call) for call in calls], class_="calls card")
+
+
+def _call(call: Call) -> Markup:
+    return tag(
+        "li",
+        tag("a", call.words, href=call.page, class_="trouble"),
+        tag("span", " since ", time(call.since)) if call.since else None,
+        tag("span", " Type: ", tag("code", f"python -m {call.do}"), class_="quiet"),
+        " ",
+        tag("a", "What to do", href=runbook(call.see), aria_label=f"What to do: {call.words}"),
+    )
 
 
 def _stage(stage: Stage) -> Markup:
@@ -144,7 +154,7 @@ def _stage(stage: Stage) -> Markup:
     )
     return tag(
         "li",
-        tag("span", stage.name, class_="name"),
+        tag("a", stage.name, href=PAGES[stage.name], class_="name"),
         tag("span", stage.count, class_="count"),
         tag("span", stage.unit, class_="unit"),
         tag("span", stage.words, class_="words"),
@@ -158,6 +168,6 @@ def sentence(counts: Row) -> str:
     """What a screen reader is told when it changes."""
     return (
         f"{counts['series_announced']} series announced, {counts['series_waiting']} waiting, "
-        f"{counts['series_importing']} importing, {counts['series_over']} over, "
-        f"{counts['series_needing_a_person']} need a person."
+        f"{counts['series_importing']} importing, {counts['series_over']} finished, "
+        f"{counts['series_needing_attention']} need attention."
     )

@@ -15,7 +15,7 @@ from console.markup.words import address, duration, place, time
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.places import PLACES, Filter, places, where
 
-VIEWS = {"": "all", "under_way": "under way", "needs_a_person": "need a person"}
+VIEWS = {"": "all", "under_way": "under way", "needs_attention": "need a person"}
 COLUMNS = ("Picture", "Place", "Series", "Instances", "From", "Edge", "Received", "Took", "Words")
 
 
@@ -35,7 +35,7 @@ def chosen(query: Mapping[str, str]) -> Filter:
         modality=query.get("modality", "").strip() or None,
         day=_day(query.get("day", "")),
         under_way=view == "under_way",
-        needs_a_person=view == "needs_a_person",
+        needs_attention=view == "needs_attention",
     )
 
 

@@ -9,7 +9,8 @@ from markupsafe import Markup
 from console.markup.html import tag
 from console.markup.page import definitions, table
 from console.markup.words import address, place, size, time
-from console.run.changes import ticket_form
+from console.pages.tickets import ticket_form
+from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.ledger import differences, sums
@@ -37,7 +38,7 @@ def slots(index: Index) -> list[Markup]:
 def _store(row: Row, number: int) -> Markup:
     shut = "replaced" if row["replaced"] else "paused" if row["paused"] else None
     shut = shut or ("gate closed" if row["gate"] == "CLOSED" else None)
-    used = f"{row['held']} of {row['capacity']} slots in use, {row['waiting']} series wait. "
+    used = f"{row['held']} of {row['capacity']} slots in use, {counted(row['waiting'], 'series')} waiting. "
     return tag(
         "section",
         tag(
@@ -55,21 +56,32 @@ def _store(row: Row, number: int) -> Markup:
 
 def _store_form(row: Row, number: int) -> Markup:
     paused = row["paused"]
+    store = tag("input", type="hidden", name="datastore", value=row["datastore_id"])
+    field = f"capacity-{number}"
     return tag(
-        "form",
-        tag("input", type="hidden", name="datastore", value=row["datastore_id"]),
+        "div",
         tag(
-            "button",
-            "Resume granting" if paused else "Pause granting",
-            type="submit",
-            name="change",
-            value="resume" if paused else "pause",
+            "form",
+            store,
+            tag(
+                "button",
+                "Resume granting" if paused else "Pause granting",
+                type="submit",
+                name="change",
+                value="resume" if paused else "pause",
+            ),
+            method="post",
+            action="/slots",
         ),
-        tag("label", "Slots", for_=f"capacity-{number}"),
-        tag("input", type="number", name="capacity", id=f"capacity-{number}", min=0, value=row["capacity"]),
-        tag("button", "Set", type="submit", name="change", value="capacity"),
-        method="post",
-        action="/slots",
+        tag(
+            "form",
+            store,
+            tag("label", "Slots", for_=field),
+            tag("input", type="number", name="capacity", id=field, min=0, value=row["capacity"]),
+            tag("button", "Set…", type="submit", name="change", value="capacity"),
+            action="/confirm",
+            class_="inline",
+        ),
         class_="inline",
     )
 
@@ -77,8 +89,12 @@ def _store_form(row: Row, number: int) -> Markup:
 def _stranded(count: int) -> Markup:
     return tag(
         "form",
-        tag("p", f"{count} tickets wait for a data store that was replaced: nobody will grant them a slot."),
-        tag("button", "Move all to the configured one", type="submit", name="change", value="move-all"),
+        tag(
+            "p",
+            f"{counted(count, 'ticket')} waiting for a data store that has been replaced. "
+            "Without a move they will never get a slot.",
+        ),
+        tag("button", "Move all to the current data store", type="submit", name="change", value="move-all"),
         method="post",
         action="/slots",
         class_="card trouble",
@@ -97,6 +113,9 @@ def _tickets(rows: list[Row]) -> Markup:
             href=address(row),
             title=row["series_instance_uid"],
         ),
+        "Patient": "patient_id",
+        "Accession": "accession_number",
+        "Study": "study_description",
         "Instances": "instances",
         "From": "calling_ae",
         "Queued": lambda row: time(row["created_at"]),
@@ -106,7 +125,7 @@ def _tickets(rows: list[Row]) -> Markup:
             ticket_form(row["ticket_id"], stranded=row["stranded"]) if row["state"] == "WAITING" else ""
         ),
     }
-    return table(f"Tickets ({len(rows)})", rows, columns, "No series waits or is being imported.")
+    return table(f"Tickets ({len(rows)})", rows, columns, "No series is waiting or importing.")
 
 
 def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:
@@ -134,7 +153,7 @@ def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:
                 "Nobody has sent anything yet.",
             ),
             table(
-                f"As the index says: received in the last {HOURS} hours",
+                f"From the index: received in the last {HOURS} hours",
                 edges(index),
                 {
                     "Edge": "edge",
@@ -157,26 +176,35 @@ def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:
 
 
 def _said(said: Row) -> Markup:
-    """The edge's own words, in the order of what it may be asked for."""
-    held = f"{said['spool_instances']} instances, {size(said['spool_bytes'])}"
-    disk = f"{size(said['disk_free_bytes'])} of {size(said['disk_total_bytes'])}, {said['watermark']}"
+    """An edge's status or heartbeat, in the order in which people ask."""
     return tag(
         "section",
-        tag("h2", f"{said['edge']}, as it says"),
+        tag("h2", said["edge"]),
         _problems(said.get("problems", [])),
         definitions(
             {
-                "Version": f"{said['version']}, since {said['started_at'][:19].replace('T', ' ')}",
-                "Associations": f"{said['open_associations']} open",
-                "Received": f"{said['instances_received']} instances, "
-                f"{said['instances_duplicate']} duplicates, {said['instances_refused']} refused, "
-                f"{said['quarantined']} in quarantine",
-                "Uploaded": f"{said['instances_uploaded']} instances after {said['upload_retries']} retries, "
-                f"{said['aside']} set aside",
-                "Announced": f"{said['series_announced']} series, {said['series_open']} open",
-                "In the spool": held,
-                "Oldest unsent": (said["oldest_unsent_at"] or "none")[:19].replace("T", " "),
-                "Disk free": disk,
+                "Said at": _moment(said.get("heartbeat_at")),
+                "Version": f"{said['version']}, since {_moment(said['started_at'])}",
+                "Associations": _counts(said, open_associations="open"),
+                "Received": _counts(
+                    said,
+                    instances_received="instances",
+                    instances_duplicate="duplicates",
+                    instances_refused="refused",
+                    quarantined="in quarantine",
+                    instances_quarantined="in quarantine",
+                ),
+                "Uploaded": _counts(
+                    said,
+                    instances_uploaded="instances",
+                    upload_retries="retries",
+                    aside="set aside",
+                    instances_aside="set aside",
+                ),
+                "Announced": _counts(said, series_announced="series", series_open="open"),
+                "In the spool": f"{said['spool_instances']} instances, {size(said['spool_bytes'])}",
+                "Oldest unsent": _moment(said.get("oldest_unsent_at")) or "none",
+                "Disk free": _disk(said),
                 "Certificate until": said.get("certificate_expires_at"),
                 "Silent": ", ".join(said.get("silent_aes", [])),
                 "Last association": _last_associations(said.get("senders", {})),
@@ -184,6 +212,19 @@ def _said(said: Row) -> Markup:
         ),
         class_="card",
     )
+
+
+def _counts(said: Row, **words: str) -> str:
+    """Each count that the edge says, with its word."""
+    return ", ".join(f"{said[name]} {word}" for name, word in words.items() if said.get(name) is not None)
+
+
+def _disk(said: Row) -> str:
+    return f"{size(said['disk_free_bytes'])} of {size(said['disk_total_bytes'])}, {said['watermark']}"
+
+
+def _moment(text: str | None) -> str | None:
+    return text[:19].replace("T", " ") if text else None
 
 
 def _problems(found: list[Row]) -> Markup | None:
@@ -205,8 +246,12 @@ def _silence(sender: Row, said: list[Row]) -> Markup | None:
     return None
 
 
-def _last_associations(said: dict[str, str]) -> Markup | None:
-    shown = [tag("li", tag("b", ae), f" {at[:19].replace('T', ' ')}") for ae, at in sorted(said.items())]
+def _last_associations(said: dict[str, str] | list[Row]) -> Markup | None:
+    """By AE title; a heartbeat lists them."""
+    known = (
+        {each["calling_ae"]: each["last_association_at"] for each in said} if isinstance(said, list) else said
+    )
+    shown = [tag("li", tag("b", ae), f" {_moment(at)}") for ae, at in sorted(known.items())]
     return tag("ul", shown) if shown else None
 
 
@@ -234,7 +279,7 @@ def the_ledger(index: Index) -> list[Markup]:
                 "In S3": "in_s3",
                 "Indexed": "indexed",
                 "Imported": "imported",
-                "Words": "detail",
+                "Details": "detail",
             },
             "Everything balances.",
         ),

@@ -10,11 +10,13 @@ from markupsafe import Markup
 from console.markup.html import tag
 from console.markup.page import definitions, table
 from console.markup.words import address, duration, place, size, time
-from console.run.changes import ticket_form
+from console.pages.tickets import ticket_form
 from console.workflow.drawing import draw
 from console.workflow.executions import Execution
 from console.workflow.graph import Graph
+from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.places import NEED_ATTENTION
 from dicom_ingest.operators.read.steps import Step
 from dicom_ingest.operators.read.timeline import Timeline
 
@@ -42,7 +44,7 @@ def facts(found: Timeline, viewer_url: str | None = None) -> Markup:
     row = found.series_transfer
     return tag(
         "section",
-        tag("h2", "What it is"),
+        tag("h2", "Details"),
         definitions(
             {
                 "Patient": row["patient_id"],
@@ -151,7 +153,7 @@ def _visits(execution: Execution | None) -> Markup | None:
     }
     return tag(
         "details",
-        tag("summary", f"{len(rows)} states passed"),
+        tag("summary", counted(len(rows), "state")),
         table("States of the execution", rows, columns, ""),
         id="visits",
     )
@@ -169,6 +171,7 @@ def _now(found: Timeline) -> Markup:
         if waits and waits.expected_over_at
         else None,
         f" {detail}" if detail else None,
+        tag("b", " Acknowledged.") if transfer["acknowledged"] else None,
         _ticket(found),
         class_="now",
         role="status",
@@ -215,30 +218,41 @@ def event(execution: Execution | None) -> Markup | None:
 
 
 def actions(found: Timeline) -> Markup:
-    """To send it through the workflow again."""
-    where = f"{address(found.series_transfer)}/reprocess"
+    """To send it through the workflow again; to acknowledge how it ended."""
+    row = found.series_transfer
+    asks = f"/confirm?transfer={row['transfer_id']}&series={row['series_instance_uid']}&change="
     return tag(
         "section",
-        tag("h2", "Again"),
+        tag("h2", "Actions"),
         tag(
             "form",
-            tag("button", "Reprocess", type="submit", name="force", value=""),
-            tag("button", "Import again", type="submit", name="force", value="yes", class_="strong"),
-            tag(
-                "p",
-                "Reprocess runs the workflow again and imports nothing twice. "
-                "Import again makes a new version of the image set.",
-            ),
-            tag(
-                "p",
-                "In a terminal: ",
-                tag("code", f"python -m ops where {found.series_transfer['series_instance_uid']}"),
-                ", or ",
-                tag("code", "reprocess"),
-                class_="quiet",
-            ),
+            tag("button", "Reprocess", type="submit", class_="strong"),
+            tag("a", "Import again…", href=f"{asks}import-again", class_="ask"),
+            _acknowledge(row, asks),
             method="post",
-            action=where,
+            action=f"{address(row)}/reprocess",
+            class_="inline",
+        ),
+        tag(
+            "p",
+            "Reprocess runs the workflow again and imports nothing twice. "
+            "Import again makes a new version of the image set.",
+        ),
+        tag(
+            "p",
+            "In a terminal: ",
+            tag("code", f"python -m ops where {row['series_instance_uid']}"),
+            ", or ",
+            tag("code", "reprocess"),
+            class_="quiet",
         ),
         class_="card",
     )
+
+
+def _acknowledge(row: Row, asks: str) -> Markup | None:
+    if row["state"] != "OVER" or row["outcome"] not in NEED_ATTENTION:
+        return None
+    if row["acknowledged"]:
+        return tag("a", "Undo the acknowledgement…", href=f"{asks}unacknowledge", class_="ask")
+    return tag("a", "Acknowledge…", href=f"{asks}acknowledge", class_="ask")

@@ -12,7 +12,8 @@ from rich.console import Console
 from local.cli.common import add_runtime_options, runtime_options
 from local.demo.tables import console
 from local.postgres.databases import without_password
-from local.run.options import RUNS
+from local.run.console_source import RunSource
+from local.run.options import RUNS, OptionsError
 from local.run.state import EdgeState, RunState
 from local.runtime import Runtime
 from local.viewer.package import viewer_files
@@ -49,20 +50,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 after Ctrl-C or SIGTERM; PartFailedError when a part but an edge ends by itself."""
-    from console.server import listen, serve  # numpy: the other commands do without
+    from console.server import PortError, listen, serve  # numpy: the other commands do without
 
     output = console()
     options = runtime_options(arguments)
     with ExitStack() as stack:
         try:
-            listener = stack.enter_context(listen(arguments.console_port))
+            try:
+                listener = stack.enter_context(listen(arguments.console_port))
+            except PortError as error:
+                raise OptionsError(str(error)) from error
             files = _viewer_files(output) if arguments.viewer else None
             with output.status("Starting PostgreSQL, AWS, HealthImaging and the edge"):
                 runtime = stack.enter_context(Runtime(options))
             if files is not None:
                 url = stack.enter_context(serve_viewer(files, runtime.state, arguments.viewer_port))
                 runtime.publish(viewer_url=url)
-            _show(runtime.state, stack.enter_context(serve(runtime.state, listener)), output)
+            _show(runtime.state, stack.enter_context(serve(RunSource(runtime.state), listener)), output)
             never = threading.Event()
             while not never.wait(WATCH_SECONDS):
                 runtime.check_all_but_edges()

@@ -72,8 +72,12 @@ class Clients:
     @property
     def medical_imaging(self) -> HealthImagingClient:
         """AWS HealthImaging, at the emulator."""
-        client: HealthImagingClient = self._client("medical-imaging", self._healthimaging_url)
+        client: HealthImagingClient = self.of("medical-imaging")
         return client
+
+    def of(self, service: str) -> Any:
+        """The client of a service, by its name in boto3."""
+        return self._client(service, self._healthimaging_url if service == "medical-imaging" else None)
 
     def close(self) -> None:
         """Close every connection."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime, timedelta, timezone
 
+from dicom_ingest.operators.read.attention import unheard
 from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.index import Row
 from ops.output import Output
@@ -48,15 +48,4 @@ def problems(said: list[Row]) -> list[str]:
         f"{edge['edge']} {problem['level']}: {problem['reason']} (see {problem['see']})"
         for edge in said
         for problem in edge.get("problems", [])
-    ]
-
-
-def unheard(said: list[Row], seen: list[Row], now: datetime | None = None) -> list[Row]:
-    """Edges that announced something in the last days and say nothing of themselves now."""
-    since = (now or datetime.now(timezone.utc)) - timedelta(days=RECENT_DAYS)
-    heard = {row["edge"] for row in said}
-    return [
-        {"edge": row["edge"], "trouble": "says nothing of itself: network, certificate, power?"}
-        for row in seen
-        if row["edge"] not in heard and row["last_announced_at"] > since
     ]

@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--modality", help="e.g. CT")
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="received on this day (UTC)")
     parser.add_argument("--under-way", action="store_true", help="not over yet")
-    parser.add_argument("--needs-a-person", action="store_true", help="FAILED, UNKNOWN, PARTIAL, NON_PRIMARY")
+    parser.add_argument(
+        "--needs-attention", action="store_true", help="FAILED, UNKNOWN, PARTIAL, NON_PRIMARY"
+    )
     parser.add_argument(
         "--limit", type=int, default=MOST, help="newest series transfers (default: %(default)s)"
     )
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         modality=arguments.modality,
         day=arguments.day,
         under_way=arguments.under_way,
-        needs_a_person=arguments.needs_a_person,
+        needs_attention=arguments.needs_attention,
     )
     said, counts, ended = target.edges_say(), flow(target.index), outcomes(target.index)
     rows = places(target.index, chosen, arguments.limit)
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         f"{counts['series_announced']} series announced, {counts['series_indexed']} indexed, "
         f"{counts['series_waiting']} waiting{shut}, {counts['series_importing']} importing "
         f"(of {counts['capacity']}), {counts['image_sets']} image sets, "
-        f"{counts['series_needing_a_person']} need a person"
+        f"{counts['series_needing_attention']} need a person"
     )
     output.line(
         f"in the last minute {counts['series_announced_last_minute']} announced, "

@@ -100,7 +100,7 @@ def test_commands_are_understood_by_their_own_parsers(name: str) -> None:
 
 
 def test_a_command_that_is_not_understood_is_found() -> None:
-    assert misunderstood('`python -m ops slots boil`, `make ops ARGS="status --needs-a-person"`') == [
+    assert misunderstood('`python -m ops slots boil`, `make ops ARGS="status --needs-attention"`') == [
         "ops slots boil"
     ]
 

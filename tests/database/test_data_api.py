@@ -19,6 +19,7 @@ from dicom_ingest.db.server import users
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.errors import IndexRefusedError
 from dicom_ingest.operators import reprocess
+from dicom_ingest.operators.read.attention import attention
 from dicom_ingest.operators.read.edges import edges, senders
 from dicom_ingest.operators.read.flow import flow, outcomes
 from dicom_ingest.operators.read.ledger import differences, sums
@@ -82,11 +83,12 @@ READ: dict[str, Callable[[Any], Any]] = {
     "places filtered": lambda index: places(
         index, Filter(edge="dicom-ingest-edge2", ae="CT1", modality="CT")
     ),
-    "places that need a person": lambda index: places(index, Filter(needs_a_person=True)),
+    "places that need a person": lambda index: places(index, Filter(needs_attention=True)),
     "semaphores": semaphores,
     "tickets": tickets,
     "outcomes": outcomes,
     "flow": flow,
+    "attention": lambda index: attention(index, []),
     "edges": edges,
     "senders": senders,
     "sums": sums,

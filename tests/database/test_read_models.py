@@ -79,7 +79,7 @@ def test_filters_narrow_the_list_down(database: Database) -> None:
         Filter(modality="MR"): 1,
         Filter(edge="dicom-ingest-edge2", modality="CT"): 0,
         Filter(ae="EDGE", place="indexed", under_way=True): 2,
-        Filter(needs_a_person=True): 0,
+        Filter(needs_attention=True): 0,
         Filter(day=Announced().received_at.date()): 2,
     }.items():
         assert len(rows(database, places, chosen)) == count, chosen
@@ -154,7 +154,7 @@ def test_a_failure_waits_for_a_person(database: Database) -> None:
     found = timeline_of(database, execution.announced)
     assert found.steps[-1].words == "FAILED: it broke"
     assert "a person" in str(found.waits_for)
-    assert len(rows(database, places, Filter(needs_a_person=True))) == 1
+    assert len(rows(database, places, Filter(needs_attention=True))) == 1
     assert rows(database, outcomes) == {"FAILED": 1}
 
 

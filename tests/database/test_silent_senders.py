@@ -11,6 +11,7 @@ import pytest
 from console.pages.flow import picture
 from console.pages.operations import the_edges
 from dicom_ingest.db.server.connection import Database
+from dicom_ingest.operators.read.attention import attention
 from dicom_ingest.operators.read.flow import flow
 from dicom_ingest.operators.read.index import Row
 from ops.output import Output
@@ -90,9 +91,10 @@ def test_the_console_calls_a_person_to_a_silent_sender(database: Database) -> No
     index_series(database, Announced())
     with database.transaction() as connection:
         counts = flow(connection)
-        assert "CT1 has fallen silent" in picture(counts, STATUS | SILENT)
-        assert "Nothing needs a person" in picture(counts, STATUS | WELL)
-        assert "Nothing needs a person" in picture(counts, None)
+        silent = attention(connection, [STATUS | SILENT])
+        assert "Sender CT1 has been silent" in picture(counts, STATUS | SILENT, silent)
+        well = attention(connection, [STATUS | WELL])
+        assert "No action needed" in picture(counts, STATUS | WELL, well)
         marked = "silent, unlike in the weeks before"
         assert marked in "".join(the_edges(connection, STATUS | SILENT))
         assert marked not in "".join(the_edges(connection, STATUS | WELL))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dicom_ingest.db.series.actions import SOMEBODY, noting
 from dicom_ingest.db.server.connection import Connection
 
 
@@ -57,35 +58,37 @@ def pressure(connection: Connection, datastore_id: str) -> Pressure:
     return counted or Pressure(0, 0.0, 0, gate_closed=False)
 
 
-# Whoever changes one of these runs the grant step afterwards and delivers.
+# A process that changes one of these runs the grant step afterwards and delivers.
+
+_SET = "UPDATE semaphore SET {}, updated_at = clock_timestamp() WHERE datastore_id = :id RETURNING {}"
+_OF_A_STORE = "CAST(NULL AS bigint) AS pk, CAST(NULL AS bigint) AS series_transfer_pk, datastore_id"
+_CAPACITY = noting(
+    _SET.format("capacity = :capacity", _OF_A_STORE), "'capacity ' || CAST(:capacity AS integer)"
+)
+_PAUSE = noting(
+    _SET.format("paused = :paused", _OF_A_STORE),
+    "CASE WHEN CAST(:paused AS boolean) THEN 'granting paused' ELSE 'granting resumed' END",
+)
+_OF_A_TICKET = "ahlijob.pk, ahlijob.series_transfer_pk, ahlijob.datastore_id"
+_RAISE = noting(
+    f"UPDATE ahlijob SET priority = :priority WHERE pk = :pk AND state = 'WAITING' RETURNING {_OF_A_TICKET}",
+    "'ticket raised'",
+)
 
 
-def set_capacity(connection: Connection, datastore_id: str, capacity: int) -> None:
+def set_capacity(connection: Connection, datastore_id: str, capacity: int, who: str = SOMEBODY) -> None:
     """At most so many imports at a time; those that run are left to end."""
-    connection.run(
-        "UPDATE semaphore SET capacity = :capacity, updated_at = clock_timestamp() WHERE datastore_id = :id",
-        capacity=capacity,
-        id=datastore_id,
-    )
+    connection.run(_CAPACITY, capacity=capacity, id=datastore_id, who=who)
 
 
-def set_paused(connection: Connection, datastore_id: str, paused: bool) -> None:
+def set_paused(connection: Connection, datastore_id: str, paused: bool, who: str = SOMEBODY) -> None:
     """No grants while paused; everything else goes on."""
-    connection.run(
-        "UPDATE semaphore SET paused = :paused, updated_at = clock_timestamp() WHERE datastore_id = :id",
-        paused=paused,
-        id=datastore_id,
-    )
+    connection.run(_PAUSE, paused=paused, id=datastore_id, who=who)
 
 
-def set_priority(connection: Connection, ticket_id: int, priority: int) -> bool:
+def set_priority(connection: Connection, ticket_id: int, priority: int, who: str = SOMEBODY) -> bool:
     """A lower number goes first (0 live, 1 bulk); False where the ticket does not wait any more."""
-    row = connection.one(
-        "UPDATE ahlijob SET priority = :priority WHERE pk = :pk AND state = 'WAITING' RETURNING pk",
-        priority=priority,
-        pk=ticket_id,
-    )
-    return row is not None
+    return bool(connection.run(_RAISE, priority=priority, pk=ticket_id, who=who))
 
 
 # One waiting ticket, or all that are stranded.
@@ -95,31 +98,38 @@ FROM ahlijob j CROSS JOIN (SELECT datastore_id FROM semaphore ORDER BY configure
 WHERE j.state = 'WAITING' AND CASE WHEN CAST(:pk AS bigint) IS NULL THEN j.datastore_id <> c.datastore_id
                                    ELSE j.pk = CAST(:pk AS bigint) END
 """
-_CANCEL = f"""
+_CANCEL = noting(
+    f"""
 UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = :reason
-FROM ({_CHOSEN}) chosen WHERE ahlijob.pk = chosen.pk AND ahlijob.state = 'WAITING' RETURNING ahlijob.pk
-"""
-_MOVE = f"""
+FROM ({_CHOSEN}) chosen WHERE ahlijob.pk = chosen.pk AND ahlijob.state = 'WAITING' RETURNING {_OF_A_TICKET}
+""",
+    "'cancelled'",
+    "CAST(:reason AS text)",
+)
+_MOVE = noting(
+    f"""
 UPDATE ahlijob SET datastore_id = chosen.configured FROM ({_CHOSEN}) chosen
 WHERE ahlijob.pk = chosen.pk AND ahlijob.state = 'WAITING' AND ahlijob.datastore_id <> chosen.configured
-RETURNING ahlijob.pk
-"""
+RETURNING {_OF_A_TICKET}
+""",
+    "'moved to the configured data store'",
+)
 
 
-def cancel(connection: Connection, ticket_id: int | None, reason: str) -> list[int]:
+def cancel(connection: Connection, ticket_id: int | None, reason: str, who: str = SOMEBODY) -> list[int]:
     """Take a waiting ticket out of the queue (None: all that are stranded); those that were.
 
     Their executions are told after the commit: ``delivery.tell_cancelled``.
     """
-    return [row["pk"] for row in connection.run(_CANCEL, pk=ticket_id, reason=reason)]
+    return [row["pk"] for row in connection.run(_CANCEL, pk=ticket_id, reason=reason, who=who)]
 
 
-def move(connection: Connection, ticket_id: int | None) -> list[int]:
+def move(connection: Connection, ticket_id: int | None, who: str = SOMEBODY) -> list[int]:
     """Let a stranded ticket (None: all of them) wait for the configured data store; those that were moved.
 
     They keep their place: the oldest ticket goes first.
     """
-    return [row["pk"] for row in connection.run(_MOVE, pk=ticket_id)]
+    return [row["pk"] for row in connection.run(_MOVE, pk=ticket_id, who=who)]
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ SELECT (SELECT count(*) FROM series_transfer t WHERE t.state <> 'OVER' AND NOT E
         WHERE j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore))
         AS tickets_stranded,
     (SELECT count(*) FROM series_transfer
-        WHERE state = 'OVER' AND outcome IN ('FAILED', 'UNKNOWN', 'PARTIAL', 'NON_PRIMARY'))
-        AS series_needing_a_person,
+        WHERE state = 'OVER' AND outcome IN ('FAILED', 'UNKNOWN', 'PARTIAL', 'NON_PRIMARY')
+            AND (acknowledged_at IS NULL OR acknowledged_at < over_at)) AS series_needing_attention,
     (SELECT count(*) FROM ahlijob WHERE running_at > now() - interval '1 minute')
         AS imports_started_last_minute,
     (SELECT count(DISTINCT image_set_id) FROM ahliimageset

@@ -12,9 +12,9 @@ from dicom_ingest.operators.read.index import Index, Row
 MOST = 200
 """So many rows at most, unless asked for more: the Data API answers with 1 MiB at most."""
 
-NEED_A_PERSON = ("FAILED", "UNKNOWN", "PARTIAL", "NON_PRIMARY")
+NEED_ATTENTION = ("FAILED", "UNKNOWN", "PARTIAL", "NON_PRIMARY")
 UNDER_WAY = ("claimed", "indexed", "waiting", "starting", "importing")
-PLACES = (*UNDER_WAY, "COMPLETED", "DUPLICATE", "SUPERSEDED", "INDEXED", *NEED_A_PERSON)
+PLACES = (*UNDER_WAY, "COMPLETED", "DUPLICATE", "SUPERSEDED", "INDEXED", *NEED_ATTENTION)
 """Every word that the view `progress` has for a place: on the way in small letters, outcomes in capitals."""
 
 _PLACE = """CASE
@@ -54,7 +54,8 @@ _CONDITIONS = {
     "AND t.first_received_at < CAST(CAST(:day AS text) || 'T00:00:00Z' AS timestamptz) + interval '24 hours'",
     "series": "t.series_instance_uid = CAST(:series AS text)",
     "transfer": "t.transfer_id = CAST(:transfer AS uuid)",
-    "needs_a_person": f"t.state = 'OVER' AND t.outcome IN {NEED_A_PERSON}",
+    "needs_attention": f"t.state = 'OVER' AND t.outcome IN {NEED_ATTENTION} "
+    "AND (t.acknowledged_at IS NULL OR t.acknowledged_at < t.over_at)",
     "under_way": "t.state <> 'OVER'",
 }
 _OUTCOME = "t.state = 'OVER' AND t.outcome = CAST(:place AS text)"
@@ -83,7 +84,7 @@ class Filter:
     day: date | None = None
     series: str | None = None
     transfer: str | None = None
-    needs_a_person: bool = False
+    needs_attention: bool = False
     under_way: bool = False
 
 

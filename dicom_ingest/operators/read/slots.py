@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.index import Index, Row, first
 
 _SEMAPHORES = """
 SELECT s.datastore_id, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,
@@ -18,16 +18,10 @@ LEFT JOIN ahlijob j ON j.datastore_id = s.datastore_id
 GROUP BY s.datastore_id ORDER BY s.configured_at DESC
 """
 # Holders first, then the queue in its order; only the listed ones are looked up elsewhere.
-_TICKETS = """
-WITH listed AS (
-    (SELECT pk, false AS waits, priority FROM ahlijob WHERE holds_slot
-     ORDER BY priority, pk LIMIT :most)
-    UNION ALL
-    (SELECT pk, true AS waits, priority FROM ahlijob WHERE state = 'WAITING'
-     ORDER BY priority, pk LIMIT :most)
-    ORDER BY waits, priority, pk LIMIT :most)
+_COLUMNS = """
 SELECT j.pk AS ticket_id, j.state, j.priority, j.series_instance_uid, t.edge, t.calling_ae, t.modality,
-    se.series_description, t.instance_count AS instances, j.attempt, j.import_id, j.created_at,
+    se.series_description, st.study_description, st.study_date, st.accession_number, pa.patient_id,
+    t.instance_count AS instances, j.attempt, j.import_id, j.created_at,
     j.granted_at, j.start_at, j.running_at, j.orphaned_at, CAST(j.transfer_id AS text) AS transfer_id,
     j.datastore_id,
     j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore) AS stranded
@@ -35,7 +29,23 @@ FROM listed l JOIN ahlijob j ON j.pk = l.pk
 JOIN series_transfer t ON t.pk = j.series_transfer_pk
 JOIN semaphore s ON s.datastore_id = j.datastore_id
 LEFT JOIN series se ON se.pk = t.series_pk
+LEFT JOIN study st ON st.pk = se.study_pk
+LEFT JOIN patient pa ON pa.pk = st.patient_pk
 ORDER BY l.waits, l.priority, l.pk
+"""
+_TICKETS = f"""
+WITH listed AS (
+    (SELECT pk, false AS waits, priority FROM ahlijob WHERE holds_slot
+     ORDER BY priority, pk LIMIT :most)
+    UNION ALL
+    (SELECT pk, true AS waits, priority FROM ahlijob WHERE state = 'WAITING'
+     ORDER BY priority, pk LIMIT :most)
+    ORDER BY waits, priority, pk LIMIT :most)
+{_COLUMNS}
+"""
+_TICKET = f"""
+WITH listed AS (SELECT pk, state = 'WAITING' AS waits, priority FROM ahlijob WHERE pk = :ticket)
+{_COLUMNS}
 """
 
 
@@ -50,3 +60,8 @@ def semaphores(index: Index) -> list[Row]:
 def tickets(index: Index, most: int = 200) -> list[Row]:
     """The tickets that hold a slot, then those that wait, in the order in which they will be served."""
     return index.run(_TICKETS, most=most)
+
+
+def ticket(index: Index, ticket_id: int) -> Row | None:
+    """One ticket, as `tickets` lists it; None: there is no such ticket."""
+    return first(index.run(_TICKET, ticket=ticket_id))

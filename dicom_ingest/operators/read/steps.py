@@ -28,13 +28,20 @@ class Step:
     words: str = ""
 
 
-def steps(transfer: Row, tickets: list[Row], image_sets: list[Row], verdicts: dict[str, int]) -> list[Step]:
+def steps(
+    transfer: Row,
+    tickets: list[Row],
+    image_sets: list[Row],
+    verdicts: dict[str, int],
+    actions: list[Row] | None = None,
+) -> list[Step]:
     """In the order of the workflow; steps to come stand at the end without a time."""
     found = [*_at_the_edge(transfer), *_indexed(transfer)]
     for ticket in tickets:
         found += _through_the_queue(ticket)
     found += _recorded(image_sets, verdicts)
     found += _released(transfer, tickets)
+    found += [Step(f"{row['action']} by {row['who']}", row["at"], row["reason"]) for row in actions or []]
     happened = sorted((step for step in found if step.at is not None), key=_when)
     return happened + ([] if transfer["state"] == "OVER" else [step for step in found if step.at is None])
 

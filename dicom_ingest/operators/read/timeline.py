@@ -16,6 +16,7 @@ SELECT t.pk, CAST(t.transfer_id AS text) AS transfer_id, t.series_instance_uid, 
     CASE WHEN t.state = 'OVER' THEN coalesce(t.told_execution, t.owner_execution) ELSE t.owner_execution
     END AS owner_execution, coalesce(t.begun_at, t.claimed_at) AS claimed_at,
     t.indexed_at, t.objects_found, t.state, t.datastore_id, t.outcome, t.outcome_detail,
+    t.acknowledged_at >= t.over_at AS acknowledged,
     t.scanned, t.imported, t.failed, t.warned, t.over_at, t.findings, pa.patient_id, st.accession_number,
     st.study_date, st.study_description, s.series_number, s.series_description
 FROM series_transfer t
@@ -34,6 +35,9 @@ FROM ahlijob WHERE series_transfer_pk = :pk ORDER BY pk
 _LATER = """
 SELECT execution, replay_name, started_at, over_at, outcome, outcome_detail FROM later_execution
 WHERE series_transfer_pk = :pk ORDER BY started_at DESC LIMIT 100
+"""
+_ACTIONS = """
+SELECT at, who, action, reason FROM operator_action WHERE series_transfer_pk = :pk ORDER BY pk
 """
 _IMAGE_SETS = """
 SELECT image_set_id, version, is_primary, matched_instances, datastore_id, ahlijob_pk AS ticket_id, created_at
@@ -86,7 +90,7 @@ def timeline(index: Index, pk: int, most: int = 500) -> Timeline | None:
     verdicts = {row["verdict"]: row["instances"] for row in index.run(_VERDICTS, pk=pk)}
     return Timeline(
         series_transfer=transfer,
-        steps=steps(transfer, tickets, image_sets, verdicts),
+        steps=steps(transfer, tickets, image_sets, verdicts, index.run(_ACTIONS, pk=pk)),
         waits_for=wait(index, transfer, tickets[-1] if tickets else None),
         tickets=tickets,
         image_sets=image_sets,

@@ -10,6 +10,7 @@ from typing import Any
 
 from console.server import listen, serve
 from local.cli.demo import DCMDATA
+from local.run.console_source import RunSource
 from local.run.options import Options
 from local.runtime import Runtime
 from local.sending.dicom_folder import read_folder
@@ -32,7 +33,7 @@ def console_run(runs: Path, **options: Any) -> Iterator[ConsoleRun]:
     with (
         Runtime(Options(runs=runs, **chosen)) as runtime,
         listen(0) as listener,
-        serve(runtime.state, listener) as url,
+        serve(RunSource(runtime.state), listener) as url,
     ):
         sent = send(read_folder(DCMDATA).instances, "127.0.0.1", runtime.state.dicom_port or 0)
         assert len(sent.accepted) == 91

@@ -38,7 +38,7 @@ def test_the_flow_and_every_series_are_on_the_first_page(console: ConsoleRun, pa
     assert stage(page, "S3") == 91
     assert stage(page, "Index") == stage(page, "Image sets") == 7
     assert page.ask(ROWS) == 7
-    assert "Nothing needs a person" in page.ask(TEXT.format("flow"))
+    assert "No action needed" in page.ask(TEXT.format("flow"))
     assert "Axial 5 mm soft tissue" in page.ask(TEXT.format("rows"))
     studies = page.ask("[...document.querySelectorAll('#rows tr.study')].map(row => row.innerText)")
     assert len(studies) == 3
@@ -80,7 +80,7 @@ def test_nothing_is_fetched_from_elsewhere_and_the_browser_has_no_complaint(
         ("q=PH26-0001", 3),
         ("q=PHANTOM-0003", 2),
         ("place=waiting", 0),
-        ("view=needs_a_person", 0),
+        ("view=needs_attention", 0),
         ("q=PH26-0001&modality=MR", 0),
         ("q=CLIENT_AE&modality=MR", 2),
         ("edge=dicom-ingest-edge1&place=COMPLETED", 7),
@@ -169,7 +169,7 @@ def test_what_waits_is_lit_and_the_page_follows_it_to_its_end(console: ConsoleRu
     click(page, "button[value=pause]")
     assert page.ask("document.querySelector('.card .place').innerText") == "paused"
     address = open_series(page, console, "lateral")
-    click(page, "button.strong")  # import again
+    import_again(page)
     page.until("document.querySelector('.graph').dataset.now === 'AcquireImportSlot'")
     assert page.ask("document.querySelector('.graph .now text').textContent") == "AcquireImportSlot"
     page.until("document.querySelector('.now').innerText.includes('granting is paused')")
@@ -194,18 +194,24 @@ def test_a_waiting_series_is_cancelled_and_worked_on_again_from_its_page(
     page.open(f"{console.url}/slots")
     click(page, "button[value=pause]")
     open_series(page, console, "Report")
-    click(page, "button.strong")
-    page.until("document.querySelector('#live button[value=cancel]')")
-    click(page, "#live button[value=cancel]")
+    import_again(page)
+    page.until("document.querySelector('#live a[href*=cancel]')")
+    click(page, "#live a[href*=cancel]")
+    asked = page.ask("document.querySelector('main').innerText")
+    assert all(word in asked for word in ("Cancel the import of SR", "PHANTOM-000", "PH26-000"))
+    page.ask("document.getElementById('reason').value = 'the wrong study'")
+    click(page, "main button")
     page.until("document.getElementById('live').innerText.includes('FAILED')")
     page.until("document.getElementById('live').innerText.includes('TicketCancelled')")
     assert "FAILED" in page.ask(TEXT.format("steps"))
+    assert "the wrong study" in page.ask(TEXT.format("steps"))
     page.open(console.url)
-    assert page.ask("document.querySelector('.calls').innerText") == "1 series needs a person"
+    assert "1 series FAILED" in page.ask("document.querySelector('.calls').innerText")
+    assert "Granting is paused by" in page.ask("document.querySelector('.calls').innerText")
     page.open(f"{console.url}/slots")
     click(page, "button[value=resume]")
     open_series(page, console, "Report")
-    click(page, 'form[action$="/reprocess"] button:not(.strong)')
+    click(page, 'form[action$="/reprocess"] button')
     page.until("['COMPLETED', 'DUPLICATE'].includes(document.querySelector('#live .place').innerText)")
 
 
@@ -215,7 +221,7 @@ def test_a_ticket_that_waits_no_more_is_said_in_a_page_of_ours(console: ConsoleR
     fields = "'<input name=change value=raise><input name=ticket value=999999>'})"
     page.follow(f"document.body.appendChild({form}{fields}).submit()")
     assert page.ask("document.querySelector('h1').innerText") == "Conflict"
-    assert "does not wait any more" in page.ask("document.body.innerText")
+    assert "is not waiting any more" in page.ask("document.body.innerText")
 
 
 def test_an_edge_says_what_it_holds_and_whom_it_heard(console: ConsoleRun, page: Browser) -> None:
@@ -302,6 +308,12 @@ def test_what_is_not_there_is_a_404(console: ConsoleRun, path: str) -> None:
     connection.request("GET", path)
     assert connection.getresponse().status == 404
     connection.close()
+
+
+def import_again(page: Browser) -> None:
+    """Ask for it on the series' page, and say yes."""
+    click(page, "a[href*=import-again]")
+    click(page, "main button")
 
 
 def click(page: Browser, selector: str) -> None:

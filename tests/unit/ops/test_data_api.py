@@ -90,14 +90,15 @@ def test_values_come_as_from_a_connection(stand: Stand) -> None:
 
 def test_the_queue_is_changed_through_it(stand: Stand) -> None:
     stand.expect(
-        "UPDATE ahlijob SET priority = :priority WHERE pk = :pk AND state = 'WAITING' RETURNING pk",
+        queue._RAISE,
         [
             {"name": "priority", "value": {"longValue": -1}},
             {"name": "pk", "value": {"longValue": 12}},
+            {"name": "who", "value": {"stringValue": "ana"}},
         ],
         {"columnMetadata": [column("pk", "int8")], "records": [[{"longValue": 12}]]},
     )
-    assert queue.set_priority(stand.index, 12, -1)
+    assert queue.set_priority(stand.index, 12, -1, "ana")
 
 
 def test_parameters_are_told_apart_by_type(stand: Stand) -> None:
