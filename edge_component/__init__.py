@@ -4,5 +4,5 @@ Three owners share one journal: the receiver writes and answers, the assembler d
 instance belongs to and when a series is complete, the uploader sends and announces.
 """
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 """Reported in every heartbeat."""
