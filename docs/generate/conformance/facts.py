@@ -47,7 +47,7 @@ def facts() -> dict[str, str]:
 
 
 def default(name: str) -> float:
-    """What a setting of the edge is when nobody sets it."""
+    """The default of a setting of the edge."""
     value = Settings.model_fields[name].get_default()
     return float(value)
 
@@ -71,7 +71,7 @@ def _services() -> dict[str, str]:
             ("service", "SOP classes", "user (SCU)", "provider (SCP)"),
             [
                 ("Verification", verification.name, "no", "yes"),
-                ("Storage", "all, private and unknown ones, too (Annex A)", "no", "yes"),
+                ("Storage", "all, including private and unknown ones (8.1)", "no", "yes"),
                 ("Storage commitment", push.name, "no", "yes"),
             ],
         ),
@@ -79,7 +79,7 @@ def _services() -> dict[str, str]:
             ("SOP class", "UID", "role of the edge", "transfer syntaxes"),
             [
                 (verification.name, f"`{verification}`", "SCP", "uncompressed"),
-                ("Storage SOP classes", "Annex A", "SCP", "any (Annex B)"),
+                ("Storage SOP classes", "see 8.1", "SCP", "any (8.2)"),
                 (push.name, f"`{push}`", "SCP", "uncompressed"),
             ],
         ),

@@ -10,32 +10,32 @@ from docs.generate.markdown import table
 from edge_component.settings import Settings
 
 WORDS = {
-    "name": "This edge among those of the stack; on Greengrass the thing's name says it.",
+    "name": "The name of this edge in the stack; on Greengrass it comes from the thing's name.",
     "ae_title": "Title in answers and in reports of storage commitment.",
     "tls_certificate": "The edge's certificate chain, PEM.",
     "tls_key": "Its private key, PEM.",
     "max_pdu_bytes": "The largest PDU that is received.",
-    "senders": "What is known of senders, see below.",
-    "series_hard_cap_seconds": "So long after its first instance a series is complete whatever still comes.",
+    "senders": "Settings for individual senders, see below.",
+    "series_hard_cap_seconds": "A series is complete this long after its first instance, even if more come.",
     "uploads_in_flight": "Uploads at the same time.",
     "backoff_base_seconds": "The first pause after a failed upload; each further one is longer.",
     "backoff_cap_seconds": "The longest such pause.",
-    "aws_timeout": "For an answer of AWS.",
-    "watermark_warn_percent": "Above it the log warns.",
-    "watermark_slow_percent": "Above it answers wait a little, so that senders slow down.",
-    "spool_max_bytes": "An allowance for the spool below the size of its disk.",
+    "aws_timeout": "Time limit for an answer of AWS.",
+    "watermark_warn_percent": "Above it the log has a warning.",
+    "watermark_slow_percent": "Above it answers are delayed, so that senders slow down.",
+    "spool_max_bytes": "A limit for the spool that is smaller than its disk.",
     "quarantine_days": "How long refused instances are kept for a person to look at.",
-    "receipt_days": "How long it is known what was announced (without names).",
-    "heartbeat_seconds": "Between two heartbeat events.",
-    "log_format": "JSON lines, or lines for a terminal.",
-    "log_level": "The least that is logged.",
+    "receipt_days": "How long receipts of announced instances are kept (without names).",
+    "heartbeat_seconds": "Interval between heartbeat events.",
+    "log_format": "JSON lines, or text for a terminal.",
+    "log_level": "The lowest level that is logged.",
     "calling_ae": "The sender's title.",
-    "issuer_of_patient_id": "Whose patient ids it sends, where its objects do not say.",
-    "series_quiet_seconds": "How long its series are quiet before they are complete.",
-    "priority": "Its series wait for a slot before (live) or behind (bulk) others.",
-    "commitment": "Where reports of storage commitment go: `ae`, `host`, `port`; `tls: true` for DICOM TLS.",
+    "issuer_of_patient_id": "The issuer of its patient ids, if its objects do not name one.",
+    "series_quiet_seconds": "How long its series must be quiet before they are complete.",
+    "priority": "Its series are served before (live) or after (bulk) others.",
+    "commitment": "Address of storage commitment reports: `ae`, `host`, `port`; `tls: true` for DICOM TLS.",
 }
-"""For fields of which the source says nothing more than their name."""
+"""For fields without a docstring in the source."""
 
 
 class UndescribedError(LookupError):
@@ -48,7 +48,7 @@ def edge_settings() -> str:
 
 
 def sender_settings() -> str:
-    """What may be said of a sender."""
+    """The settings of a sender."""
     return _table(SenderConfig)
 
 

@@ -14,7 +14,7 @@ from edge_component.dimse.statuses import SUCCESS, Status
 STORE = {
     "out_of_resources": (
         "Refused: out of resources",
-        "The spool is above its watermark, or its disk did not take the instance. Try again later.",
+        "The spool is above its watermark, or the disk could not store the instance. Try again later.",
     ),
     "does_not_match": (
         "Error: data set does not match SOP class",
@@ -22,14 +22,14 @@ STORE = {
     ),
     "cannot_understand": (
         "Error: cannot understand",
-        "The data set ends inside an element, is not encoded as was agreed on, or lacks a Study, Series or "
+        "The data set ends inside an element, is not encoded as negotiated, or lacks a Study, Series or "
         "SOP Instance UID, or a UID is unusable.",
     ),
     "class_not_supported": (
         "Refused: SOP class not supported",
-        "The presentation context was agreed on for another SOP class.",
+        "The presentation context was negotiated for another SOP class.",
     ),
-    "processing_failure": ("Failed: processing failure", "The journal did not take the instance."),
+    "processing_failure": ("Failed: processing failure", "The journal could not store the instance."),
 }
 """By the function that makes the status: its name in the standard, and when it is given."""
 REJECTIONS = {
@@ -40,7 +40,7 @@ REJECTIONS = {
     "CONGESTED": "the spool is above its watermark",
     "DRAINING": "the edge is shutting down",
 }
-RESULTS = {1: "rejected permanently", 2: "rejected for now"}
+RESULTS = {1: "rejected permanent", 2: "rejected transient"}
 SOURCES = {1: "service user", 2: "service provider (ACSE)", 3: "service provider (presentation)"}
 DIAGNOSTICS = {
     (1, 1): "no reason given",
@@ -53,11 +53,11 @@ ACTIONS = {
     "INVALID_ARGUMENT": "Transaction UID or a reference is missing or unusable, or no instance is named",
     "NO_SUCH_OBJECT": "not the well-known SOP instance",
     "NO_SUCH_ACTION": "another action type",
-    "PROCESSING_FAILURE": "the journal did not take the request",
+    "PROCESSING_FAILURE": "the journal could not store the request",
 }
 REASONS = {
-    "PROCESSING_FAILURE": "it could not be uploaded, or was not in S3 when the patience was over",
-    "NO_SUCH_INSTANCE": "the edge does not know it (any more)",
+    "PROCESSING_FAILURE": "it could not be uploaded, or was not in S3 when the patience ended",
+    "NO_SUCH_INSTANCE": "the edge does not know it, or no longer knows it",
     "CLASS_INSTANCE_CONFLICT": "known under another SOP class",
     "DUPLICATE_TRANSACTION": "another request under this Transaction UID is open",
 }
@@ -80,7 +80,11 @@ def rejections() -> dict[str, Rejection]:
 def store_statuses() -> str:
     """The table of C-STORE."""
     rows = [
-        (_code(SUCCESS.code), "Success", "File and journal row are on the disk. The sender may forget it.")
+        (
+            _code(SUCCESS.code),
+            "Success",
+            "File and journal row are on the disk. The sender may delete its copy.",
+        )
     ]
     made = {name: make("") for name, make in store_makers().items()}
     for name, status in sorted(made.items(), key=lambda item: item[1].code, reverse=True):
