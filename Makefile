@@ -77,7 +77,7 @@ docs: dev-env ## the pages and pictures that are made from the code: after chang
 
 lock: $(UV) ## resolve the lock again after pyproject.toml has changed, and export it for plain pip
 	@$(UV) lock
-	@for group in functions edge cdk ops local dev; do \
+	@for group in functions edge edge-compression cdk ops local dev; do \
 	  $(UV) export --quiet --frozen --no-emit-project --no-emit-local --no-default-groups --no-header --group $$group \
 	    -o requirements/$$group.txt >/dev/null; done
 

@@ -43,7 +43,8 @@ def main() -> int:
     try:
         path = Path(App().node.try_get_context("config") or ROOT / "config.yaml")
         outdir = Path(os.environ.get("CDK_OUTDIR", ROOT / "cdk.out"))  # set by the CDK's command line
-        build(load_config(path), Builder(), outdir).synth()
+        config = load_config(path)
+        build(config, Builder(compression=config.compresses), outdir).synth()
     except (ConfigError, DependencyError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -143,7 +143,9 @@ def main(arguments: list[str] | None = None, builder: Builder | None = None) -> 
     try:
         config = load_config(options.config)
         if options.without_greengrass:
-            script: str | bytes = service_for(config, options, builder or Builder())
+            script: str | bytes = service_for(
+                config, options, builder or Builder(compression=config.compresses)
+            )
         else:
             script = script_for(config, options.name, options.region, options.proxy)
     except (ConfigError, EdgeError, ProxyError, DependencyError) as error:

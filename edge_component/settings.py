@@ -105,6 +105,8 @@ class Settings(StrictModel):
     """A sealed series is announced without instances that cannot be sent after so long."""
 
     uploads_in_flight: int = Field(default=8, ge=1, le=64)
+    compress_processes: int = Field(default=1, ge=1, le=16)
+    """Encoders for senders with `compress`. Each uses one processor core, at the lowest priority."""
     multipart_bytes: int = Field(default=16 * MIB, ge=5 * MIB)
     """Files above it go as parts of this size (S3 wants at least 5 MiB, and at most 10,000 parts)."""
     backoff_base_seconds: float = Field(default=0.5, gt=0)

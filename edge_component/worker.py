@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 from edge_component.announcing.announcer import Announcer
 from edge_component.announcing.aside import take_again
 from edge_component.assembling.assembly import Assembly
+from edge_component.compressing.compressor import Compressor
 from edge_component.journal.database import JournalError, open_journal
 from edge_component.journal.retention import Retention
 from edge_component.running import logs
@@ -38,6 +39,7 @@ NICENESS = 15
 ASSEMBLE_SECONDS = 0.25
 UPLOAD_SECONDS = 0.05
 ANNOUNCE_SECONDS = 0.1
+COMPRESS_SECONDS = 0.25
 HOUSEKEEPING_SECONDS = 1.0
 NO_REGION = "no AWS region is set: set AWS_DEFAULT_REGION, or `region` in the AWS configuration"
 CANNOT_START, HANGS, ORPHANED = 1, 3, 2
@@ -57,6 +59,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(settings.uploads_in_flight, thread_name_prefix="upload")
         assembly = Assembly(journal(), spool, settings)
         uploader = Uploader(journal(), spool, settings, clients.s3, self._pool, put_file=clients.put_file)
+        self._compressor = Compressor(journal(), spool, settings)
         announcer = Announcer(journal(), spool, settings, clients.s3, clients.events)
         self._heartbeat = Heartbeat(journal(), spool, settings, clients.events)
         retention = Retention(journal(), spool, settings)
@@ -64,6 +67,7 @@ class Worker:
         self._tasks = [
             Task("assembler", _paced(assembly.run_once), ASSEMBLE_SECONDS),
             Task("uploader", uploader.run_once, UPLOAD_SECONDS),
+            Task("compressor", self._compressor.run_once, COMPRESS_SECONDS),
             Task("announcer", announcer.run_once, ANNOUNCE_SECONDS),
             Task("heartbeat", self._heartbeat.run_once, HOUSEKEEPING_SECONDS),
             Task("aside", lambda: take_again(asked, spool), HOUSEKEEPING_SECONDS),
@@ -97,6 +101,7 @@ class Worker:
         for task in self._tasks:
             task.join(seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._compressor.close()
 
 
 def _paced(step: Callable[[], bool]) -> Callable[[], bool]:

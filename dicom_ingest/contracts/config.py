@@ -174,6 +174,9 @@ class SenderConfig(StrictModel):
     prefer: TransferSyntaxPreference = "as_proposed"
     """`lossless`: for senders that propose lossy compression first although they hold the original."""
     commitment: CommitmentPeer | None = None
+    compress: Literal["off", "htj2k"] = "off"
+    """`htj2k`: uncompressed images go to S3 as HTJ2K Lossless RPCL (1.2.840.10008.1.2.4.202), after each
+    pixel and each element was compared. What cannot be compressed so goes as it was received."""
 
 
 class Config(StrictModel):
@@ -242,6 +245,11 @@ class Config(StrictModel):
                     f"are allowed, not the {len(name)} of {name!r}"
                 )
         return self
+
+    @property
+    def compresses(self) -> bool:
+        """Whether an edge needs the encoder."""
+        return any(sender.compress != "off" for sender in self.senders)
 
     def edge_name(self, name: str) -> str:
         """``{stack}-{edge}``: the edge's IoT thing name and the first part of its keys."""

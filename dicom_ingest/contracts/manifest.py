@@ -55,8 +55,20 @@ class ManifestTransfer(Message):
     """The transfer is closed, and has so many series; said by its last one only."""
 
 
+class StoredObject(Message):
+    """The object in S3, where the edge has compressed what it received (pixels without loss)."""
+
+    transfer_syntax_uid: Uid
+    bytes: int
+    sha256: Sha256
+
+
 class ManifestInstance(Message):
-    """A line per instance. `attributes`: header attributes in the DICOM JSON model (PS3.18 §F.2)."""
+    """A line per instance, as it was received.
+
+    `attributes`: header attributes in the DICOM JSON model (PS3.18 §F.2). `stored`: the object below `key`,
+    where that is not the file that was received.
+    """
 
     record: Literal["instance"] = "instance"
     sop_instance_uid: Uid
@@ -71,6 +83,17 @@ class ManifestInstance(Message):
     called_ae: AETitle
     uid_findings: list[str] = []
     attributes: dict[str, dict[str, Any]] = {}
+    stored: StoredObject | None = None
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of the object in S3."""
+        return self.stored.bytes if self.stored else self.bytes
+
+    @property
+    def stored_sha256(self) -> str:
+        """Of the object in S3."""
+        return self.stored.sha256 if self.stored else self.file_sha256
 
 
 class MissingInstance(Message):

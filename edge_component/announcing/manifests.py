@@ -14,6 +14,7 @@ from dicom_ingest.contracts.manifest import (
     ManifestInstance,
     ManifestTransfer,
     MissingInstance,
+    StoredObject,
     check_record,
     encode_manifest,
 )
@@ -74,7 +75,7 @@ def _build(
     )
     sent = [_instance(row, prefix, dropped) for row in rows if row["state"] == "uploaded"]
     missing = [_missing(row) for row in rows if row["state"] != "uploaded"]
-    head = _head(transfer, rows, settings, len(sent), sum(instance.bytes for instance in sent))
+    head = _head(transfer, rows, settings, len(sent), sum(instance.stored_bytes for instance in sent))
     encoded = encode_manifest(Manifest(head, sent, missing))
     key = ManifestKey(
         settings.edge, head.sealed_at.date(), transfer["transfer_id"], transfer["series_instance_uid"]
@@ -182,6 +183,17 @@ def _described(row: sqlite3.Row, prefix: SeriesPrefix, attributes: dict[str, Any
         called_ae=row["called_ae"],
         uid_findings=json.loads(row["uid_findings"]),
         attributes=attributes,
+        stored=_stored(row),
+    )
+
+
+def _stored(row: sqlite3.Row) -> StoredObject | None:
+    if row["stored_sha256"] is None:
+        return None
+    return StoredObject(
+        transfer_syntax_uid=row["stored_transfer_syntax_uid"],
+        bytes=row["stored_bytes"],
+        sha256=row["stored_sha256"],
     )
 
 

@@ -175,7 +175,15 @@ class Assembly:
             self._begin(journal, decision, row)
         else:
             self._join(journal, decision)
-        instances.assign(journal, row["instance"], decision.sequence, hashes, problem)
+        instances.assign(
+            journal,
+            row["instance"],
+            decision.sequence,
+            hashes,
+            problem,
+            bulk=self._bulk(row["calling_ae"]),
+            compress=self._compress(row["calling_ae"]),
+        )
         open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
 
     def _sittings(self, journal: sqlite3.Connection, row: sqlite3.Row) -> list[str]:
@@ -187,6 +195,10 @@ class Assembly:
     def _bulk(self, calling_ae: str) -> bool:
         sender = self._settings.sender(calling_ae)
         return sender is not None and sender.priority == "bulk"
+
+    def _compress(self, calling_ae: str) -> bool:
+        sender = self._settings.sender(calling_ae)
+        return sender is not None and sender.compress == "htj2k"
 
     def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
         if decision.full is not None:

@@ -21,6 +21,8 @@ TRANSFER_REDRAWN = "transfer_redrawn"
 """S3 held another object under a key of a new transfer: its series is sent under a new transfer id."""
 ATTRIBUTES_DROPPED = "attributes_dropped"
 """A series was announced without header attributes that cannot be written."""
+NOT_COMPRESSED = "not_compressed"
+"""An instance was sent as it was received, because the encoder is missing, crashed, or made another image."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,14 @@ class Assigned:
     study_instance_uid: str
     series_instance_uid: str
     sop_instance_uid: str
+    stored_bytes: int | None = None
+    stored_sha256: str | None = None
+    """Of the compressed copy that goes in its place; None: it goes as it was received."""
+
+    @property
+    def compressed(self) -> bool:
+        """Whether a compressed copy goes in its place."""
+        return self.stored_sha256 is not None
 
 
 # Received
@@ -91,14 +99,24 @@ def postponed(journal: sqlite3.Connection, instance: int, problem: str) -> None:
 
 
 def assign(
-    journal: sqlite3.Connection, instance: int, sequence: int, hashes: Hashes, problem: str | None = None
+    journal: sqlite3.Connection,
+    instance: int,
+    sequence: int,
+    hashes: Hashes,
+    problem: str | None = None,
+    *,
+    bulk: bool = False,
+    compress: bool = False,
 ) -> None:
-    """Give a received instance its place. `problem`: why it will not be sent."""
+    """Give a received instance its place. `problem`: why it will not be sent.
+
+    `bulk`: its sender's priority; `compress`: it is to be compressed before it is sent.
+    """
     _one(
         journal.execute(
             """UPDATE instance SET state = 'assigned', sequence = ?, file_sha256 = ?, dataset_sha256 = ?,
-                      problem = ? WHERE instance = ? AND state = 'received'""",
-            (sequence, hashes.file, hashes.dataset, problem, instance),
+                      problem = ?, bulk = ?, compress = ? WHERE instance = ? AND state = 'received'""",
+            (sequence, hashes.file, hashes.dataset, problem, bulk, compress and problem is None, instance),
         ),
         instance,
     )
@@ -215,7 +233,10 @@ def redraw(journal: sqlite3.Connection, sequence: int, transfer_id: str) -> str 
         (transfer_id, new, sequence),
     )
     journal.execute(
-        """UPDATE instance SET state = 'assigned', upload_id = NULL, unsure = 0
+        # Compressed copies of what was uploaded are gone: they are made again.
+        """UPDATE instance SET state = 'assigned', upload_id = NULL, unsure = 0,
+               compress = compress OR stored_sha256 IS NOT NULL,
+               stored_transfer_syntax_uid = NULL, stored_bytes = NULL, stored_sha256 = NULL
             WHERE sequence = ? AND state IN ('assigned', 'sending', 'uploaded', 'missing')""",
         (sequence,),
     )
@@ -317,7 +338,8 @@ INSERT = f"""INSERT INTO instance ({", ".join(InstanceRow._fields)})
     ON CONFLICT (file) DO NOTHING"""  # noqa: S608 - our own field names
 OLDEST = """
 SELECT i.instance, i.sequence, i.file, i.bytes, i.file_sha256, i.upload_id, i.unsure,
-       t.transfer_id, t.study_instance_uid, t.series_instance_uid, i.sop_instance_uid
+       t.transfer_id, t.study_instance_uid, t.series_instance_uid, i.sop_instance_uid,
+       i.stored_bytes, i.stored_sha256
   FROM instance i JOIN series_transfer t USING (sequence)
- WHERE i.state = 'assigned' ORDER BY i.instance LIMIT ?
+ WHERE i.state = 'assigned' AND i.compress = 0 ORDER BY i.instance LIMIT ?
 """

@@ -87,6 +87,15 @@ ALTER TABLE series_transfer ADD COLUMN bulk_ae TEXT;
 ALTER TABLE series_transfer ADD COLUMN transfer_series INTEGER;
 ALTER TABLE series_transfer ADD COLUMN closable INTEGER NOT NULL DEFAULT 1;
 """,
+    5: """
+ALTER TABLE instance ADD COLUMN bulk INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE instance ADD COLUMN compress INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE instance ADD COLUMN stored_transfer_syntax_uid TEXT;
+ALTER TABLE instance ADD COLUMN stored_bytes INTEGER;
+ALTER TABLE instance ADD COLUMN stored_sha256 TEXT;
+UPDATE instance SET bulk = 1 WHERE sequence IN
+    (SELECT sequence FROM series_transfer WHERE bulk_ae NOT NULL AND announced_at IS NULL);
+""",
 }
 """By the version that a step starts from. What an older release had under way may be in S3: `unsure`."""
 

@@ -6,7 +6,7 @@ A change here needs a new `VERSION`, a step in `migrations`, and a sample of the
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS epoch (
@@ -51,6 +51,8 @@ CREATE INDEX IF NOT EXISTS series_transfer_bulk ON series_transfer (bulk_ae)
     WHERE sealed_at IS NULL AND announced_at IS NULL AND bulk_ae IS NOT NULL;
 CREATE INDEX IF NOT EXISTS series_transfer_sent ON series_transfer (sequence)
     WHERE announced_at IS NULL AND sealed_at IS NOT NULL AND built = 0 AND unsent = 0;
+CREATE INDEX IF NOT EXISTS series_transfer_ending ON series_transfer (bulk_ae IS NOT NULL, unsent)
+    WHERE announced_at IS NULL AND sealed_at IS NOT NULL AND built = 0 AND unsent > 0;
 CREATE INDEX IF NOT EXISTS series_transfer_problem ON series_transfer (sequence)
     WHERE announced_at IS NULL AND problem IS NOT NULL;
 CREATE INDEX IF NOT EXISTS series_transfer_held ON series_transfer (sequence) WHERE announced_at IS NULL;
@@ -80,8 +82,19 @@ CREATE TABLE IF NOT EXISTS instance (
     upload_id TEXT,                            -- of a multipart upload under way
     waits_because TEXT,                        -- what the cloud said to the last attempt
     unsure INTEGER NOT NULL DEFAULT 0,         -- an attempt ended without an answer: S3 may have it
-    twin INTEGER                               -- of a duplicate: the instance that it equals
+    twin INTEGER,                              -- of a duplicate: the instance that it equals
+    bulk INTEGER NOT NULL DEFAULT 0,           -- its sender's priority: see `order`
+    compress INTEGER NOT NULL DEFAULT 0,       -- 1: it waits to be compressed, and is not sent before
+    stored_transfer_syntax_uid TEXT,           -- of the compressed copy that goes to S3 in its place,
+    stored_bytes INTEGER,                      -- all three or none
+    stored_sha256 TEXT
 );
+CREATE INDEX IF NOT EXISTS instance_to_send ON instance (bulk, sequence, instance)
+    WHERE state = 'assigned' AND compress = 0;
+CREATE INDEX IF NOT EXISTS instance_to_compress ON instance (bulk, sequence, instance)
+    WHERE state = 'assigned' AND compress = 1;
+CREATE INDEX IF NOT EXISTS instance_compressed ON instance (stored_bytes)
+    WHERE stored_bytes IS NOT NULL AND state IN ('assigned', 'sending');
 CREATE INDEX IF NOT EXISTS instance_state ON instance (state, instance);
 CREATE INDEX IF NOT EXISTS instance_association ON instance (association);
 CREATE INDEX IF NOT EXISTS instance_twin ON instance (twin) WHERE twin IS NOT NULL;

@@ -6,6 +6,7 @@
 | `Exists`       | 412: an object has this key              | ours, if an attempt before may have stored it |
 | `Foreign`      | the object there has another checksum    | the series goes under a new transfer id       |
 | `ObjectFault`  | one of `OBJECT_CODES`; a damaged file    | announced as missing after `series_patience`  |
+| `CopyLost`     | nothing: the compressed copy is damaged   | it is made again from what was received       |
 | `ServiceFault` | anything else, or nothing                | tried again for ever                          |
 
 A role, a key, a bucket, a quota, a proxy: people fix those, and no instance is at fault meanwhile. S3 answers
@@ -69,6 +70,15 @@ class ObjectFault:
     """This very object cannot be sent."""
 
     reason: str
+    damaged: bool = False
+    """Its file is gone or altered; S3 has refused nothing."""
+
+
+@dataclass(frozen=True)
+class CopyLost:
+    """The compressed copy is gone or altered: it is made again from what was received."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class ServiceFault:
     unsure: bool = False
 
 
-Outcome = Stored | Foreign | ObjectFault | ServiceFault
+Outcome = Stored | Foreign | ObjectFault | CopyLost | ServiceFault
 """How an attempt ended."""
 
 
@@ -106,7 +116,7 @@ def meaning(error: Exception) -> Exists | ObjectFault | ServiceFault:
 def fault(error: Exception) -> ObjectFault | ServiceFault:
     """The object's, or the service's."""
     if isinstance(error, UnreadableError):
-        return ObjectFault(str(error))
+        return ObjectFault(str(error), damaged=True)
     if not isinstance(error, ClientError):
         return ServiceFault(code(error), words(error), unsure=not isinstance(error, NEVER_SENT))
     if code(error) in OBJECT_CODES:
@@ -159,12 +169,12 @@ def words(error: BaseException) -> str:
     return str(error) or code(error)
 
 
-def because(outcome: ServiceFault | ObjectFault | Foreign) -> str:
+def because(outcome: ServiceFault | ObjectFault | CopyLost | Foreign) -> str:
     """Why it is not in S3, for people."""
     match outcome:
         case ServiceFault(code, words):
             return words if words.startswith(code) else f"{code}: {words}"
-        case ObjectFault(reason):
+        case ObjectFault(reason) | CopyLost(reason):
             return reason
         case Foreign(words):
             return words

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_ingest.contracts.keys import SeriesPrefix
-from edge_component.journal import channels, instances
+from edge_component.journal import channels, compression, instances
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import Assigned
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Clock
 from edge_component.sending.answers import (
+    CopyLost,
     Foreign,
     ObjectFault,
     Outcome,
@@ -149,6 +150,9 @@ class Uploader:
             instances.hand_back(journal, unwanted)
             for result in self._ended.values():
                 self._write_one(journal, result)
+        for result in self._ended.values():
+            if isinstance(result.outcome, Stored) and result.upload.compressed:
+                discard(self._spool, result.upload.file)
         if unwanted:
             self._waiting.clear()
         self._unwritten.clear()
@@ -166,6 +170,11 @@ class Uploader:
                 channels.failed(journal, channels.UPLOAD, now, code, words)
             case ObjectFault(reason):
                 instances.not_uploaded(journal, upload, because=reason, problem=reason)
+            case CopyLost(words):
+                if upload.unsure or upload.upload_id:  # S3 may have it: another copy must have another key
+                    redraw(journal, upload.sequence, upload.transfer_id, words, now)
+                else:
+                    compression.again(journal, upload)
             case Foreign(words):
                 redraw(journal, upload.sequence, upload.transfer_id, words, now)
 
@@ -221,20 +230,19 @@ class Uploader:
         self._results.put(Result(upload, outcome))
 
     def _send(self, upload: Assigned) -> Outcome:
-        """The file as it was received, or not at all."""
+        """The file as it was received, or its proved compressed copy; or not at all."""
         prefix = SeriesPrefix(
             self._settings.edge, upload.transfer_id, upload.study_instance_uid, upload.series_instance_uid
         )
         key, part_bytes = prefix.instance(upload.sop_instance_uid), self._settings.multipart_bytes
         try:
-            stream = self._spool.read(upload.file, upload.bytes)
+            file = self._open(upload)
         except OSError as error:
-            return fault(unreadable(error))
-        with stream:
-            file = VerifiedFile(stream, upload.bytes, upload.file_sha256)
-            if upload.bytes <= part_bytes:
-                return self._exchange.put(key, file, unsure=upload.unsure)
-            return self._exchange.put_in_parts(
+            return _of_the_copy(fault(unreadable(error)), upload)
+        with file:
+            if file.bytes <= part_bytes:
+                return _of_the_copy(self._exchange.put(key, file, unsure=upload.unsure), upload)
+            outcome = self._exchange.put_in_parts(
                 key,
                 file,
                 part_bytes,
@@ -242,6 +250,28 @@ class Uploader:
                 lambda begun: self._begun.put((upload, begun)),
                 unsure=upload.unsure,
             )
+            return _of_the_copy(outcome, upload)
+
+    def _open(self, upload: Assigned) -> VerifiedFile:
+        if upload.stored_bytes is None or upload.stored_sha256 is None:
+            return VerifiedFile(self._spool.read(upload.file, upload.bytes), upload.bytes, upload.file_sha256)
+        copy = self._spool.files.read(self._spool.compressed_copy(upload.file))
+        return VerifiedFile(copy, upload.stored_bytes, upload.stored_sha256)
+
+
+def _of_the_copy(outcome: Outcome, upload: Assigned) -> Outcome:
+    """A damaged file is not the instance's own fault where it is a compressed copy."""
+    if upload.compressed and isinstance(outcome, ObjectFault) and outcome.damaged:
+        return CopyLost(f"compressed copy: {outcome.reason}")
+    return outcome
+
+
+def discard(spool: Spool, file: str) -> None:
+    """A compressed copy is not needed any more; the next start finds it, where the disk does not allow it."""
+    try:
+        spool.files.remove(spool.compressed_copy(file))
+    except OSError as error:
+        logs.warning("compressed copy cannot be removed", file=file, reason=error.strerror)
 
 
 def redraw(journal: sqlite3.Connection, sequence: int, transfer_id: str, words: str, now: float) -> None:

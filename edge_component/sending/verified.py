@@ -23,6 +23,12 @@ class VerifiedFile:
         self.bytes = size
         self.sha256 = sha256
 
+    def __enter__(self) -> VerifiedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
     @property
     def checksum(self) -> str:
         """The SHA-256 as S3 writes it."""

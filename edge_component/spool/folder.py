@@ -184,6 +184,8 @@ class Spool:
         """Acknowledged, announced as missing: never removed by us."""
         self.again = root / "again"
         """Asked by an operator to be sent again; the worker takes them from here."""
+        self.compressed = root / "compressed"
+        """Copies that go to S3 in place of what was received; each can be made again."""
         self.journal = root / "journal.sqlite3"
         self.run = secrets.token_hex(8)
         """How the names of this spool's segments begin: each process has its own."""
@@ -191,7 +193,14 @@ class Spool:
 
     def prepare(self) -> None:
         """Make the folders; never removes anything."""
-        for folder in (self.root, self.instances, self.quarantine, self.aside, self.again):
+        for folder in (
+            self.root,
+            self.instances,
+            self.quarantine,
+            self.aside,
+            self.again,
+            self.compressed,
+        ):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.files.sync_folder(self.root)
 
@@ -236,6 +245,10 @@ class Spool:
         segment, at = of_place(file)
         stream = self.files.read(self.segment(segment))
         return io.BufferedReader(StoredInstance(stream, at + HEAD.size, size), SMALL_BYTES)
+
+    def compressed_copy(self, file: str) -> Path:
+        """Where the compressed copy of an instance lies."""
+        return self.compressed / f"{file_name(file)}{INSTANCE}"
 
     def put_aside(self, file: str, size: int) -> None:
         """A Part 10 file of what was announced as missing, where a person finds it and no start adopts it.

@@ -26,6 +26,9 @@ COUNTERS = (
     "series_announced",
     "commitments_reported",
     "commitments_given_up",
+    "instances_compressed",
+    "compressed_bytes_before",
+    "compressed_bytes_after",
 )
 SILENCE_SECONDS = 30.0
 """Silence is judged by hours: not at each look."""

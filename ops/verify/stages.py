@@ -54,7 +54,10 @@ def _objects(evidence: Evidence) -> Seen:
         if found is None:
             return Seen(False, f"{instance.key} is not there")
         checksum = b64decode(found.get("ChecksumSHA256", "")).hex()
-        if found["ContentLength"] != instance.bytes or checksum not in ("", instance.file_sha256):
+        if found["ContentLength"] != instance.stored_bytes or checksum not in (
+            "",
+            instance.stored_sha256,
+        ):
             return Seen(False, f"{instance.key} is not what the manifest says")
     encrypted = "" if not found else f", {found.get('ServerSideEncryption', 'not encrypted')}"
     return Seen(True, f"{len(manifest.instances)} objects with the sizes and checksums announced{encrypted}")

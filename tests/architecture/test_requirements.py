@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS, OURS = PROJECT["dependency-groups"], set(PROJECT["tool"]["uv"]["sources"])
 
 
-@pytest.mark.parametrize("group", ["functions", "edge", "cdk", "ops", "local", "dev"])
+@pytest.mark.parametrize("group", ["functions", "edge", "edge-compression", "cdk", "ops", "local", "dev"])
 def test_exported_requirements_are_the_locks(group: str) -> None:
     text = (ROOT / f"requirements/{group}.txt").read_text(encoding="utf-8")
     pins = re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", text, flags=re.MULTILINE)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from pydicom.dataset import Dataset
 
 from dicom_ingest.contracts.manifest import Manifest, decode_manifest
 from edge_component.announcing.announcer import Announcer
 from edge_component.assembling.assembly import Assembly
+from edge_component.compressing.compressor import Compressor, Encoder
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
@@ -38,6 +42,8 @@ class Bench:
         self.clock = Clock()
         self.s3 = StandInS3()
         self.bus = StandInBus()
+        self.encoder: Callable[[], Encoder] | None = None
+        """None: a real process."""
         self._root, self._files = root, files
         self.start()
 
@@ -58,6 +64,7 @@ class Bench:
         self.uploader = Uploader(
             self.journal, self.spool, self.settings, self.s3, ImmediatePool(), monotonic, wall=self.clock
         )
+        self.compressor = Compressor(self.journal, self.spool, self.settings, self.clock, self.encoder)
         self.announcer = Announcer(
             self.journal, self.spool, self.settings, self.s3, self.bus, self.clock, monotonic
         )
@@ -83,7 +90,13 @@ class Bench:
     ) -> None:
         """An acknowledged instance."""
         ds = instance(study, series, sop, modality=modality, pixels=pixels, InstanceNumber=content)
-        file = self.spool.receive(str(ds.SOPClassUID), sop, EXPLICIT)
+        self.take(sender, ds, content)
+
+    def take(self, sender: AssociationRow, ds: Dataset, content: int = 0) -> None:
+        """This instance, acknowledged."""
+        study, series = str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID)
+        sop, modality, syntax = str(ds.SOPInstanceUID), str(ds.Modality), str(ds.file_meta.TransferSyntaxUID)
+        file = self.spool.receive(str(ds.SOPClassUID), sop, syntax)
         file.write(encoded(ds))
         row = InstanceRow(
             sender.association,
@@ -93,7 +106,7 @@ class Bench:
             series,
             sop,
             str(ds.SOPClassUID),
-            EXPLICIT,
+            syntax,
             modality,
             file.bytes,
             file.crc32,
@@ -138,6 +151,7 @@ class Bench:
         """Each owner once."""
         self.spool.segments.seal_idle(0.0)
         assembled = self.assembly.run_once()
+        assembled = self.compressor.run_once() or assembled
         uploaded = self.uploader.run_once()
         uploaded = self.uploader.run_once() or uploaded  # what came of it
         return self.announcer.run_once() or assembled or uploaded

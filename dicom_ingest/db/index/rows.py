@@ -51,8 +51,9 @@ class Objects:
         size = self.sizes.get(instance.key)
         if size is None:
             return Verdict.MISSING, "announced, but its object is not in S3"
-        if size != instance.bytes:
-            return Verdict.MISSING, f"its object has {size} bytes, announced were {instance.bytes}"
+        if size != instance.stored_bytes:
+            words = f"its object has {size} bytes, announced were {instance.stored_bytes}"
+            return Verdict.MISSING, words
         return Verdict.PENDING, None
 
 
