@@ -11,19 +11,19 @@ DEFINITION = FOLDER / "ingest_series.asl.json"
 
 INTRODUCTION = """# The workflow
 
-`ingest_series.asl.json` is what `cdk deploy` ships and what the local runtime executes: one file,
-JSONPath, no intrinsic functions. This page and its picture are made from it (`make docs`); a test
-compares them.
+`cdk deploy` ships `ingest_series.asl.json`, and the local runtime executes it. It is one file in
+JSONPath without intrinsic functions. `make docs` generates this page and its picture from it, and a
+test compares them.
 
-A function gets `Payload` as its request and answers with its reply (`dicom_ingest/contracts/steps.py`).
-After IndexSeries the state is `series_transfer, import_needed, reason, slot, import, outcome, error`;
-each step owns one key of it. Expected answers are replies; an error always means trouble. Error names
-are the leaves of `dicom_ingest/errors.py`. Every task also retries, for a day, what Lambda itself gets wrong:
+A function receives `Payload` as its request and returns its reply (`dicom_ingest/contracts/steps.py`).
+After IndexSeries the state is `series_transfer, import_needed, reason, slot, import, outcome, error`.
+Each step owns one key of it. Expected answers are replies. An error always means trouble. The error
+names are the leaves of `dicom_ingest/errors.py`. Every task also retries Lambda's own errors for a day:
 throttling, inactive functions and network interfaces, time-outs, crashes.
 
 ## The picture
 
-Round: a choice, a wait or an end. Dashed: where an error leads.
+Round shapes are choices, waits and ends. Dashed arrows are errors.
 
 ![The states from IndexSeries to SeriesIngested, and where errors lead](../docs/pictures/workflow.svg)
 
