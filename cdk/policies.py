@@ -206,7 +206,12 @@ def deployer(stack: str, account: str, region: str) -> Policy:
             ),
             _allow(
                 "Executions",
-                ["states:StartExecution", "states:DescribeExecution", "states:ListExecutions"],
+                [
+                    "states:StartExecution",
+                    "states:DescribeExecution",
+                    "states:ListExecutions",
+                    "states:GetExecutionHistory",
+                ],
                 [own("states", f"stateMachine:{stack}-*"), own("states", f"execution:{stack}-*")],
             ),
             _allow("DeadLetters", ["sqs:ReceiveMessage", "sqs:DeleteMessage"], [own("sqs", f"{stack}-*")]),
@@ -237,7 +242,12 @@ _DEVICES = [
     "iot:DetachThingPrincipal",
     "iot:UpdateCertificate",
 ]
-_IMAGE_SETS = ["medical-imaging:SearchImageSets", "medical-imaging:DeleteImageSet"]
+_IMAGE_SETS = [
+    "medical-imaging:SearchImageSets",
+    "medical-imaging:DeleteImageSet",
+    "medical-imaging:GetImageSetMetadata",
+    "medical-imaging:GetImageFrame",
+]
 
 
 def _parameter(account: str, region: str) -> str:

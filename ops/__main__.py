@@ -16,8 +16,10 @@ from ops.local_run import RUNS, find_run, local_target
 from ops.output import Output
 from ops.target import Target
 from ops.verbs import (
+    acknowledge,
     audit,
     completion,
+    console,
     edges,
     ledger,
     replay,
@@ -36,6 +38,8 @@ VERBS = {
     "ledger": ledger,
     "verify": verify,
     "slots": slots,
+    "acknowledge": acknowledge,
+    "console": console,
     "edges": edges,
     "audit": audit,
     "replay": replay,

@@ -55,13 +55,13 @@ def heartbeats(logs: Any, stack: str, now: float) -> list[Row]:
 
 
 def held(logs: Any, stack: str, term: str, now: float) -> list[Row]:
-    """Series that an edge held when it last said so: by study or series UID, transfer, or AE title."""
+    """Series that an edge held when it last said so: by study or series UID, transfer or AE title; or all."""
     said = _said(logs, stack, now)
     problems = {beat["edge"]: beat.get("problems", []) for beat in _newest_heartbeats(said)}
     found: list[Row] = []
     for edge, pages in _newest_holdings(said).items():
         series = [series for page in pages for series in page["series"]]
-        matching = [row for row in series if term in _terms(row)]
+        matching = [row for row in series if not term or term in _terms(row)]
         found += [
             {
                 "edge": edge,
@@ -71,7 +71,7 @@ def held(logs: Any, stack: str, term: str, now: float) -> list[Row]:
             }
             for row in matching
         ]
-        if not matching and (more := max(page["series_more"] for page in pages)):
+        if (not term or not matching) and (more := max(page["series_more"] for page in pages)):
             found.append(
                 {"edge": edge, "trouble": f"holds {more} more series than it lists: ask on the device"}
             )

@@ -91,8 +91,15 @@ def target_of(stack: str, clients: Any) -> Target:
         client=clients,
         edges_say=lambda: heartbeats(clients("logs"), stack, time.time()),
         edges_hold=lambda term: held(clients("logs"), stack, term, time.time()),
+        who=lambda: _who(clients("sts")),
         log_errors=lambda since: errors_in_groups(clients("logs"), stack, since),
     )
+
+
+def _who(sts: Any) -> str:
+    """The caller: `assumed-role/Operator/ana`, `user/ana`."""
+    arn: str = sts.get_caller_identity()["Arn"]
+    return arn.split(":", 5)[5]
 
 
 def _stack(stack: str, cloudformation: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Target:
     """Error lines that the functions have logged since: `function`, `message` and the line's other fields."""
     edges_hold: Callable[[str], list[Row]] = lambda _: []
     """Series that a term means and that an edge holds, or `trouble`: see `ops.at_edges`."""
+    who: Callable[[], str] = getpass.getuser
+    """Who the operator is: changes are written down with this name."""
     edge_address: tuple[str, int] | None = None
     """Where the one edge of a local run listens."""
 

@@ -90,7 +90,13 @@ def at_edges(held: list[dict[str, Any]]) -> Markup | None:
         "Received": lambda row: row["first_received_at"][:19].replace("T", " ").rstrip("Z"),
         "Waits for": "waits_for",
     }
-    return table(f"At an edge ({len(held)})", held, columns, "")
+    silent = [row for row in held if "trouble" in row]
+    known = [row for row in held if "trouble" not in row]
+    return tag(
+        "div",
+        [tag("p", f"Edge {row['edge']} {row['trouble']}", class_="trouble") for row in silent],
+        table(f"At an edge ({len(known)})", known, columns, "") if known else None,
+    )
 
 
 def _field(name: str, label: str, query: Mapping[str, str], **attributes: Any) -> Markup:

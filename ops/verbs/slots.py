@@ -65,25 +65,25 @@ def _change(arguments: argparse.Namespace, target: Target, writer: Connection) -
     match arguments.change:
         case "pause" | "resume":
             _no_number(arguments)
-            queue.set_paused(writer, _datastore(arguments, target), arguments.change == "pause")
+            queue.set_paused(writer, _datastore(arguments, target), arguments.change == "pause", target.who())
         case "capacity":
             capacity = _number(arguments, "how many imports may run at a time, 0 or more")
             if capacity < 0:
                 raise OperatorError(f"slots capacity {capacity}: 0 or more is allowed")
-            queue.set_capacity(writer, _datastore(arguments, target), capacity)
+            queue.set_capacity(writer, _datastore(arguments, target), capacity, target.who())
         case "raise":
             ticket = _number(arguments, "the ticket to serve first")
-            if not queue.set_priority(writer, ticket, FIRST):
+            if not queue.set_priority(writer, ticket, FIRST, target.who()):
                 raise OperatorError(
                     f"slots raise {ticket}: only a waiting ticket can be raised, see `slots list`"
                 )
         case "cancel":
             ticket_or_all = _tickets(arguments, "the ticket to cancel")
-            found = queue.cancel(writer, ticket_or_all, f"cancelled {arguments.reason}")
+            found = queue.cancel(writer, ticket_or_all, f"cancelled {arguments.reason}", target.who())
             return _found(arguments, found, "only a waiting ticket can be cancelled")
         case "move":
             ticket_or_all = _tickets(arguments, "the ticket to move to the configured data store")
-            found = queue.move(writer, ticket_or_all)
+            found = queue.move(writer, ticket_or_all, target.who())
             return _found(arguments, found, "only a ticket that waits for a replaced data store can be moved")
     return 1
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
+from werkzeug.test import Client
 
+from console.application import Application
+from console.run.sources import Sources
+from local.postgres.databases import session
 from ops.__main__ import main
+from ops.aws import aws_target
+from ops.source import TargetSource
 from tests.e2e.console.running import ConsoleRun
 from tests.support.iam.recording import own_calls_recorded
 from tests.support.runtime import eventually
 from tests.support.stack import stack_of
 
 Ask = Callable[..., Any]
+BODY = '<tbody><tr class="study"'
+ORIGIN = {"Origin": "http://localhost"}
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +150,97 @@ def test_the_archive_is_replayed_and_what_is_imported_is_left_alone(
     assert answer("sql", imports) == before
     code, out, _ = asked("tail", "--all", "--seconds", "0")
     assert (code, len(out.splitlines())) == (0, 7)
+
+
+def test_a_series_is_acknowledged_and_put_back_with_who_and_why_in_its_timeline(
+    answer: Ask, console: ConsoleRun
+) -> None:
+    (row,) = [each for each in answer("status")["series_transfers"] if each["series_description"] == "Scout"]
+    uid = row["series_instance_uid"]
+    known = "SELECT state, outcome FROM series_transfer WHERE pk = :pk"
+    ended = "UPDATE series_transfer SET outcome = :outcome WHERE pk = :pk"
+    with session(console.runtime.state.database_url) as connection:
+        (before,) = connection.run(known, pk=row["pk"])
+        connection.run(ended, pk=row["pk"], outcome="PARTIAL")
+    assert [each["pk"] for each in answer("acknowledge", uid, "--dry-run")] == [row["pk"]]
+    assert len(answer("status", "--needs-attention")["series_transfers"]) == 1
+    assert len(answer("acknowledge", uid, "--reason", "agreed with radiology")) == 1
+    assert answer("status", "--needs-attention")["series_transfers"] == []
+    assert answer("acknowledge", uid, "--reason", "once more") == []
+    steps = answer("where", uid)[0]["timeline"]["steps"]
+    told = [step for step in steps if step["name"].startswith("acknowledged by ")]
+    assert [step["words"] for step in told] == ["agreed with radiology"]
+    assert len(answer("acknowledge", uid, "--undo")) == 1
+    assert len(answer("status", "--needs-attention")["series_transfers"]) == 1
+    with session(console.runtime.state.database_url) as connection:
+        connection.run(ended, pk=row["pk"], outcome=before["outcome"])
+
+
+@pytest.fixture
+def on_aws(
+    console: ConsoleRun,
+    variables: dict[str, str],
+    as_operator: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Client[Any]]:
+    """The stack's console, which asks as the operator, in this thread."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with (
+        as_operator(),
+        aws_target(console.runtime.state.stack, region="us-east-1") as target,
+    ):
+        sources = Sources(TargetSource(target))
+        yield Client(Application(sources))
+
+
+def fetched(console: Client[Any] | str, path: str, **form: str) -> bytes:
+    """A page of the stack's console, or by HTTP of the run's."""
+    if isinstance(console, Client):
+        said = console.open(path, method="POST" if form else "GET", data=form or None, headers=ORIGIN)
+        assert said.status_code in (200, 303), said.text
+        shown: bytes = said.data
+        return shown
+    with build_opener(ProxyHandler({})).open(console + path, timeout=60) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def part(page: bytes, begin: str) -> str:
+    """The page's text from here to the foot, without the addresses of pictures."""
+    text = page.decode()
+    return text[text.index(begin) : text.index("<footer")]
+
+
+def test_the_console_of_a_stack_shows_what_the_one_of_the_run_shows(
+    console: ConsoleRun, on_aws: Client[Any]
+) -> None:
+    for path, begin in {"/": BODY, "/?q=PH26-0001": BODY, "/slots": "<h1", "/ledger": "<h1"}.items():
+        assert part(fetched(on_aws, path), begin) == part(fetched(console.url, path), begin), path
+    first = fetched(on_aws, "/").decode()
+    assert "no upload has succeeded since 2026-11-22T07:45:00Z" in first
+    assert "1.2.3.1.1" in first, "a series at an edge"
+    edges = fetched(on_aws, "/edges").decode()
+    assert "2026-11-22 08:00:00" in edges
+    series = re.search(r'href="(/series/[^"]+)"[^>]*><b>CT</b> Axial', first)
+    assert series is not None
+    mine, local = (fetched(each, series[1]) for each in (on_aws, console.url))
+    assert part(mine, "Timeline") == part(local, "Timeline")
+    for picture in ("/frames/5.png", "/thumbnail", "/frames/1.png?small=yes"):
+        assert fetched(on_aws, series[1] + picture) == fetched(console.url, series[1] + picture)
+
+
+def test_what_the_console_of_a_stack_changes_is_written_down_with_the_callers_identity(
+    console: ConsoleRun, on_aws: Client[Any]
+) -> None:
+    store = console.runtime.state.datastore_id
+    fetched(on_aws, "/slots", change="pause", datastore=store)
+    assert "Granting is paused by " in fetched(on_aws, "/").decode()
+    fetched(on_aws, "/slots", change="resume", datastore=store)
+    with session(console.runtime.state.database_url) as connection:
+        rows = connection.run("SELECT who, action FROM operator_action ORDER BY pk DESC LIMIT 2")
+    assert [row["action"] for row in rows] == ["granting resumed", "granting paused"]
+    assert all("/" in row["who"] or row["who"] == "root" for row in rows), rows
 
 
 @pytest.mark.parametrize(

@@ -164,4 +164,6 @@ _RESOURCES = {
     "lambda": _function,
     "sqs": _queue,
     "secretsmanager": _secret,
+    # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html: no permission is needed.
+    "sts": lambda _: None,
 }
