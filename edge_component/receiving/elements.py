@@ -43,8 +43,15 @@ _SHORT, _WANTED, _NOTED, _ODD = 1, 2, 4, 8
 """Of an element: its length has two bytes; it is kept whole; its presence is; it needs a closer look."""
 _TAG = 4
 """So many bits to the left of these: its tag."""
-_IN_ITEM, _IMPLICIT = 1, 2
-"""Of a container on the stack: it is an item, not a sequence; its elements have no VR."""
+_IN_ITEM, _IMPLICIT, _LITTLE = 1, 2, 4
+"""Of a container on the stack: an item, not a sequence; without VRs; little-endian, whatever is around."""
+_LITTLE_HALVES, _LITTLE_LONG = struct.Struct("<HH"), struct.Struct("<L")
+_LITTLE_ITEMS = (b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0")
+
+
+def _is_length(found: bytes) -> bool:
+    """Whether these four bytes are the length of an element without a VR, not an odd VR and a length."""
+    return found == b"\xff\xff\xff\xff" or (found[2:] == b"\0\0" and min(found[:2]) < 32)
 
 
 class DataSetError(ValueError):
@@ -200,35 +207,55 @@ class ElementWalk:
             self._rest += data[at:]
 
     def _begin(self, data: bytes) -> int:
-        """Where the data set begins behind file meta information; is it encoded as was agreed on?"""
+        """Where the data set begins after file meta information; is it encoded as was agreed on?"""
         elements, at = self.elements, 0
         while True:
+            if at > LONGEST_VALUE:
+                raise DataSetError("the data set does not begin with an element")
             if len(data) - at < 8:
-                raise _More(at, 8)
+                raise _More(0, at + 8)
             tag, vr = elements.tag(data, at), data[at + 4 : at + 6]
-            if tag >> 16 != 0x0002 or not elements.implicit or vr not in VRS:
+            if tag >> 16 == 0xFFFE:
+                at = self._stray(data, at, tag)
+            elif data[at : at + 2] == b"\x02\0" and vr in VRS:
+                # File meta information is Explicit VR Little Endian, whatever follows (PS3.10 7.1).
+                self._find("file meta information in the data set")
+                at = self._after(data, at, _LITTLE_LONG, big=False)
+            else:
                 break
-            # File meta information is Explicit VR Little Endian, whatever follows (PS3.10 7.1).
-            self._find("file meta information in the data set")
-            at = self._meta(data, at, vr)
-            if at > len(data):
-                raise DataSetError("the data set ends inside its file meta information")
-        if elements.implicit and vr in VRS:
-            raise DataSetError("the data set is encoded with VRs, Implicit VR was agreed on")
-        if not elements.implicit and not (vr.isalpha() and vr.isupper()):
-            raise DataSetError("the data set is not encoded with VRs, Explicit VR was agreed on")
-        if elements.tag(data, at) >> 16 in (0x0800, 0x0200, 0x1000):  # 0008, 0002, 0010 the other way round
+        if tag >> 16 in (0x0800, 0x0200, 0x1000):  # 0008, 0002, 0010 the other way round
             raise DataSetError("the data set has the other byte order than was agreed on")
+        if elements.implicit and vr in VRS and self._has_vrs(data, at):
+            raise DataSetError("the data set is encoded with VRs, Implicit VR was agreed on")
+        if not elements.implicit and vr not in VRS and not self._has_vrs(data, at):
+            raise DataSetError("the data set is not encoded with VRs, Explicit VR was agreed on")
         self._begun = True
         return at
 
+    def _has_vrs(self, data: bytes, at: int) -> bool:
+        """Whether the next element has a VR, if this one has: a length may look like a VR."""
+        following = self._after(data, at, self.elements.long, big=self.elements.big)
+        if following - at > LONGEST_VALUE:
+            return data[at + 4 : at + 6] in VRS
+        if len(data) < following + 6:
+            raise _More(0, following + 6)
+        return data[following + 4 : following + 6] in VRS
+
     @staticmethod
-    def _meta(data: bytes, at: int, vr: bytes) -> int:
-        if vr not in LONG_VRS:
-            return at + 8 + int.from_bytes(data[at + 6 : at + 8], "little")
+    def _after(data: bytes, at: int, long: struct.Struct, *, big: bool) -> int:
+        """Where an element with a VR ends."""
+        if data[at + 4 : at + 6] not in LONG_VRS:
+            return at + 8 + int.from_bytes(data[at + 6 : at + 8], "big" if big else "little")
         if len(data) - at < 12:
-            raise _More(at, 12)
-        return at + 12 + int.from_bytes(data[at + 8 : at + 12], "little")
+            raise _More(0, at + 12)
+        length = int(long.unpack_from(data, at + 8)[0])
+        return at + 12 + (0 if length == UNDEFINED else length)
+
+    def _stray(self, data: bytes, at: int, tag: int) -> int:
+        """After an item or delimiter outside a sequence."""
+        self._find("stray item or delimiter")
+        length = int(self.elements.long.unpack_from(data, at + 4)[0])
+        return at + 8 + (length if tag == ITEM and length != UNDEFINED else 0)
 
     def _walk(self, data: bytes, at: int, *, whole: bool) -> int:
         """Where the piece ends.
@@ -274,9 +301,7 @@ class ElementWalk:
         elements, tag = self.elements, kind >> _TAG
         if kind & _ODD:
             if tag >> 16 == 0xFFFE:
-                self._find("stray item or delimiter")
-                length = elements.long.unpack_from(data, at + 4)[0]
-                return at + 8 + (0 if length == UNDEFINED else int(length))
+                return self._stray(data, at, tag)
             self._find("file meta information in the data set")
             if kind & _SHORT:
                 return at + 8 + int(elements.short.unpack_from(data, at + 6)[0])
@@ -330,35 +355,70 @@ class ElementWalk:
         return at
 
     def _inside(self, data: bytes, at: int, top: int) -> int:
-        """Behind the next item, delimiter or element, or where the first one in it begins."""
+        """After the next item, delimiter or element, or where the first one in it begins."""
         if len(data) - at < 8:
             raise _More(at, 8)
-        tag = self.elements.tag(data, at)
+        if self.elements.big and top == _IMPLICIT and data[at : at + 4] in _LITTLE_ITEMS:
+            self._stack[-1] = top = top | _LITTLE  # PS3.5 6.2.2, note 4
+        halves, long = self._order(top)
+        group, number = halves.unpack_from(data, at)
+        tag = int(group) << 16 | int(number)
         self.steps += 1
-        if top & _IN_ITEM and tag != ITEM_END:
-            return self._inner(data, at, top)
-        length = int(self.elements.long.unpack_from(data, at + 4)[0])
-        if tag in (ITEM_END, SEQUENCE_END) and (tag == ITEM_END) == bool(top & _IN_ITEM):
-            self._stack.pop()
+        if top & _IN_ITEM and tag not in (ITEM, ITEM_END, SEQUENCE_END):
+            return self._inner(data, at, top, long)
+        length = int(long.unpack_from(data, at + 4)[0])
+        if tag == ITEM_END:
+            if top & _IN_ITEM:
+                self._stack.pop()
+            else:
+                self._find("stray item or delimiter")
+        elif tag == SEQUENCE_END:
+            return self._sequence_ends(data, at, top)
         elif tag != ITEM:
             raise DataSetError("a sequence with something else than an item in it")
-        elif length == UNDEFINED:
+        else:
+            if top & _IN_ITEM:
+                self._find("an item without its end")
+                self._stack.pop()
+            if length != UNDEFINED:
+                return at + 8 + length
             self._push(top | _IN_ITEM)
-            return at + 8
-        return at + 8 + length
+        return at + 8
 
-    def _inner(self, data: bytes, at: int, top: int) -> int:
-        """Behind an element within an item, or where the first item of its sequence begins."""
+    def _sequence_ends(self, data: bytes, at: int, top: int) -> int:
+        """After the delimiter of a sequence. An item that it is in ends, too, unless its own end follows."""
+        if top & _IN_ITEM:
+            if len(data) - at < 12:
+                raise _More(at, 12)
+            if self._order(top)[0].unpack_from(data, at + 8) == (0xFFFE, 0xE00D):
+                self._find("stray item or delimiter")
+                return at + 8
+            self._find("an item without its end")
+            self._stack.pop()
+        self._stack.pop()
+        return at + 8
+
+    def _order(self, top: int) -> tuple[struct.Struct, struct.Struct]:
+        """How tags and lengths are read in this container."""
+        if top & _LITTLE:
+            return _LITTLE_HALVES, _LITTLE_LONG
+        return self.elements.halves, self.elements.long
+
+    def _inner(self, data: bytes, at: int, top: int, long: struct.Struct) -> int:
+        """After an element within an item, or where the first item of its sequence begins."""
         vr = b"" if top & _IMPLICIT else data[at + 4 : at + 6]
+        if vr and vr not in VRS and not self.elements.big and _is_length(data[at + 4 : at + 8]):
+            self._find("elements without a VR in a sequence")
+            vr = b""
         if vr and vr not in LONG_VRS:
             return at + 8 + data[at + self.elements.low] + (data[at + self.elements.high] << 8)
         if vr and len(data) - at < 12:
             raise _More(at, 12)
         value = at + (12 if vr else 8)
-        length = self.elements.long.unpack_from(data, value - 4)[0]
+        length = long.unpack_from(data, value - 4)[0]
         if length != UNDEFINED:
             return value + int(length)
-        self._push(_IMPLICIT if not vr or vr == b"UN" else 0)
+        self._push(_IMPLICIT | top & _LITTLE if not vr or vr == b"UN" else 0)
         return value
 
     def _push(self, container: int) -> None:

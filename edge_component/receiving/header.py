@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,8 +18,8 @@ from edge_component.spool.files import Bytes
 
 IMPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
 DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
-INFLATE_LIMIT = 16 * 1024 * 1024
-"""Of a deflated data set so much is inflated: a few kilobytes may claim gigabytes."""
+INFLATED_PER_STEP = 512
+"""Bytes that are inflated for the price of an element: a few kilobytes may claim gigabytes."""
 READ_BYTES = 64 * 1024
 
 PRESENT_ONLY = frozenset(int(a.tag, 16) for a in ATTRIBUTES if a.kind == "present")
@@ -70,21 +71,25 @@ BIG_ELEMENTS = _elements(implicit=False, big=True)
 
 
 class HeaderWalk:
-    """Reads the header as the data set passes, and sees whether it is whole."""
+    """Reads the header as the data set passes, and sees whether it is whole.
 
-    def __init__(self, transfer_syntax_uid: str) -> None:
+    `spent` hears what a deflated data set costs, in steps, as it is inflated; it may wait.
+    """
+
+    def __init__(self, transfer_syntax_uid: str, spent: Callable[[int], None] = lambda _steps: None) -> None:
         if transfer_syntax_uid == IMPLICIT:
             elements = IMPLICIT_ELEMENTS
         else:
             elements = BIG_ELEMENTS if transfer_syntax_uid == BIG_ENDIAN else EXPLICIT_ELEMENTS
         self._walk = ElementWalk(elements)
         self._inflate = Inflate() if transfer_syntax_uid in DEFLATED else None
+        self._spent = spent
         self._error: DataSetError | None = None
 
     @property
     def steps(self) -> int:
-        """What it has cost: elements so far."""
-        return self._walk.steps
+        """What it has cost: elements so far, those of a deflated data set apart."""
+        return self._walk.steps if self._inflate is None else 0
 
     def feed(self, data: Bytes, *, whole: bool = False) -> None:
         """The next piece; `whole`: it is the whole data set."""
@@ -93,7 +98,9 @@ class HeaderWalk:
         try:
             if self._inflate is not None:
                 for piece in self._inflate.pieces(data):
+                    before = self._walk.steps
                     self._walk.feed(piece)
+                    self._spent(self._walk.steps - before + len(piece) // INFLATED_PER_STEP)
             else:
                 self._walk.feed(data, whole=whole)
         except DataSetError as error:
@@ -108,48 +115,41 @@ class HeaderWalk:
         try:
             if self._error is not None:
                 raise self._error
-            if self._inflate is None or self._inflate.end():
-                self._walk.end()
+            if self._inflate is not None:
+                self._inflate.end()
+            self._walk.end()
         except DataSetError as error:
             raise HeaderError(str(error)) from error
         return _header(self._walk)
 
 
 class Inflate:
-    """A deflated data set (PS3.5 A.5), its beginning at least."""
+    """A deflated data set (PS3.5 A.5)."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
-        self._left = INFLATE_LIMIT
 
-    def pieces(self, data: Bytes) -> list[bytes]:
+    def pieces(self, data: Bytes) -> Iterator[bytes]:
         """What the next piece holds.
 
         Raises:
             DataSetError: it is not deflated.
         """
-        found: list[bytes] = []
         try:
-            while self._left > 0 and data and not self._stream.eof:
-                piece = self._stream.decompress(data, min(self._left, READ_BYTES))
-                self._left -= len(piece)
+            while data and not self._stream.eof:
+                yield self._stream.decompress(data, READ_BYTES)
                 data = self._stream.unconsumed_tail
-                found.append(piece)
         except zlib.error as error:
             raise DataSetError("the data set is not deflated as its transfer syntax says") from error
-        return found
 
-    def end(self) -> bool:
-        """Whether all of it was inflated.
+    def end(self) -> None:
+        """There is no more.
 
         Raises:
             DataSetError: it is cut off.
         """
-        if self._left <= 0:
-            return False
         if not self._stream.eof:
             raise DataSetError("the deflated data set is cut off")
-        return True
 
 
 def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -83,7 +84,13 @@ class Reception:
     when the answer is out: nobody waits for what is left to do.
     """
 
-    def __init__(self, store: Store, sender: AssociationRow, command: StoreCommand) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sender: AssociationRow,
+        command: StoreCommand,
+        spent: Callable[[int], None] = lambda _steps: None,
+    ) -> None:
         self.sender = sender
         self._store = store
         self._refusal: Status | None = None
@@ -101,7 +108,7 @@ class Reception:
             comment = "the presentation context was agreed on for another SOP class"
             self._refusal = self._refusal or class_not_supported(comment)
         self._file = store.spool.receive(self._sop_class, self._sop_instance, self._syntax)
-        self._walk = HeaderWalk(self._syntax)
+        self._walk = HeaderWalk(self._syntax, spent)
 
     def write(self, data: Bytes) -> None:
         """The next fragment of the data set; swallowed where the instance is refused anyway."""
@@ -243,6 +250,11 @@ class Store:
         self.room = room
         self.clock = clock
 
-    def begin(self, sender: AssociationRow, command: StoreCommand) -> Reception:
-        """A C-STORE-RQ has come; its data set follows."""
-        return Reception(self, sender, command)
+    def begin(
+        self,
+        sender: AssociationRow,
+        command: StoreCommand,
+        spent: Callable[[int], None] = lambda _steps: None,
+    ) -> Reception:
+        """A C-STORE-RQ has come; its data set follows. `spent` hears what inflating it costs, in steps."""
+        return Reception(self, sender, command, spent)

@@ -323,13 +323,19 @@ class Connection:
         )
 
     def _wait_in_the_system(self) -> None:
-        """The system's own time-out, so that one call reads a whole PDU and none is needed to wait for it."""
+        """The system's own time-out, so that one call reads a whole PDU and none is needed to wait for it.
+
+        TLS keeps Python's time-out: without one its `recv` begins again whenever the system's has passed.
+        """
         seconds = self._services.limits.idle_seconds
+        if isinstance(self._socket, ssl.SSLSocket):
+            self._socket.settimeout(seconds)
+            return
         self._socket.setblocking(True)
         limit = _TIMES.pack(int(seconds), int(seconds % 1 * 1_000_000))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        self._flags = 0 if isinstance(self._socket, ssl.SSLSocket) else _WHOLE
+        self._flags = _WHOLE
 
     # C-STORE
 
@@ -344,6 +350,7 @@ class Connection:
                 event.context.transfer_syntax,
                 event.context.abstract_syntax,
             ),
+            lambda steps: self._steps.taken(steps, 0),
         )
 
     def _finish(self) -> None:

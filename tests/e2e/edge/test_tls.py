@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.edge_certificates import Certificates, make_certificates
 from tests.support.edge_dicom import echo, encoded, send, series_of
 from tests.support.edge_process import EdgeProcess, wait_until
 from tests.support.edge_stand_ins import settings
+from tests.support.edge_wire import A_ABORT, Wire
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,22 @@ def test_tls_and_plain_are_served_side_by_side(
             began = time.monotonic()
             assert tls_echo(tls_port(edge), client(certificates, with_certificate=False))
             assert time.monotonic() - began < 1.5
+
+
+def test_a_silent_peer_is_aborted_over_tls_too(
+    tmp_path: Path, cloud: EdgeCloud, certificates: Certificates
+) -> None:
+    context = client(certificates, with_certificate=False)
+    with edge_with_tls(tmp_path, cloud, certificates, network_timeout=1) as edge, ExitStack() as peers:
+        for begun in (b"", b"\x04\0\0\0\x10\0abc"):
+            peer = Wire(tls_port(edge))
+            peer.socket = peers.enter_context(context.wrap_socket(peer.socket, server_hostname="127.0.0.1"))
+            peer.associate()
+            peer.send(begun)
+            answer = peer.receive()
+            assert answer is not None
+            assert answer[0] == A_ABORT
+        wait_until(lambda: edge.status()["open_connections"] == 0, "they are over")
 
 
 def test_a_series_sent_over_tls_is_announced_as_it_was_sent(

@@ -214,6 +214,25 @@ def test_a_deflated_data_set_that_is_cut_off_is_refused() -> None:
     assert "cut off" in refused(data[:-3], DEFLATED)
 
 
+def deflated(data: bytes) -> bytes:
+    """As PS3.5 A.5 wants it."""
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return stream.compress(data) + stream.flush()
+
+
+def test_a_long_deflated_data_set_is_looked_at_to_its_end_and_says_what_that_costs() -> None:
+    spent: list[int] = []
+    data = encoded(instance())[:-524]
+    data += b"\xe0\x7f\x10\x00OW\0\0" + struct.pack("<L", 20 << 20) + bytes(20 << 20)
+    walk = HeaderWalk(DEFLATED, spent.append)
+    walk.feed(deflated(data))
+    assert walk.end().modality == "CT"
+    assert sum(spent) > (20 << 20) // 512
+    assert max(spent) < 1000
+    assert "(7FE0,0010)" in refused(deflated(data[:-4]), DEFLATED)
+    assert "cut off" in refused(deflated(data)[:-1000], DEFLATED)
+
+
 def test_an_implicit_value_as_long_as_two_letters_is_read() -> None:
     """A length of 0x4E50 has the bytes of the VR PN."""
     ds = instance(syntax=IMPLICIT, PatientName="N" * 0x4E50)
@@ -259,10 +278,86 @@ def test_stray_items_and_delimiters_are_passed_by_and_a_finding() -> None:
         assert "00280010" in header.attributes
 
 
-@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
-def test_file_meta_information_in_the_data_set_is_a_finding(syntax: str) -> None:
-    meta = b"\x02\x00\x10\x00UI\x12\x001.2.840.10008.1.2\0"
-    header = walked(meta + encoded(instance(syntax=syntax)), syntax)
+ITEM, ITEM_END, SEQUENCE_END = (
+    b"\xfe\xff" + end for end in (b"\x00\xe0", b"\x0d\xe0" + bytes(4), b"\xdd\xe0" + bytes(4))
+)
+OPEN = ITEM + b"\xff" * 4
+OPEN_SEQUENCE = b"\x09\x00\x40\x10SQ\0\0" + b"\xff" * 4
+INNER = b"\x09\x00\x41\x10LO\x04\x00abcd"
+NO_VR = b"\x09\x00\x41\x10\x04\0\0\0abcd"
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        ITEM + b"\x0c\0\0\0" + INNER + ITEM_END + SEQUENCE_END,
+        OPEN + INNER + ITEM_END * 2 + SEQUENCE_END,
+        OPEN + INNER + SEQUENCE_END + ITEM_END + SEQUENCE_END,
+        OPEN + INNER + SEQUENCE_END,
+        OPEN + INNER + OPEN + INNER + ITEM_END + SEQUENCE_END,
+        OPEN + OPEN_SEQUENCE + OPEN + INNER + SEQUENCE_END + INNER + ITEM_END + SEQUENCE_END,
+        OPEN + NO_VR + NO_VR + ITEM_END + SEQUENCE_END,
+        OPEN
+        + OPEN_SEQUENCE[:4]
+        + b"\xff" * 4
+        + OPEN
+        + NO_VR
+        + ITEM_END
+        + SEQUENCE_END
+        + ITEM_END
+        + SEQUENCE_END,
+    ],
+)
+def test_oddly_delimited_items_within_a_sequence_cost_no_instance(sequence: bytes) -> None:
+    ds = instance()
+    for piece in (None, 1, 7):
+        header = walked(spliced(ds, PATIENT_NAME, OPEN_SEQUENCE, sequence), piece=piece)
+        assert header.study_instance_uid == ds.StudyInstanceUID
+        assert "00280010" in header.attributes
+        assert len(header.findings) == 1
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN])
+@pytest.mark.parametrize("odd", ["vr", "delimiter", "item"])
+def test_an_odd_first_element_costs_no_instance(syntax: str, odd: str) -> None:
+    order = ">" if syntax == BIG_ENDIAN else "<"
+    length = struct.pack(order + "L", 4) if syntax == IMPLICIT else b"??" + struct.pack(order + "H", 4)
+    first = {
+        "vr": struct.pack(order + "HH", 7, 0x1001) + length + b"abcd",
+        "delimiter": struct.pack(order + "HHL", 0xFFFE, 0xE0DD, 0),
+        "item": struct.pack(order + "HHL", 0xFFFE, 0xE000, 4) + b"abcd",
+    }[odd]
+    ds = instance(syntax=syntax)
+    for piece in (None, 1):
+        assert walked(first + encoded(ds), syntax, piece).sop_instance_uid == ds.SOPInstanceUID
+
+
+def test_a_first_implicit_value_as_long_as_two_letters_is_read() -> None:
+    first = b"\x07\x00\x01\x10" + struct.pack("<L", 0x4E50) + bytes(0x4E50)
+    ds = instance(syntax=IMPLICIT)
+    for piece in (None, 1000):
+        assert walked(first + encoded(ds), IMPLICIT, piece).sop_instance_uid == ds.SOPInstanceUID
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_sequence_of_unknown_vr_in_big_endian_is_read_in_either_order(order: str) -> None:
+    def head(tag: int, length: int) -> bytes:
+        return struct.pack(order + "HHL", tag >> 16, tag & 0xFFFF, length)
+
+    content = head(0xFFFEE000, 0xFFFFFFFF) + head(0x00091041, 4) + b"abcd"
+    content += head(0xFFFEE00D, 0) + head(0xFFFEE0DD, 0)
+    ds = instance(syntax=BIG_ENDIAN)
+    odd = b"\0\x09\x10\x40UN\0\0" + b"\xff" * 4 + content
+    for piece in (None, 1):
+        header = walked(spliced(ds, b"\0\x10\0\x10PN", odd), BIG_ENDIAN, piece)
+        assert (header.sop_instance_uid, header.findings) == (ds.SOPInstanceUID, ())
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN])
+@pytest.mark.parametrize("piece", [None, 1])
+def test_file_meta_information_in_the_data_set_is_a_finding(syntax: str, piece: int | None) -> None:
+    meta = b"\x02\x00\x01\x00OB\0\0\x02\0\0\0\0\1\x02\x00\x10\x00UI\x12\x001.2.840.10008.1.2\0"
+    header = walked(meta + encoded(instance(syntax=syntax)), syntax, piece)
     assert header.findings == ("file meta information in the data set",)
     assert header.modality == "CT"
 
