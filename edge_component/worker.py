@@ -56,7 +56,7 @@ class Worker:
         def journal() -> sqlite3.Connection:
             return open_journal(spool.journal)
 
-        self._pool = ThreadPoolExecutor(settings.uploads_in_flight, thread_name_prefix="upload")
+        self._pool = ThreadPoolExecutor(2 * settings.uploads_in_flight, thread_name_prefix="upload")
         assembly = Assembly(journal(), spool, settings)
         uploader = Uploader(journal(), spool, settings, clients.s3, self._pool, put_file=clients.put_file)
         self._compressor = Compressor(journal(), spool, settings)

@@ -84,8 +84,8 @@ def files(journal: sqlite3.Connection) -> set[str]:
 
 
 WAITS = "stored_bytes IS NOT NULL AND state IN ('assigned', 'sending')"
-AHEAD = f"SELECT coalesce(sum(stored_bytes), 0) FROM instance WHERE {WAITS}"  # noqa: S608 - SQL of our own
+AHEAD = f"SELECT coalesce(sum(stored_bytes), 0) FROM instance INDEXED BY instance_compressed WHERE {WAITS}"  # noqa: S608
 WANTED = """
-SELECT instance, file, bytes, file_sha256 FROM instance
+SELECT instance, file, bytes, file_sha256 FROM instance INDEXED BY instance_to_compress
  WHERE state = 'assigned' AND compress = 1 ORDER BY bulk, sequence, instance LIMIT ?
 """

@@ -58,6 +58,10 @@ class Assigned:
     stored_bytes: int | None = None
     stored_sha256: str | None = None
     """Of the compressed copy that goes in its place; None: it goes as it was received."""
+    bulk: bool = False
+    sealed: bool = False
+    unsent: int = 1
+    """Of its series, with itself: what is not in S3."""
 
     @property
     def compressed(self) -> bool:
@@ -139,11 +143,14 @@ def duplicate(journal: sqlite3.Connection, instance: int, twin: int | None, hash
 # Sent
 
 
-def oldest_assigned(journal: sqlite3.Connection, limit: int) -> list[Assigned]:
-    """What may be sent, oldest first."""
-    return [
-        Assigned(**{**dict(row), "unsure": bool(row["unsure"])}) for row in journal.execute(OLDEST, (limit,))
-    ]
+def to_send(journal: sqlite3.Connection, limit: int, *, bulk: bool) -> list[Assigned]:
+    """Candidates of one priority: of the oldest series, and of complete ones with the fewest images left."""
+    found: dict[int, Assigned] = {}
+    for query in (OLDEST_SERIES, ENDING_SERIES):
+        for row in journal.execute(query, (bulk, limit)):
+            flags = {name: bool(row[name]) for name in ("unsure", "bulk", "sealed")}
+            found[row["instance"]] = Assigned(**{**dict(row), **flags})
+    return list(found.values())
 
 
 def is_assigned(journal: sqlite3.Connection, instance: int | str) -> bool:
@@ -336,10 +343,19 @@ def _one(cursor: sqlite3.Cursor, instance: int) -> None:
 INSERT = f"""INSERT INTO instance ({", ".join(InstanceRow._fields)})
     VALUES ({", ".join("?" * len(InstanceRow._fields))})
     ON CONFLICT (file) DO NOTHING"""  # noqa: S608 - our own field names
-OLDEST = """
+CANDIDATE = """
 SELECT i.instance, i.sequence, i.file, i.bytes, i.file_sha256, i.upload_id, i.unsure,
        t.transfer_id, t.study_instance_uid, t.series_instance_uid, i.sop_instance_uid,
-       i.stored_bytes, i.stored_sha256
-  FROM instance i JOIN series_transfer t USING (sequence)
- WHERE i.state = 'assigned' AND i.compress = 0 ORDER BY i.instance LIMIT ?
+       i.stored_bytes, i.stored_sha256, i.bulk, t.sealed_at IS NOT NULL AS sealed, t.unsent
 """
+OLDEST_SERIES = f"""{CANDIDATE}
+  FROM instance i JOIN series_transfer t USING (sequence)
+ WHERE i.state = 'assigned' AND i.compress = 0 AND i.bulk = ?1 ORDER BY i.sequence, i.instance LIMIT ?2
+"""
+ENDING_SERIES = f"""{CANDIDATE}
+  FROM (SELECT * FROM series_transfer
+         WHERE announced_at IS NULL AND sealed_at IS NOT NULL AND built = 0 AND unsent > 0
+           AND (bulk_ae IS NOT NULL) = ?1 ORDER BY unsent LIMIT 16) t
+  JOIN instance i USING (sequence)
+ WHERE i.state = 'assigned' AND i.compress = 0 AND i.bulk = ?1 LIMIT ?2
+"""  # noqa: S608

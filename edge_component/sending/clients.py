@@ -35,7 +35,7 @@ def make_clients(settings: Settings) -> Clients:
         connect_timeout=settings.aws_timeout,
         read_timeout=settings.aws_timeout,
         retries={"total_max_attempts": 1, "mode": "standard"},
-        max_pool_connections=settings.uploads_in_flight + 2,
+        max_pool_connections=2 * settings.uploads_in_flight + 2,
         user_agent_extra="dicom-ingest-edge",
         s3={"us_east_1_regional_endpoint": "regional"},  # as in every other region: one host to let through
     )

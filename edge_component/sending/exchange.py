@@ -23,6 +23,7 @@ from edge_component.sending.answers import (
 )
 from edge_component.sending.multipart import Multipart
 from edge_component.sending.verified import VerifiedFile
+from edge_component.sending.way import Gate
 
 DICOM = "application/dicom"
 PUT_PARAMETERS = {"ContentType": DICOM, "ChecksumAlgorithm": "SHA256", "IfNoneMatch": "*"}
@@ -80,10 +81,11 @@ class Exchange:
         remember: Callable[[str | None], None],
         *,
         unsure: bool,
+        gate: Gate | None = None,
     ) -> Outcome:
         """A multipart upload; what S3 has of an earlier one (`upload_id`) is not sent again."""
         try:
-            parts = Multipart(self._client, self._bucket, key, file.verified(), part_bytes)
+            parts = Multipart(self._client, self._bucket, key, file.verified(), part_bytes, gate)
         except (UnreadableError, LocalError, OSError) as error:
             return self._settled(in_part(meaning(error), ending=False), key, "", unsure=unsure)
         try:

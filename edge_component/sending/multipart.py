@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_component.sending.answers import PRECONDITION_FAILED, code, status_of
+from edge_component.sending.way import Gate, NoGate
 
 DICOM = "application/dicom"
 READ_BYTES = 1024 * 1024
@@ -29,6 +30,8 @@ class FilePart(io.RawIOBase):
     def __init__(self, stream: BinaryIO, start: int, length: int) -> None:
         super().__init__()
         self._stream, self._start, self._length, self._at = stream, start, length, 0
+        self.gate: Gate = NoGate()
+        """Passed before each piece."""
 
     def readable(self) -> bool:
         """Yes."""
@@ -50,6 +53,7 @@ class FilePart(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """The next piece of the part."""
+        self.gate()
         left = max(0, self._length - self._at)
         self._stream.seek(self._start + self._at)
         data = self._stream.read(left if size < 0 else min(size, left))
@@ -72,16 +76,21 @@ class Multipart:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """
 
-    def __init__(self, client: Any, bucket: str, key: str, stream: BinaryIO, part_bytes: int) -> None:
+    def __init__(
+        self, client: Any, bucket: str, key: str, stream: BinaryIO, part_bytes: int, gate: Gate | None = None
+    ) -> None:
         self._client = client
         self._where = {"Bucket": bucket, "Key": key}
         size = stream.seek(0, io.SEEK_END)
         starts = range(0, size, part_bytes)
         self._parts = [FilePart(stream, start, min(part_bytes, size - start)) for start in starts]
+        self._gate = gate or NoGate()
         self._digests = [part.digest() for part in self._parts]
         self.checksum = f"{_text(hashlib.sha256(b''.join(self._digests)).digest())}-{len(self._parts)}"
         self._upload_id: str | None = None
         self._present: dict[int, dict[str, Any]] = {}
+        for part in self._parts:
+            part.gate = self._gate
         self.ending = False
         """S3 was asked to put the parts together: the object may be there."""
 
@@ -137,6 +146,7 @@ class Multipart:
         checksum = _text(self._digests[number - 1])
         found = self._present.get(number, {})
         if found.get("ChecksumSHA256") != checksum:
+            self._gate.renew()
             found = self._client.upload_part(
                 **self._where,
                 UploadId=self._upload_id,

@@ -1,4 +1,4 @@
-"""Uploads: a bounded pool, oldest first, every object with a backoff of its own."""
+"""Uploads: a bounded pool, what is urgent first, every object with a backoff of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ from edge_component.sending.answers import (
     unreadable,
 )
 from edge_component.sending.exchange import Exchange, FilePut
+from edge_component.sending.order import in_order
 from edge_component.sending.verified import VerifiedFile
+from edge_component.sending.way import NoGate, Way
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
@@ -80,6 +82,8 @@ class Uploader:
         self._objects, self._service = Schedule(Backoff(base, cap)), Schedule(Backoff(base, cap))
         self._series = Schedule(Backoff(base, max(cap, LONGEST_REDRAW_SECONDS)))
         """Those that were given another transfer id."""
+        self._begun_so_far = 0
+        self._way = Way()
         self._waiting: deque[Assigned] = deque()
         """Claimed, and not begun."""
         self._in_flight: dict[int, Assigned] = {}
@@ -94,8 +98,11 @@ class Uploader:
     def run_once(self) -> bool:
         """Take in what has ended, write it down, start what may start; True: there was something to do."""
         taken = self._take()
+        self._way.live(self._live_in_flight())
         self._write()
-        return self._start() or taken
+        started = self._start()
+        self._way.live(self._live_in_flight())
+        return started or taken
 
     def failing(self) -> int:
         """Instances that have failed and are still to be sent."""
@@ -179,37 +186,72 @@ class Uploader:
                 redraw(journal, upload.sequence, upload.transfer_id, words, now)
 
     def _start(self) -> bool:
-        now = self._clock()
-        room = self._settings.uploads_in_flight - len(self._in_flight)
-        if self._service.failures(SERVICE):
-            # One probe, then everybody. Not the same object each time: it may be the one at fault.
-            room = min(room, 1 - len(self._in_flight))
-        if room <= 0 or not self._service.ready(SERVICE, now):
+        now, failing = self._clock(), self._service.failures(SERVICE)
+        if not self._service.ready(SERVICE, now):
+            return False
+        # One probe, then everybody. Not the same object each time: it may be the one at fault.
+        most = 1 if failing else self._settings.uploads_in_flight
+        overtaken = not failing and self._overtaken(now)
+        if len(self._in_flight) >= most and not overtaken:
             return False
         if not self._waiting and (ready := self._ready(now)):
             with transaction(self._journal) as journal:
-                claimed = instances.claim(journal, ready[:room] if self._service.failures(SERVICE) else ready)
+                claimed = instances.claim(journal, ready[:most] if failing else ready)
             self._waiting.extend(claimed)
-        starting = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        starting = [upload for upload in list(self._waiting) if self._begin(upload, most)]
         for upload in starting:
-            self._in_flight[upload.instance] = upload
             self._pool.submit(self._attempt, upload)
         return bool(starting)
 
-    def _ready(self, now: float) -> list[Assigned]:
-        """Oldest first; those that failed least while the service as a whole fails."""
-        self._forget(now)
+    def _begin(self, upload: Assigned, most: int) -> bool:
+        """Where there is room; bulk uploads take none from live ones: the pool has twice the threads."""
+        busy = len(self._in_flight) if upload.bulk else self._live_in_flight()
+        if busy >= most:
+            return False
+        self._waiting.remove(upload)
+        self._in_flight[upload.instance] = upload
+        self._begun_so_far += 1
+        return True
+
+    def _live_in_flight(self) -> int:
+        return sum(not upload.bulk for upload in self._in_flight.values())
+
+    def _overtaken(self, now: float) -> bool:
+        """Whether live instances wait: bulk ones that were claimed and not begun are handed back for them."""
+        if (
+            not (self._waiting or self._in_flight)
+            or self._live_in_flight() >= self._settings.uploads_in_flight
+        ):
+            return False
+        if any(not upload.bulk for upload in self._waiting):
+            return True
+        if not self._candidates(now, 1, bulk=False):
+            return False
+        if not self._waiting:
+            return True
+        with transaction(self._journal) as journal:
+            instances.hand_back(journal, self._waiting)
+        self._waiting.clear()
+        return True
+
+    def _candidates(self, now: float, number: int, *, bulk: bool) -> list[Assigned]:
+        """Of one priority, that may be tried now."""
         apart = self._in_flight.keys() | self._ended.keys()
-        ahead = READ_AHEAD * self._settings.uploads_in_flight
-        found = [
+        limit = number + len(apart) + self._objects.failing()
+        return [
             upload
-            for upload in instances.oldest_assigned(
-                self._journal, ahead + len(apart) + self._objects.failing()
-            )
+            for upload in instances.to_send(self._journal, limit, bulk=bulk)
             if upload.instance not in apart
             and self._objects.ready(upload.instance, now)
             and self._series.ready(upload.sequence, now)
         ]
+
+    def _ready(self, now: float) -> list[Assigned]:
+        """As `in_order` has it; those that failed least while the service as a whole fails."""
+        self._forget(now)
+        ahead = READ_AHEAD * self._settings.uploads_in_flight
+        live, bulk = (self._candidates(now, ahead, bulk=each) for each in (False, True))
+        found = in_order([*live, *bulk], self._begun_so_far)
         if self._service.failures(SERVICE):
             found.sort(key=lambda upload: self._objects.failures(upload.instance))
         return found[:ahead]
@@ -239,6 +281,8 @@ class Uploader:
             file = self._open(upload)
         except OSError as error:
             return _of_the_copy(fault(unreadable(error)), upload)
+        gate = self._way.gate() if upload.bulk else NoGate()
+        file.gate = gate
         with file:
             if file.bytes <= part_bytes:
                 return _of_the_copy(self._exchange.put(key, file, unsure=upload.unsure), upload)
@@ -249,6 +293,7 @@ class Uploader:
                 upload.upload_id,
                 lambda begun: self._begun.put((upload, begun)),
                 unsure=upload.unsure,
+                gate=gate,
             )
             return _of_the_copy(outcome, upload)
 

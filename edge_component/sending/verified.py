@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from edge_component.sending.answers import UnreadableError, unreadable
+from edge_component.sending.way import Gate, NoGate
 
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in the processor's cache between disk, hash and socket."""
@@ -22,6 +23,8 @@ class VerifiedFile:
         self._stream = stream
         self.bytes = size
         self.sha256 = sha256
+        self.gate: Gate = NoGate()
+        """Passed before each piece that is sent."""
 
     def __enter__(self) -> VerifiedFile:
         return self
@@ -42,6 +45,7 @@ class VerifiedFile:
             LocalError: it cannot be read at present.
         """
         left = self._rewind()
+        self.gate.renew()
         digest = hashlib.sha256()
         while True:
             piece = buffer[: self._read(buffer[:left])]
@@ -49,6 +53,7 @@ class VerifiedFile:
             left -= len(piece)
             if not left or not piece:
                 break
+            self.gate()
             yield piece
         if left or digest.hexdigest() != self.sha256:
             raise UnreadableError(ALTERED)

@@ -405,9 +405,9 @@ def test_what_s3_said_of_an_old_key_says_nothing_of_the_new_one(bench: Bench) ->
     send(bench, "1")
     bench.assembly.run_once()
     with transaction(bench.journal) as journal:
-        [old] = instances.claim(journal, instances.oldest_assigned(journal, 1))
+        [old] = instances.claim(journal, instances.to_send(journal, 1, bulk=False))
         instances.redraw(journal, old.sequence, old.transfer_id)
-        [new] = instances.claim(journal, instances.oldest_assigned(journal, 1))
+        [new] = instances.claim(journal, instances.to_send(journal, 1, bulk=False))
         assert not instances.uploaded(journal, old)
         assert instances.uploaded(journal, new)
 
