@@ -25,7 +25,7 @@ AURORA_ACU_HOUR, KMS_KEY_MONTH = 0.12, 1.0
 ALARM_MONTH, DASHBOARD_MONTH, SECRET_MONTH = 0.10, 3.0, 0.40
 
 INSTANCES, SERIES_GB = 100, 0.05
-"""Of the series that is reckoned with: 100 CT slices of 526 kB."""
+"""Of the series in the calculation: 100 CT slices of 526 kB."""
 FUNCTION_SECONDS, FUNCTION_GB = 0.5, 0.5
 STEPS = 6
 """Functions that run once for a series; CheckImport runs once for each poll."""

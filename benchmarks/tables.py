@@ -22,7 +22,7 @@ def main() -> int:
 
 
 def render(page: str) -> str:
-    """The page with its tables made anew; each stands between ``<!-- name -->`` and ``<!-- /name -->``."""
+    """The page with its tables written again; each is between ``<!-- name -->`` and ``<!-- /name -->``."""
     for name, table in TABLES.items():
         if f"<!-- {name} -->" not in page:
             continue

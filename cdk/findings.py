@@ -19,7 +19,7 @@ _BASIC = f"{_MANAGED}/service-role/AWSLambdaBasicExecutionRole]"
 _PASSWORDS = (
     "Functions sign in with IAM tokens of 15 minutes; the two passwords serve deploys and the Query Editor. "
     "Rotation by Secrets Manager needs a function of AWS's application repository in the VPC; RDS's own "
-    "rotation names the secret anew, and operators know it by its name."
+    "rotation gives the secret a new name, and operators know it by its name."
 )
 _BUCKET = "<IEPbucketsIEPDICOMbucket.Arn>"
 
@@ -114,7 +114,7 @@ _EVERYWHERE = (
     Finding(
         "HIPAA.Security-VPCNoUnrestrictedRouteToIGW",
         "data/network",
-        "Only with EC2 edges: the NAT gateway alone stands in the public subnets.",
+        "Only with EC2 edges: the NAT gateway is alone in the public subnets.",
     ),
 )
 _DEV = "`environment: dev` is for trying out: `cdk destroy` must leave nothing. `prod` has it."

@@ -1,4 +1,4 @@
-"""`python -m cdk.policies --account A --region R --into FOLDER`: the smallest policies of whoever deploys.
+"""`python -m cdk.policies --account A --region R --into FOLDER`: the smallest policies that a deployer needs.
 
 `make synth` first: what CloudFormation must be allowed is read from the template's types of resources, by
 CloudFormation's own schemas. Three kinds of files, each a policy of its own (IAM takes 6,144 characters):

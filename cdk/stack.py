@@ -15,7 +15,7 @@ from dicom_ingest.contracts.config import Config
 
 
 class IngestStack(Stack):
-    """`{cdk_app_name}`. Knows neither account nor region: whoever deploys decides."""
+    """`{cdk_app_name}`. Knows neither account nor region: the deployment decides."""
 
     def __init__(self, app: App, config: Config, builder: Builder, environment: Environment | None) -> None:
         super().__init__(

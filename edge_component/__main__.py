@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     for action in ("list", "send"):
         names = actions.add_parser(action)
         names.add_argument("names", nargs="*", metavar="NAME", help="files in aside/; none: all")
-    spool = verbs.add_parser("spool", help="instances that lie in the spool: list them, copy them out of it")
+    spool = verbs.add_parser("spool", help="list the instances in the spool, or copy them out of it")
     spool.add_argument("--spool", type=Path, help="the edge's spool; default: as in its settings")
     actions = spool.add_subparsers(dest="action", required=True, metavar="list|export")
     actions.add_parser("list")

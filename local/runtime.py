@@ -57,7 +57,7 @@ class Runtime:
         try:
             self._start()
         except BaseException as error:
-            # Whoever could not talk to a part that has ended is not the cause.
+            # A part that could not talk to one that has ended is not the cause.
             ended = [part.failure() for part in self.parts.values() if part.ended is not None]
             self._exit.close()
             if ended:

@@ -1,4 +1,4 @@
-"""``python -m ops VERB``: ask and steer a pipeline, the local run that is under way or a stack on AWS."""
+"""Query and control a pipeline: the active local run, or a stack on AWS (--stack)."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ VERBS = {
     "tail": tail,
     "sql": sql,
 }
+AS_WRITTEN = argparse.RawDescriptionHelpFormatter
+"""Descriptions end with examples, a line each."""
 TROUBLE = (BotoCoreError, ClientError, DatabaseAwayError, FunctionFailedError)
 
 
@@ -55,21 +57,23 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ops", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, module in VERBS.items():
-        verb = verbs.add_parser(name, help=module.HELP, description=module.__doc__, allow_abbrev=False)
+        verb = verbs.add_parser(
+            name, help=module.HELP, description=module.__doc__, formatter_class=AS_WRITTEN, allow_abbrev=False
+        )
         module.add_arguments(verb)
         _add_target(verb)
-    shells = verbs.add_parser("completion", help=completion.HELP, description=completion.__doc__)
+    shells = verbs.add_parser(
+        "completion", help=completion.HELP, description=completion.__doc__, formatter_class=AS_WRITTEN
+    )
     completion.add_arguments(shells)
     return parser
 
 
 def _add_target(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--json", action="store_true", help="one JSON document")
-    group = verb.add_argument_group("which pipeline (default: the local run that is under way)")
-    group.add_argument("--run", metavar="NAME", help="a local run by its name")
-    group.add_argument(
-        "--runs", type=Path, default=RUNS, metavar="DIR", help="where local runs keep their folders"
-    )
+    verb.add_argument("--json", action="store_true", help="print one JSON document")
+    group = verb.add_argument_group("which pipeline (default: the active local run)")
+    group.add_argument("--run", metavar="NAME", help="name of a local run")
+    group.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help="folder of the local runs")
     group.add_argument("--stack", help="a stack on AWS")
     group.add_argument("--region", help="its region; default: your AWS configuration's")
     group.add_argument("--profile", help="your AWS profile")

@@ -56,7 +56,7 @@ def aws_target(stack: str, profile: str | None = None, region: str | None = None
     """The stack as a target while the block runs.
 
     Raises:
-        OperatorError: there is no such stack, or it lacks the outputs of ours.
+        OperatorError: there is no such stack, or it lacks the expected outputs.
     """
     clients = Clients(profile, region)
     try:

@@ -14,7 +14,7 @@ from dicom_ingest.contracts.config import Config
 def customer_key(scope: Construct, config: Config) -> kms.IKey:
     """The key of bucket, bus, archive, queues, topic, logs, database, data store and state machine.
 
-    Returned as a reference that constructs cannot add statements to: its whole policy stands here, and no
+    Returned as a reference that constructs cannot add statements to: its whole policy is here, and no
     statement can name a resource that itself needs the key.
     """
     key = kms.Key(

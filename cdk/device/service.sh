@@ -10,7 +10,7 @@ SETTINGS="$PREFIX/etc/dicom-edge"
 SPOOL="$PREFIX/var/lib/dicom-edge"
 SERVICE="$PREFIX/etc/systemd/system/dicom-edge.service"
 
-# For the service to read, for nobody else, and never half written.
+# Only the service may read it, and it is never half written.
 put() {
   printf '%s\n' "$2" >"$1.new"
   chgrp dicom-edge "$1.new"

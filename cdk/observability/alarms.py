@@ -1,4 +1,4 @@
-"""When a person should look: one topic, and one alarm for each thing that does not mend itself."""
+"""When a person should look: one topic, and one alarm for each problem that does not fix itself."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Alarms(Construct):
         )
 
     def _of_events(self, metrics: Metrics) -> None:
-        self._alarm("undelivered-events", metrics.undelivered(), 1, "Events lie in the dead-letter queue.")
+        self._alarm("undelivered-events", metrics.undelivered(), 1, "Events are in the dead-letter queue.")
         self._alarm("failed-upkeep", metrics.failed_upkeep(), 1, "Reclaiming or audit failed.")
         # The dead-letter queue alone would be silent if Lambda could not use it.
         for function, errors in metrics.upkeep_errors().items():

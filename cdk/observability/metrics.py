@@ -129,7 +129,7 @@ class Metrics(Construct):
         return self._data.database.cluster.metric_database_connections(period=PERIOD, statistic="Maximum")
 
     def bucket_bytes(self) -> cloudwatch.Metric:
-        """What lies in the bucket, once a day."""
+        """What the bucket holds, once a day."""
         dimensions = {"BucketName": self._data.bucket.bucket_name, "StorageType": "StandardStorage"}
         return self._aws("AWS/S3", "BucketSizeBytes", dimensions, "Maximum", "bytes", Duration.days(1))
 

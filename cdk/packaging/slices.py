@@ -60,7 +60,7 @@ def _copy(files: Files, folder: Path) -> None:
 
 
 def publish(target: Path, fill: Callable[[Path], None]) -> Path:
-    """Fill a folder aside and rename it: whoever sees `target` sees all of it."""
+    """Fill a folder under another name and rename it, so that `target` is always complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=".building-"))
     try:

@@ -10,7 +10,7 @@ from constructs import Construct
 
 
 def dead_letter_queue(scope: Construct, id_: str, key: kms.IKey) -> sqs.Queue:
-    """Keeps what could not be delivered for 14 days; an alarm says that something lies there."""
+    """Keeps what could not be delivered for 14 days; an alarm says when it holds something."""
     return queue(scope, id_, key, retention_period=Duration.days(14))
 
 

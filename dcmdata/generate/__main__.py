@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m dcmdata.generate", description="Make synthetic DICOM studies."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    studies = commands.add_parser("studies", help="the studies that stand in this folder")
+    studies = commands.add_parser("studies", help="the studies in this folder")
     studies.add_argument("--output", type=Path, default=_HERE)
     studies.add_argument("--pictures", action="store_true", help="also the contact sheets")
     large = commands.add_parser("large", help="one large CT series, for benchmarks")

@@ -215,7 +215,7 @@ class AuditUploadsRequest(Message):
 
 
 class AuditFinding(Message):
-    """One difference, and the command that mends it."""
+    """One difference, and the command that fixes it."""
 
     kind: Literal["manifest_without_row", "objects_without_manifest", "counts_disagree"]
     edge: str

@@ -45,14 +45,14 @@ class Stored:
 
 
 def rebuild(s3: S3Client, bucket: str, stack: str, prefix: SeriesPrefix) -> tuple[ManifestKey, Manifest]:
-    """The manifest of what lies below a series transfer's prefix, and where it belongs.
+    """The manifest of the objects under a series transfer's prefix, and its key.
 
     Raises:
-        ManifestRejectedError: nothing lies there, or something that is not an instance of ours.
+        ManifestRejectedError: there are no objects, or one is not an instance of the edge's.
     """
     stored = list(_listed(s3, bucket, str(prefix)))
     if not stored:
-        raise ManifestRejectedError(f"nothing lies below {prefix}")
+        raise ManifestRejectedError(f"no objects under {prefix}")
     with ThreadPoolExecutor(AT_ONCE) as threads:
         instances = list(threads.map(lambda each: _instance(s3, bucket, each), stored))
     times = [each.last_modified for each in stored]

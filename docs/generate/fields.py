@@ -1,4 +1,4 @@
-"""The fields of a pydantic model with what stands below each of them in the source."""
+"""The fields of a pydantic model with the docstring of each in the source."""
 
 from __future__ import annotations
 

@@ -41,13 +41,13 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def export(spool: Spool, contents: Contents, folder: Path, uids: set[str]) -> int:
-    """A file each, of these SOP Instance UIDs or of all, under names that nobody has; the exit code.
+    """A file each, of these SOP Instance UIDs or of all, under unused names; the exit code.
 
     Raises:
         OSError: the folder takes no files.
     """
     if folder.resolve().is_relative_to(spool.root.resolve()):
-        return _refused(f"{folder} lies in the spool: export to another folder")
+        return _refused(f"{folder} is in the spool: export to another folder")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     seen: set[str] = set()
     whole = True
@@ -83,7 +83,7 @@ def _export_one(spool: Spool, stream: BinaryIO, folder: Path, found: Found) -> b
 
 
 def _create(spool: Spool, folder: Path, found: Found) -> tuple[Path, WritableFile]:
-    """A file of a name that nobody has."""
+    """A file with an unused name."""
     path, number = folder / f"{_uid(found)}{INSTANCE}", 1
     while True:
         try:

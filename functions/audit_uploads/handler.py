@@ -1,4 +1,4 @@
-"""AuditUploads: compare S3 with the index; every difference comes with the command that mends it."""
+"""AuditUploads: compare S3 with the index; every difference comes with the command that fixes it."""
 
 from __future__ import annotations
 

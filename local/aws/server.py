@@ -27,7 +27,7 @@ PRELOAD = (
     "dicom_ingest.db.server.connection",
     "pydicom",
 )
-"""What an environment of ours has imported before it is asked for."""
+"""What an environment has imported before its first invocation."""
 
 
 def _arguments() -> argparse.Namespace:

@@ -51,7 +51,9 @@ def add_runtime_options(parser: argparse.ArgumentParser, name: str, ports: dict[
     parser.add_argument(
         "--edges", type=int, default=1, metavar="NUMBER", help="edges that run (default: %(default)s)"
     )
-    parser.add_argument("--quiet-seconds", type=float, help="a series so long without news is complete")
+    parser.add_argument(
+        "--quiet-seconds", type=float, help="a series is complete after this many quiet seconds"
+    )
     parser.add_argument("--import-slots", type=int, help="imports at a time (default: config.yaml)")
     parser.add_argument("--start-rate", type=float, help="imports started a second (default: config.yaml)")
     parser.add_argument(

@@ -1,4 +1,9 @@
-"""``demo``: run the main job once, show it, and fail when anything is missing."""
+"""Start everything, send a folder over DIMSE, show what arrives, and stop. Fail if anything is missing.
+
+examples:
+  python -m local demo
+  python -m local demo --input FOLDER --json report.json
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the pipeline on one machine. ``python -m ops`` queries and controls it."""
+"""Run the pipeline on one machine. The program ops queries and controls it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
-        module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.__doc__))
+        module.add_arguments(
+            commands.add_parser(
+                name,
+                help=module.HELP,
+                description=module.__doc__,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )
     return parser
 
 

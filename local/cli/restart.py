@@ -1,4 +1,8 @@
-"""``restart EDGE``: start an edge again, killed or not, with the EDGE_ variables that are set here."""
+"""Start an edge of the run again. EDGE_ variables that are set here replace its settings.
+
+example:
+  EDGE_BUCKET=no-such-bucket python -m local restart edge
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""``send DIR``: send a folder to the edge of a run, each file in its own transfer syntax."""
+"""Send a folder of DICOM files to the edge of a run, each file in its own transfer syntax.
+
+example:
+  python -m local send dcmdata
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""``up``: keep the whole pipeline running until Ctrl-C or SIGTERM."""
+"""Start everything and keep it running until Ctrl-C or SIGTERM.
+
+examples:
+  python -m local up
+  python -m local up --edges 2 --import-slots 5
+"""
 
 from __future__ import annotations
 

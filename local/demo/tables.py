@@ -16,7 +16,7 @@ PLAIN_WIDTH = 10_000
 
 
 def console() -> Console:
-    """Standard output; lines are not folded where nobody looks at them."""
+    """Standard output; lines are not folded unless it is a terminal."""
     return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, soft_wrap=False)
 
 

@@ -1,4 +1,4 @@
-"""A thread that does one thing again and again until it is stopped."""
+"""A thread that repeats one thing until it is stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRANSIENT = (BotoCoreError, ClientError, FunctionFailedError)
 
 
 class Background:
-    """Calls `work` again and again, `pause_seconds` apart.
+    """Calls `work` repeatedly, `pause_seconds` apart.
 
     An AWS call or a function that fails is logged and tried again at the next turn; any other error ends
     the thread and stays in `error`, where the runtime's watch finds it.

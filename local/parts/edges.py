@@ -109,7 +109,7 @@ class Edges:
         self._ready(request.edge)
 
     def _kept_ports(self, name: str) -> dict[str, str]:
-        """Those that it had: whoever sends to it need not know that it was started again."""
+        """Those that it had: a sender need not know that it was started again."""
         before = self.states[name]
         return {port: str(number) for field, port in PORTS.items() if (number := getattr(before, field))}
 

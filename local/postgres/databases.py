@@ -40,7 +40,7 @@ def without_password(url: str) -> str:
 
 
 def create_database(admin_url: str, name: str, template: str = "template0") -> str:
-    """Make a database, a copy of `template` to which nobody is connected; returns its URL."""
+    """Make a database, a copy of `template`, which must have no connections; returns its URL."""
     statement = f"CREATE DATABASE {_checked(name)} TEMPLATE {_checked(template)} ENCODING 'UTF8'"
     with session(admin_url) as connection:
         connection.run(statement)
@@ -48,7 +48,7 @@ def create_database(admin_url: str, name: str, template: str = "template0") -> s
 
 
 def drop_database(admin_url: str, name: str) -> None:
-    """Drop a database of ours, ending the sessions that are still open in it."""
+    """Drop a database of the run, ending the sessions that are still open in it."""
     with session(admin_url) as connection:
         connection.run(f"DROP DATABASE IF EXISTS {_checked(name)} WITH (FORCE)")
 

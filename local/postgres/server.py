@@ -62,9 +62,9 @@ def _reachable(path: Path) -> bool:
 
 
 class Postgres:
-    """One server: data, socket and log lie in a folder of its own below the system's temporary folder.
+    """One server: data, socket and log are in a folder of its own under the system's temporary folder.
 
-    The path of a unix socket may have 107 bytes at most, so it cannot lie below the repository.
+    The path of a unix socket may have 107 bytes at most, so it cannot be under the repository.
     """
 
     def __init__(self) -> None:

@@ -132,7 +132,7 @@ def _lock_file(runs: Path, name: str) -> Path:
 
 
 def _locked(lock: IO[str]) -> bool:
-    """Take the lock, if nobody has it."""
+    """Take the lock, if it is free."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

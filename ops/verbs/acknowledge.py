@@ -1,8 +1,10 @@
-"""``acknowledge TERM``: take series off the list that needs attention; `--undo` puts them back.
+"""Take series off the list that needs attention. --undo puts them back.
 
-TERM is as of `where`. Only series that ended FAILED, UNKNOWN, PARTIAL or NON_PRIMARY are changed. A series
-that is worked on again and ends so once more returns to the list.
-Example: ops acknowledge PH26-0001 --reason "a test, agreed with radiology"
+TERM is a search term, as for the verb where. Only series that ended FAILED, UNKNOWN, PARTIAL or NON_PRIMARY
+change. A series that is processed again and ends so once more returns to the list.
+
+example:
+  ops acknowledge PH26-0001 --reason "a test, agreed with radiology"
 """
 
 from __future__ import annotations

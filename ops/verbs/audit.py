@@ -1,4 +1,9 @@
-"""``audit``: compare S3 with the index now; every difference comes with the command that fixes it."""
+"""Compare S3 with the index now. Every difference comes with the command that fixes it.
+
+examples:
+  ops audit
+  ops audit --days 14 --stack dicom-ingest
+"""
 
 from __future__ import annotations
 
@@ -8,13 +13,13 @@ from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target
 
-HELP = "compare S3 with the index: what was uploaded and never seen?"
+HELP = "compare S3 with the index, and list what is missing on either side"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument(
-        "--days", type=int, default=3, help="manifests of so many days (default: %(default)s)"
+        "--days", type=int, default=3, help="check the manifests of this many days (default: %(default)s)"
     )
 
 

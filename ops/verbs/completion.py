@@ -1,6 +1,7 @@
-"""``completion SHELL``: a shell script, made from the options: the command ``ops`` with completion.
+"""Print a shell script that defines the command ops, with completion.
 
-``eval "$(python -m ops completion bash)"``
+example:
+  eval "$(.venv/bin/python -m ops completion bash)"
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-HELP = "print a shell script: the command `ops`, with completion"
+HELP = "print a shell script that defines the command ops, with completion"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _SCRIPT = """{zsh}ops() {{ PYTHONPATH={repository} {python} -m ops "$@"; }}

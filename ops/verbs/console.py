@@ -1,7 +1,9 @@
-"""``console``: the web console of a stack on AWS, on this machine and with your credentials.
+"""Serve the web console of a stack on AWS, on this machine and with your credentials.
 
-It listens on loopback only. Nothing is deployed for it. A local run has its own: `make up`.
-Example: ops console --stack dicom-ingest --port 11180
+It listens on loopback only. Nothing is deployed for it. A local run has its own: make up.
+
+example:
+  ops console --stack dicom-ingest --port 11180
 """
 
 from __future__ import annotations

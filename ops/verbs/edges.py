@@ -1,4 +1,9 @@
-"""``edges``: what every edge says of itself and what the index has of it; senders that fell silent."""
+"""Show what every edge reports, what the index has of it, and which senders are silent.
+
+examples:
+  ops edges
+  ops edges --stack dicom-ingest --json
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from dicom_ingest.operators.read.index import Row
 from ops.output import Output
 from ops.target import Target
 
-HELP = "every edge: what is wrong, spool, disk, what it announced; senders and whether one fell silent"
+HELP = "every edge: what is wrong, spool, disk, announcements; silent senders"
 HEARTBEAT = (
     "edge", "trouble", "state", "version", "started_at", "heartbeat_at", "instances_received",
     "instances_duplicate",

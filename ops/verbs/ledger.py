@@ -1,4 +1,11 @@
-"""``ledger``: announced = in S3 = indexed = imported + explained: sums per edge and day, then differences."""
+"""Show that nothing is missing: announced = in S3 = indexed = imported + explained.
+
+Sums for each edge and day come first, then the differences with their reasons.
+
+examples:
+  ops ledger
+  ops ledger --since 2026-11-21
+"""
 
 from __future__ import annotations
 
@@ -9,7 +16,7 @@ from ops.moments import day
 from ops.output import Output
 from ops.target import Target
 
-HELP = "announced, in S3, indexed, imported: does it balance, and where not?"
+HELP = "compare what was announced, in S3, indexed and imported"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

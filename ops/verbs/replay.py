@@ -1,7 +1,11 @@
-"""``replay``: send archived *Series Complete* events through the workflow again, by EventBridge itself.
+"""Send archived Series Complete events through the workflow again. EventBridge replays them.
 
-Replays converge: what is imported is left alone. `reprocess` does the same for chosen series, and for
-those that the archive has forgotten.
+Replays are safe to repeat: what is imported is left alone. The verb reprocess does the same for chosen
+series, and for series that are older than the archive.
+
+examples:
+  ops replay --since 12h
+  ops replay --since 2026-11-21T00:00:00Z --until 2026-11-22T00:00:00Z --reindex
 """
 
 from __future__ import annotations
@@ -29,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=moment, metavar="TIME", help="default: now")
     parser.add_argument("--replay-name", metavar="NAME", help="default: replay-… and a number")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--force", action="store_true", help="import again what is imported already")
-    how.add_argument("--reindex", action="store_true", help="write the index anew, import nothing")
+    how.add_argument("--force", action="store_true", help="import again what has been imported already")
+    how.add_argument("--reindex", action="store_true", help="write the index again, import nothing")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:

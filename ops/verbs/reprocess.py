@@ -1,8 +1,13 @@
-"""``reprocess``: send series through the workflow again. What is imported is not imported twice.
+"""Send chosen series through the workflow again. Nothing is imported twice.
 
-By a search term as `where` takes it; by day, edge, outcome or its words; by a manifest's key or a
-prefix, as `audit` names them; or what could not be delivered. `--force` imports again,
-`--reindex` imports nothing.
+Choose series by a search term, as for the verb where; by day, edge, outcome or reason; by the key of a
+manifest or by a prefix, as the verb audit prints them; or choose the events that could not be delivered.
+--force imports again. --reindex imports nothing.
+
+examples:
+  ops reprocess --outcome FAILED --dry-run
+  ops reprocess PH26-0001 --force
+  ops reprocess --dead-letters
 """
 
 from __future__ import annotations
@@ -28,18 +33,18 @@ SELECTORS = ("day", "edge", "outcome", "reason")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("term", nargs="?", metavar="TERM", help="as of `where`")
-    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="sealed on it (UTC)")
+    parser.add_argument("term", nargs="?", metavar="TERM", help="a search term, as for the verb where")
+    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="sealed on this day (UTC)")
     parser.add_argument("--edge", metavar="NAME", help="of one edge, {stack}-{edge}")
     parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome], help="with this outcome")
-    parser.add_argument("--reason", metavar="WORDS", help="part of the outcome's words")
+    parser.add_argument("--reason", metavar="WORDS", help="part of the outcome's reason")
     parser.add_argument("--manifest", metavar="KEY", help="one manifest, known to the index or not")
     parser.add_argument("--prefix", help="{edge}/{transfer}/, also without a manifest")
     parser.add_argument("--dead-letters", action="store_true", help="events that could not be delivered")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--force", action="store_true", help="import again what is imported already")
-    how.add_argument("--reindex", action="store_true", help="write the index anew, import nothing")
-    parser.add_argument("--dry-run", action="store_true", help="list what would be worked on")
+    how.add_argument("--force", action="store_true", help="import again what has been imported already")
+    how.add_argument("--reindex", action="store_true", help="write the index again, import nothing")
+    parser.add_argument("--dry-run", action="store_true", help="list what would be processed")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:

@@ -1,7 +1,13 @@
-"""``slots``: the import semaphore. Without a word: capacity, holders and the queue; the words change it.
+"""List or change the import slots and their queue. Without an action it lists them.
 
-A change is committed first; then the pipeline runs its grant step and tells whose ticket was cancelled.
-Where that does not come to pass, `reclaim_import_slots` does it within minutes.
+A change is committed first. Then the pipeline grants free slots and informs the execution of a cancelled
+ticket. If that fails, reclaim_import_slots does it within minutes.
+
+examples:
+  ops slots
+  ops slots raise 31
+  ops slots cancel 31 --reason "wrong archive"
+  ops slots capacity 80
 """
 
 from __future__ import annotations
@@ -35,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stranded",
         action="store_true",
-        help="cancel, move: all that wait for a replaced data store",
+        help="cancel, move: every ticket that waits for a replaced data store",
     )
     parser.add_argument(
-        "--reason", default="by an operator", help="of a cancellation; the series' outcome says it"
+        "--reason", default="by an operator", help="reason of a cancellation; the series' outcome contains it"
     )
 
 

@@ -1,4 +1,8 @@
-"""``sql "SELECT ..."``: ask the index; nothing can be changed."""
+"""Query the index in SQL. The connection is read-only.
+
+example:
+  ops sql "SELECT * FROM ledger WHERE NOT balanced"
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import argparse
 from ops.output import Output
 from ops.target import Target
 
-HELP = "ask the index; nothing can be changed"
+HELP = "query the index in SQL, read-only"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,9 @@
-"""``status``: the flow in numbers, then where every series transfer is; filters narrow it down."""
+"""Show the flow in numbers, then where every series transfer is. Filters narrow the list.
+
+examples:
+  ops status --needs-attention
+  ops status --under-way --modality CT
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from ops.output import Output
 from ops.target import Target
 from ops.verbs.edges import problems
 
-HELP = "the flow in numbers, and where every series transfer is"
+HELP = "show the flow in numbers, and where every series transfer is"
 COLUMNS = (
     "place", "modality", "instances", "patient_id", "accession_number", "series_description", "calling_ae",
     "edge", "first_received_at", "over_at", "series_instance_uid", "detail",
@@ -22,11 +27,11 @@ COLUMNS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("--place", choices=PLACES, metavar="PLACE", help=f"one of {', '.join(PLACES)}")
-    parser.add_argument("--edge", help="of one edge")
-    parser.add_argument("--ae", help="of one AE title, calling or called")
+    parser.add_argument("--edge", help="only of this edge")
+    parser.add_argument("--ae", help="only of this AE title, calling or called")
     parser.add_argument("--modality", help="e.g. CT")
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="received on this day (UTC)")
-    parser.add_argument("--under-way", action="store_true", help="not over yet")
+    parser.add_argument("--under-way", action="store_true", help="not finished yet")
     parser.add_argument(
         "--needs-attention", action="store_true", help="FAILED, UNKNOWN, PARTIAL, NON_PRIMARY"
     )

@@ -1,6 +1,9 @@
-"""``tail``: a line whenever a series transfer moves on, until Ctrl-C.
+"""Print a line whenever a series transfer moves on, until Ctrl-C.
 
-On AWS every look keeps Aurora awake.
+On AWS every query keeps Aurora awake.
+
+example:
+  ops tail --all
 """
 
 from __future__ import annotations
@@ -14,14 +17,14 @@ from dicom_ingest.operators.read.places import places
 from ops.output import Output
 from ops.target import Target
 
-HELP = "a line whenever a series transfer moves on"
+HELP = "print a line whenever a series transfer moves on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("--seconds", type=float, help="stop after so long; default: at Ctrl-C")
-    parser.add_argument("--interval", type=float, help="seconds between two looks; default: 0.5, on AWS 5")
-    parser.add_argument("--all", action="store_true", help="begin with where everything is now")
+    parser.add_argument("--seconds", type=float, help="stop after this many seconds; default: at Ctrl-C")
+    parser.add_argument("--interval", type=float, help="seconds between two queries; default: 0.5, on AWS 5")
+    parser.add_argument("--all", action="store_true", help="first print where everything is now")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:

@@ -1,7 +1,12 @@
-"""``verify``: send a small study of its own, and follow it to its image set. Run it after every deployment.
+"""Send a small study of its own and follow it to its image set. Run it after every deployment.
 
-Through an edge, as a sender; or with `--no-edge` from here, with your own credentials, straight to S3 and
-the bus. Each stage is waited for. A stage that fails comes with what it means and where to read on.
+With an edge it sends over DICOM. With --no-edge it writes to S3 and the bus with your own credentials. It
+waits for each stage. A stage that fails says what that means and where to read on.
+
+examples:
+  ops verify
+  ops verify --stack dicom-ingest --no-edge
+  ops verify --stack dicom-ingest --edge HOST:11112
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ from ops.verify.sending import VERIFIER, NotSentError, Straight, ThroughEdge, Wa
 from ops.verify.stages import ALWAYS, SENT, SENT_MEANS, SENT_SEE, STAGES, Seen, Stage
 from ops.verify.study import new_study
 
-HELP = "send a small study of its own and follow it to its image set: does everything work?"
+HELP = "send a small study and follow it to its image set: does everything work?"
 MARKS = {"ok": "green", "FAIL": "bold red", "—": "dim"}
 
 
@@ -48,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     way.add_argument("--no-edge", action="store_true", help="put and announce with your own credentials")
     parser.add_argument("--called-ae", default="DICOM-INGEST", help="default: %(default)s")
     parser.add_argument("--calling-ae", default=VERIFIER, help="default: %(default)s")
-    parser.add_argument("--images", type=int, default=3, help="of the series (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=3, help="number of images (default: %(default)s)")
     parser.add_argument(
         "--seconds", type=float, default=900, help="how long to wait in all (default: %(default)s)"
     )

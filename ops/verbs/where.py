@@ -1,4 +1,11 @@
-"""``where TERM``: where is my study? By accession number, patient id, any UID, AE title, transfer, import."""
+"""Find a study, and show a timeline for each of its series transfers.
+
+It is found by accession number, patient id, any UID, AE title, edge, transfer, import or image set.
+
+examples:
+  ops where PH26-0001
+  ops where 2.25.1 --instances
+"""
 
 from __future__ import annotations
 
@@ -14,7 +21,7 @@ from ops.at_edges import ANNOUNCED
 from ops.output import Output, text
 from ops.target import Target
 
-HELP = "where is it? An accession number, patient id, UID, AE title, edge, transfer, import or image set"
+HELP = "find a study by accession number, patient id, UID, AE title, edge, transfer, import or image set"
 TIMELINES = 3
 """With more series transfers than this a table comes first; each has its own timeline."""
 COLUMNS = (
@@ -25,9 +32,9 @@ COLUMNS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("term", metavar="TERM", help="what you know of it")
+    parser.add_argument("term", metavar="TERM", help="what you know about it")
     parser.add_argument("--limit", type=int, default=MOST, help="series transfers (default: %(default)s)")
-    parser.add_argument("--instances", action="store_true", help="every instance with its verdict, too")
+    parser.add_argument("--instances", action="store_true", help="also list every instance with its verdict")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:

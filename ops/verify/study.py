@@ -1,4 +1,4 @@
-"""A small study that `verify` sends: one series of a phantom that nobody is."""
+"""A small study that `verify` sends: one series of a phantom."""
 
 from __future__ import annotations
 

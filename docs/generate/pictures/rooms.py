@@ -23,7 +23,7 @@ PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
     "edge_component": (("the edge",), (0, 2), "plain"),
     "dicom_ingest": (("the layer: nouns,", "SQL below db/"), (2, 2), "plain"),
     "cdk": (("the stack",), (3, 2), "plain"),
-    CONTRACTS: (("what crosses walls;", "imports nothing of ours"), (2, 3), "store"),
+    CONTRACTS: (("what crosses boundaries;", "imports no other room"), (2, 3), "store"),
 }
 
 

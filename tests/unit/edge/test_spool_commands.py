@@ -302,7 +302,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(
     assert spool(bench, "export", folder) == 1
     assert f"{folder}: " in capsys.readouterr().err
     assert spool(bench, "export", bench.spool.aside) == 1  # a start or an operator would take it for ours
-    assert "lies in the spool" in capsys.readouterr().err
+    assert "is in the spool" in capsys.readouterr().err
     assert list(bench.spool.aside.iterdir()) == []
 
 
