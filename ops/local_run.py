@@ -31,14 +31,14 @@ def find_run(runs: Path, name: str | None = None) -> dict[str, Any]:
     """
     found = [state for state in _under_way(runs) if name in (None, state["name"])]
     if not found:
-        wanted = f"a run named {name!r}" if name else "a local run"
+        wanted = f"no active run is named {name!r}" if name else "no local run is active"
         raise OperatorError(
-            f"{wanted} is not under way below {runs}: start one with `make up`, "
+            f"{wanted} in {runs}: start one with `make up`, "
             "or name a stack on AWS with --stack NAME [--region REGION] [--profile PROFILE]"
         )
     if len(found) > 1:
         names = ", ".join(state["name"] for state in found)
-        raise OperatorError(f"several runs are under way below {runs} ({names}): choose one with --run")
+        raise OperatorError(f"several runs are active in {runs} ({names}): choose one with --run")
     return found[0]
 
 

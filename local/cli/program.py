@@ -1,4 +1,4 @@
-"""Run the pipeline on one machine. The program ops queries and controls it."""
+"""Run the pipeline on one machine. To query and control it: python -m ops."""
 
 from __future__ import annotations
 

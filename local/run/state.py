@@ -112,8 +112,8 @@ def find_run(runs: Path, name: str | None = None) -> RunState:
     """
     found = [state for state in _under_way(runs) if name in (None, state.name)]
     if not found:
-        wanted = f"a run named {name!r}" if name else "a local run"
-        raise NotRunningError(f"{wanted} is not under way: start one with `make up`")
+        wanted = f"no active run is named {name!r}" if name else "no local run is active"
+        raise NotRunningError(f"{wanted}: start one with `make up`")
     if len(found) > 1:
         names = ", ".join(state.name for state in found)
         raise NotRunningError(f"several runs are under way ({names}): choose one with --name")

@@ -16,7 +16,7 @@ def test_sending_without_a_run_says_how_to_start_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["send", ".", "--runs", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "error: a local run is not under way: start one with `make up`\n"
+    assert capsys.readouterr().err == "error: no local run is active: start one with `make up`\n"
 
 
 def test_help_names_every_command_and_where_the_others_are(capsys: pytest.CaptureFixture[str]) -> None:

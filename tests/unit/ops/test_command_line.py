@@ -46,10 +46,10 @@ def test_the_only_run_that_is_under_way_is_found(tmp_path: Path) -> None:
         with run_of(tmp_path, "other"):
             assert find_run(tmp_path, "other")["name"] == "other"
             with pytest.raises(
-                OperatorError, match=r"several runs are under way .*\(other, up\): choose one with --run"
+                OperatorError, match=r"several runs are active .*\(other, up\): choose one with --run"
             ):
                 find_run(tmp_path)
-    with pytest.raises(OperatorError, match="a local run is not under way"):
+    with pytest.raises(OperatorError, match="no local run is active"):
         find_run(tmp_path)
 
 
