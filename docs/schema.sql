@@ -613,7 +613,11 @@ CREATE INDEX operator_action_of_datastore ON public.operator_action USING btree 
 
 CREATE INDEX operator_action_of_series_transfer ON public.operator_action USING btree (series_transfer_pk, pk);
 
+CREATE INDEX patient_by_id_prefix ON public.patient USING btree ("left"(lower(patient_id), 64) text_pattern_ops);
+
 CREATE INDEX patient_by_identifier ON public.patient USING hash (identifier);
+
+CREATE INDEX patient_by_name_prefix ON public.patient USING btree ("left"(lower(patient_name), 64) text_pattern_ops);
 
 CREATE INDEX patient_by_patient_id ON public.patient USING hash (patient_id);
 
@@ -660,6 +664,8 @@ CREATE INDEX series_transfer_unbalanced ON public.series_transfer USING btree ((
 CREATE INDEX series_transfer_under_way_by_state ON public.series_transfer USING btree (state, first_received_at DESC, pk DESC) WHERE (state <> 'OVER'::text);
 
 CREATE INDEX study_by_accession_number ON public.study USING hash (accession_number);
+
+CREATE INDEX study_by_accession_prefix ON public.study USING btree ("left"(lower(accession_number), 64) text_pattern_ops);
 
 CREATE INDEX study_by_uid ON public.study USING btree (study_instance_uid);
 

@@ -42,8 +42,13 @@ class Output:
         sys.stdout.write(json.dumps(content, default=plain, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
-    def table(self, title: str, rows: Rows, columns: Sequence[str] | None = None) -> None:
-        """A table of these columns, or of all; columns without any value are left out."""
+    def table(
+        self, title: str, rows: Rows, columns: Sequence[str] | None = None, *, narrow: bool = False
+    ) -> None:
+        """A table of these columns, or of all; columns without any value are left out.
+
+        `narrow`: the last columns are left out until the table fits the terminal.
+        """
         if not rows:
             self.line(f"{title} (0)")
             return
@@ -53,11 +58,18 @@ class Output:
             if any(row.get(name) not in (None, "", []) for row in rows)
         ]
         drawn = self._drawn(title, rows, names)
-        wide = self._console.options.update(width=PLAIN_WIDTH)
-        if self._console.measure(drawn, options=wide).maximum <= FOLDED * self._console.width:
+        while narrow and len(names) > 1 and self._measured(drawn) > self._console.width:
+            names.pop()
+            drawn = self._drawn(title, rows, names)
+        if self._measured(drawn) <= FOLDED * self._console.width:
             self._console.print(drawn)
         else:
             self._records(title, rows, names)
+
+    def _measured(self, drawn: Table) -> int:
+        """How wide it is if nothing is folded."""
+        wide = self._console.options.update(width=PLAIN_WIDTH)
+        return self._console.measure(drawn, options=wide).maximum
 
     def _records(self, title: str, rows: Rows, names: Sequence[str]) -> None:
         """A line per field, where a table would be folded beyond reading (as psql's ``\\x auto``)."""

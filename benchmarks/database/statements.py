@@ -21,7 +21,7 @@ from dicom_ingest.db.series import ledger as accounts
 from dicom_ingest.db.series.held import held
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
-from dicom_ingest.operators.read import attention, edges, flow, ledger, places, slots, timeline
+from dicom_ingest.operators.read import attention, choices, edges, flow, ledger, places, slots, timeline
 from dicom_ingest.operators.read.places import Filter
 
 Action = Callable[[Connection], Any]
@@ -103,6 +103,7 @@ def reads(examples: Known) -> dict[str, Action]:
             c, row["calling_ae"], chosen=Filter(edge=row["edge"])
         ),
         "flow": flow.flow,
+        "choices": lambda c: choices.resolved(c, Filter(edge="x", ae="x", modality="x")),
         "attention": lambda c: attention.attention(c, []),
         "outcomes": flow.outcomes,
         "edges": edges.edges,

@@ -3,26 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from console.markup.html import tag
 from console.markup.page import table, wide
 from console.markup.words import address, duration, place, time
+from dicom_ingest.operators.read.attention import counted
+from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.index import Index, Row
-from dicom_ingest.operators.read.places import PLACES, Filter, places, where
+from dicom_ingest.operators.read.places import COUNTED, PLACES, Filter, places, total, where
 
-VIEWS = {"": "all", "under_way": "under way", "needs_attention": "need a person"}
-COLUMNS = ("Picture", "Place", "Series", "Instances", "From", "Edge", "Received", "Took", "Words")
+VIEWS = {"": "all", "under_way": "under way", "needs_attention": "need attention"}
+COLUMNS = ("Picture", "Place", "Series", "Instances", "From", "Edge", "Received", "Took", "Reason")
 
 
-def found(index: Index, query: Mapping[str, str]) -> list[Row]:
+PAGE = 100
+"""Rows of a page."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of the rows that a query asks for. `total`: None if they are not counted."""
+
+    rows: list[Row]
+    page: int
+    total: int | None
+    more: bool
+    unknown: list[str]
+    """A sentence for each filter whose value no series has."""
+
+
+def found(index: Index, query: Mapping[str, str]) -> Found:
     """The rows that a query asks for: by a search term, by filters, or by both."""
-    term = query.get("q", "").strip()
-    return where(index, term, chosen=chosen(query)) if term else places(index, chosen(query))
+    term, page = query.get("q", "").strip(), max(1, _number(query.get("page", "")))
+    wanted, unknown = resolved(index, chosen(query))
+    skip = (page - 1) * PAGE
+    if term:
+        rows = where(index, term, PAGE + 1, wanted, skip)
+    else:
+        rows = places(index, wanted, PAGE + 1, skip, oldest=query.get("sort") == "oldest")
+    whole = None if term else total(index, wanted)
+    return Found(rows[:PAGE], page, whole, len(rows) > PAGE, unknown)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 6 else 1
 
 
 def chosen(query: Mapping[str, str]) -> Filter:
@@ -60,6 +91,7 @@ def form(query: Mapping[str, str], edges: list[str]) -> Markup:
         _field("ae", "AE title", query, size=9),
         _select("edge", "Edge", query, {"": "any", **{name: name for name in edges}}),
         _field("day", "Received (UTC)", query, type="date"),
+        _select("sort", "Sort", query, {"": "newest first", "oldest": "oldest first"}),
         tag("button", "Apply", type="submit"),
         tag("a", "Reset", href="/", class_="reset"),
         class_="filters",
@@ -70,7 +102,7 @@ def form(query: Mapping[str, str], edges: list[str]) -> Markup:
 
 def filtered(query: Mapping[str, str]) -> bool:
     """Whether something but a search term restricts the rows: an edge knows nothing of outcomes."""
-    return any(value for name, value in query.items() if name != "q")
+    return any(value for name, value in query.items() if name not in ("q", "sort"))
 
 
 def at_edges(held: list[dict[str, Any]]) -> Markup | None:
@@ -112,22 +144,53 @@ def _select(name: str, label: str, query: Mapping[str, str], options: Mapping[st
     return tag("div", tag("label", label, for_=f"f-{name}"), tag("select", listed, name=name, id=f"f-{name}"))
 
 
-def listing(rows: list[Row], query: Mapping[str, str]) -> Markup:
+def listing(shown: Found, query: Mapping[str, str]) -> Markup:
     """The series transfers, newest first, those of one study that came together under its name."""
+    rows = shown.rows
     if not rows:
-        return tag(
-            "section", tag("h2", "Series (0)"), tag("p", _nothing(query), class_="empty"), class_="card"
-        )
-    caption = f"Series ({len(rows)})"
-    columns = [name for name in COLUMNS if name != "Words" or any(_words(row) for row in rows)]
+        words = [tag("p", _nothing(query, shown.unknown), class_="empty")]
+        return tag("section", tag("h2", "Series (0)"), words, class_="card")
+    caption = f"Series ({_count(shown)})"
+    columns = [name for name in COLUMNS if name != "Reason" or any(_words(row) for row in rows)]
     heads = [tag("th", name, scope="col") for name in columns]
     studies = [
         _study(list(group), len(columns)) for _, group in groupby(rows, lambda row: row["study_instance_uid"])
     ]
-    return wide(caption, tag("thead", tag("tr", heads)), studies, class_="studies")
+    return tag(
+        "div", wide(caption, tag("thead", tag("tr", heads)), studies, class_="studies"), _pages(shown, query)
+    )
 
 
-def _nothing(query: Mapping[str, str]) -> str:
+def _count(shown: Found) -> str:
+    """`7`, `101 to 200 of 326`, `1 to 100 of more than 10,000`."""
+    first = (shown.page - 1) * PAGE + 1
+    last = first + len(shown.rows) - 1
+    if shown.total is None:
+        return f"{first} to {last}, there are more" if shown.more else str(last)
+    if shown.total == len(shown.rows):
+        return str(shown.total)
+    whole = f"more than {COUNTED:,}" if shown.total > COUNTED else f"{shown.total:,}"
+    return f"{first} to {last} of {whole}"
+
+
+def _pages(shown: Found, query: Mapping[str, str]) -> Markup | None:
+    """Links to the pages before and after."""
+    steps = {
+        "Previous page": shown.page - 1 if shown.page > 1 else 0,
+        "Next page": shown.page + 1 if shown.more else 0,
+    }
+    links = [
+        tag("a", words, href=f"/?{urlencode({**query, 'page': number})}")
+        for words, number in steps.items()
+        if number
+    ]
+    return tag("nav", links, aria_label="Pages of the list", class_="pages") if links else None
+
+
+def _nothing(query: Mapping[str, str], unknown: list[str]) -> str:
+    if unknown:
+        sentences = ". ".join(words[:1].upper() + words[1:] for words in unknown)
+        return f"{sentences}."
     if searched := query.get("q", "").strip():
         return f"The index does not know {searched}. It may still be at an edge: see Edges."
     return "Nothing here. Send something, or reset the filters."
@@ -142,7 +205,7 @@ def _study(rows: list[Row], columns: int) -> Markup:
         "Patient": _code(first["patient_id"]),
         "Accession": _code(first["accession_number"]),
         "Date": str(first["study_date"] or "") or None,
-        "In it": f"{len(rows)} series, {count} instances",
+        "Contains": f"{len(rows)} series, {counted(count, 'instance')}",
     }
     shown = [
         tag("span", tag("span", f"{name} ", class_="quiet") if name else None, value)

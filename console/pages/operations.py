@@ -28,7 +28,7 @@ def slots(index: Index) -> list[Markup]:
         tag(
             "div",
             _stranded(stranded) if stranded else None,
-            _tickets(queued),
+            _tickets(queued, sum(store["held"] + store["waiting"] for store in stores)),
             id="tickets",
             data_live="/slots",
         ),
@@ -101,7 +101,7 @@ def _stranded(count: int) -> Markup:
     )
 
 
-def _tickets(rows: list[Row]) -> Markup:
+def _tickets(rows: list[Row], whole: int) -> Markup:
     columns: dict[str, Any] = {
         "Ticket": "ticket_id",
         "State": lambda row: tag("span", row["state"], class_="place moving"),
@@ -125,7 +125,8 @@ def _tickets(rows: list[Row]) -> Markup:
             ticket_form(row["ticket_id"], stranded=row["stranded"]) if row["state"] == "WAITING" else ""
         ),
     }
-    return table(f"Tickets ({len(rows)})", rows, columns, "No series is waiting or importing.")
+    count = f"first {len(rows)} of {whole}" if whole > len(rows) else str(len(rows))
+    return table(f"Tickets ({count})", rows, columns, "No series is waiting or importing.")
 
 
 def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:

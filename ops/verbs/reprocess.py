@@ -20,7 +20,7 @@ from dicom_ingest.contracts.keys import KeyFormatError
 from dicom_ingest.contracts.manifest import ManifestFormatError
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.operators import reprocess
-from dicom_ingest.operators.read.places import where
+from dicom_ingest.operators.read.places import kinds, where
 from dicom_ingest.operators.reprocess import Reprocessor, Selection
 from ops.errors import OperatorError
 from ops.moments import day
@@ -70,7 +70,21 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         output.data(rows)
     else:
         output.table("Would be reprocessed" if arguments.dry_run else "Executions started", rows)
+        if not rows:
+            output.line(_why_nothing(arguments))
     return 0 if rows else 1
+
+
+def _why_nothing(arguments: argparse.Namespace) -> str:
+    """What was looked for, and what else to try."""
+    if arguments.dead_letters:
+        return "the dead-letter queue is empty"
+    if arguments.prefix is not None:
+        return f"no objects under {arguments.prefix}"
+    if arguments.term is not None:
+        looked = ", ".join(kinds(arguments.term))
+        return f"the index does not know {arguments.term} as {looked}: try `ops where {arguments.term}`"
+    return "no series transfer matches these selectors: `ops status` lists them"
 
 
 def _reprocessor(target: Target, purpose: str | None) -> Reprocessor:

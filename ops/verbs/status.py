@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import argparse
 
+from dicom_ingest.operators.read.attention import attention
+from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.flow import HOURS, flow, outcomes
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import MOST, PLACES, Filter, places
+from dicom_ingest.operators.read.places import COUNTED, MOST, PLACES, Filter, places, total
 from ops.moments import day
-from ops.output import Output
+from ops.output import Output, text
 from ops.target import Target
-from ops.verbs.edges import problems
 
 HELP = "show the flow in numbers, and where every series transfer is"
 COLUMNS = (
-    "place", "modality", "instances", "patient_id", "accession_number", "series_description", "calling_ae",
-    "edge", "first_received_at", "over_at", "series_instance_uid", "detail",
+    "place", "modality", "patient_id", "accession_number", "series_instance_uid", "detail", "instances",
+    "first_received_at", "calling_ae", "edge", "series_description", "over_at",
 )  # fmt: skip
 
 
@@ -51,13 +52,15 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         under_way=arguments.under_way,
         needs_attention=arguments.needs_attention,
     )
+    chosen, unknown = resolved(target.index, chosen)
     said, counts, ended = target.edges_say(), flow(target.index), outcomes(target.index)
     rows = places(target.index, chosen, arguments.limit)
     if output.as_json:
         output.data({"edges_say": said, "flow": counts, "outcomes": ended, "series_transfers": rows})
         return 0
-    for line in problems(said):
-        output.line(line, style="bold")
+    for call in attention(target.index, said):
+        since = f" since {text(call.since)}" if call.since else ""
+        output.line(f"! {call.words}{since}. {call.do}; {call.see}", style="bold")
     for edge in said:
         output.line(f"{edge['edge']}: {edge.get('trouble') or _counts(edge)}")
     shut = " (paused)" if counts["paused"] else " (gate closed)" if counts["gate_closed"] else ""
@@ -66,19 +69,35 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         f"{counts['series_announced']} series announced, {counts['series_indexed']} indexed, "
         f"{counts['series_waiting']} waiting{shut}, {counts['series_importing']} importing "
         f"(of {counts['capacity']}), {counts['image_sets']} image sets, "
-        f"{counts['series_needing_attention']} need a person"
+        f"{counts['series_needing_attention']} need attention"
     )
     output.line(
         f"in the last minute {counts['series_announced_last_minute']} announced, "
-        f"{counts['series_over_last_minute']} over; in the last {HOURS} hours "
-        + (", ".join(f"{count} {outcome}" for outcome, count in ended.items()) or "none is over")
+        f"{counts['series_over_last_minute']} finished; in the last {HOURS} hours "
+        + (", ".join(f"{count} {outcome}" for outcome, count in ended.items()) or "none finished")
     )
-    output.table("Series transfers", rows, COLUMNS)
+    output.table(_title(len(rows), total(target.index, chosen)), rows, COLUMNS, narrow=True)
+    for words in unknown:
+        output.line(words)
+    if not rows and not unknown:
+        output.line(
+            "no series matches" if chosen != Filter() else "the index is empty: nothing was announced yet"
+        )
     return 0
 
 
+def _title(shown: int, whole: int) -> str:
+    if whole <= shown:
+        return "Series transfers"
+    return f"Series transfers, {shown} of {'more than ' if whole > COUNTED else ''}{min(whole, COUNTED)}"
+
+
 def _counts(edge: Row) -> str:
-    return (
-        f"{edge['instances_received']} instances received, {edge['instances_uploaded']} uploaded, "
-        f"{edge['series_open']} series open, {edge['spool_instances']} instances in the spool"
-    )
+    words = {
+        "instances_received": "instances received",
+        "instances_duplicate": "of them duplicates",
+        "instances_uploaded": "uploaded",
+        "series_open": "series open",
+        "spool_instances": "instances in the spool",
+    }
+    return ", ".join(f"{edge[name]} {said}" for name, said in words.items() if edge.get(name) is not None)

@@ -167,3 +167,19 @@ def test_a_change_of_a_ticket_is_written_down_with_its_series(database: Database
     assert rows[1]["action"] == ("cancelled" if cancelled else "ticket raised")
     assert rows[1]["pk"] == ticket["series_transfer_pk"]
     assert rows[1]["reason"] == ("wrong archive" if cancelled else "")
+
+
+def test_a_cancellations_reason_is_in_the_list(database: Database) -> None:
+    with database.transaction() as connection:
+        queue.set_capacity(connection, DATASTORE, 0)
+    execution = Execution(database, DATASTORE)
+    execution.acquire()
+    with database.transaction() as connection:
+        queue.cancel(connection, connection.run("SELECT pk FROM ahlijob")[0]["pk"], "wrong archive")
+        series_transfers.finish(
+            connection, execution.ref, execution.arn, Outcome.FAILED, detail="TicketCancelled"
+        )
+    execution.release()
+    with database.transaction() as connection:
+        (row,) = places(connection)
+    assert row["detail"] == "TicketCancelled: wrong archive"

@@ -12,10 +12,11 @@ from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series import imports
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Database
+from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.edges import edges, senders
 from dicom_ingest.operators.read.flow import flow, outcomes
 from dicom_ingest.operators.read.ledger import differences, sums
-from dicom_ingest.operators.read.places import Filter, kinds, places, where
+from dicom_ingest.operators.read.places import Filter, kinds, places, total, where
 from dicom_ingest.operators.read.slots import semaphores, tickets
 from dicom_ingest.operators.read.timeline import Timeline, timeline
 from tests.support.series import Announced, element
@@ -61,6 +62,45 @@ def test_a_series_is_found_by_whatever_is_known_of_it(database: Database) -> Non
         assert row["matched"] == kind
     assert {row["matched"] for row in rows(database, where, "CT1")} == {"AE"}
     assert rows(database, where, "nobody") == []
+
+
+def test_the_beginning_finds_a_patient_or_an_accession_whatever_the_case(database: Database) -> None:
+    named = {
+        "00080050": element("SH", "ACC-7"),
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]},
+    }
+    announced = Announced(patient_id="P-7", attributes=lambda _: named)
+    index_series(database, announced)
+    index_series(database, Announced(patient_id="Q-8"))
+    for term in ("acc", "ACC-7", "p-", "doe", "Doe^J"):
+        (row,) = rows(database, where, term)
+        assert row["series_instance_uid"] == announced.series_instance_uid, term
+    assert rows(database, where, "cc-7") == []
+
+
+def test_lists_have_a_total_and_pages(database: Database) -> None:
+    for _ in range(3):
+        index_series(database, Announced())
+    everything = rows(database, places)
+    assert rows(database, total) == 3
+    assert rows(database, places, None, 2) == everything[:2]
+    assert rows(database, places, None, 2, 2) == everything[2:]
+    assert rows(database, where, "CT1", 2, None, 2) == rows(database, where, "CT1")[2:]
+    with database.transaction() as connection:
+        assert places(connection, oldest=True) == everything[::-1]
+    assert rows(database, total, Filter(modality="XX")) == 0
+
+
+def test_a_filter_knows_short_names_and_any_case_and_explains_other_values(database: Database) -> None:
+    index_series(database, Announced(modality="CT"))
+    meant = Filter(edge="edge1", modality="ct", ae="ct1")
+    found, unknown = rows(database, resolved, meant)
+    assert (found.edge, found.modality, found.ae, unknown) == ("dicom-ingest-edge1", "CT", "CT1", [])
+    _, unknown = rows(database, resolved, Filter(edge="nope", modality="XX"))
+    assert unknown == [
+        "no series has edge nope; there is dicom-ingest-edge1",
+        "no series has modality XX; there is CT",
+    ]
 
 
 def test_only_what_a_term_can_be_is_looked_for() -> None:

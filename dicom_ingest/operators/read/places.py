@@ -24,14 +24,18 @@ _PLACE = """CASE
         WHEN j.state = 'RUNNING' THEN 'importing'
         ELSE lower(t.state)
     END"""
+# The error of a cancelled ticket is its name only: what the operator gave as the reason is the ticket's.
+_DETAIL = """t.outcome_detail || CASE
+        WHEN t.state = 'OVER' AND j.state = 'CANCELLED' AND position(j.message IN t.outcome_detail) = 0
+        THEN ': ' || j.message ELSE '' END"""
 _TICKET = """
 LEFT JOIN LATERAL (
-    SELECT state, granted_at, running_at FROM ahlijob a WHERE a.series_transfer_pk = t.pk
+    SELECT state, granted_at, running_at, message FROM ahlijob a WHERE a.series_transfer_pk = t.pk
     ORDER BY a.pk DESC LIMIT 1) j ON true
 """
 _COLUMNS = f"""
 SELECT t.pk, t.edge, CAST(t.transfer_id AS text) AS transfer_id, t.study_instance_uid, t.series_instance_uid,
-    t.modality, t.instance_count AS instances, {_PLACE} AS place, t.outcome_detail AS detail, t.calling_ae,
+    t.modality, t.instance_count AS instances, {_PLACE} AS place, {_DETAIL} AS detail, t.calling_ae,
     t.called_ae, pa.patient_id, st.accession_number, st.study_date, st.study_description, s.series_number,
     s.series_description, t.first_received_at, t.sealed_at, t.indexed_at, j.granted_at, j.running_at,
     t.over_at, t.owner_execution, t.manifest_key
@@ -44,7 +48,11 @@ LEFT JOIN series s ON s.pk = t.series_pk
 LEFT JOIN study st ON st.pk = s.study_pk
 LEFT JOIN patient pa ON pa.pk = st.patient_pk
 """
-_NEWEST_FIRST = "ORDER BY t.first_received_at DESC, t.pk DESC LIMIT :most"
+_NEWEST_FIRST = "ORDER BY t.first_received_at DESC, t.pk DESC LIMIT :reach"
+_OLDEST_FIRST = "ORDER BY t.first_received_at, t.pk LIMIT :reach"
+_PAGE = "LIMIT :most OFFSET :skip"
+COUNTED = 10_000
+"""Series transfers are counted up to this number: a list of more is narrowed down, not paged through."""
 
 # Each as its index has it: so a filter is answered from the newest rows of its own, however few there are.
 _CONDITIONS = {
@@ -88,13 +96,35 @@ class Filter:
     under_way: bool = False
 
 
-def places(index: Index, chosen: Filter | None = None, most: int = MOST) -> list[Row]:
-    """The newest series transfers, with patient id and descriptions where they are indexed."""
+def places(
+    index: Index, chosen: Filter | None = None, most: int = MOST, skip: int = 0, *, oldest: bool = False
+) -> list[Row]:
+    """The newest (or `oldest`) series transfers after `skip`, with patient id and descriptions if indexed."""
     chosen = chosen or Filter()
+    order = _OLDEST_FIRST if oldest else _NEWEST_FIRST
+    sql = f"WITH chosen AS ({_branches(chosen, order)}) {_COLUMNS} {_FROM} {_paged(order)}"
+    return index.run(sql, most=most, skip=skip, reach=most + skip, **_values(chosen))
+
+
+def total(index: Index, chosen: Filter | None = None) -> int:
+    """How many there are; COUNTED + 1 means more than COUNTED."""
+    chosen = chosen or Filter()
+    branches = _branches(chosen, _NEWEST_FIRST)
+    counted: int = index.run(
+        f"SELECT count(*) AS series FROM ({branches}) f", reach=COUNTED + 1, **_values(chosen)
+    )[0]["series"]
+    return min(counted, COUNTED + 1)
+
+
+def _branches(chosen: Filter, order: str) -> str:
     columns = _AES if chosen.ae else (None,)
-    branches = " UNION ".join(_branch(chosen, _is(column, ":ae") if column else "true") for column in columns)
-    sql = f"WITH chosen AS ({branches}) {_COLUMNS} {_FROM} {_NEWEST_FIRST}"
-    return index.run(sql, most=most, **_values(chosen))
+    return " UNION ".join(
+        _branch(chosen, _is(column, ":ae") if column else "true", order) for column in columns
+    )
+
+
+def _paged(order: str) -> str:
+    return order.replace("LIMIT :reach", _PAGE)
 
 
 def _branch(chosen: Filter, condition: str, limit: str = _NEWEST_FIRST) -> str:
@@ -115,6 +145,16 @@ def _values(chosen: Filter) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name != "place" or value not in _ON_THE_WAY}
 
 
+AT_MOST = 1000
+"""Series that the beginning of a term means: a letter or two would mean them all."""
+
+
+def _begins(column: str) -> str:
+    """The column begins with the term, whatever the case; answered from an index of 0023."""
+    value, term = f"left(lower({column}), 64)", "left(lower(CAST(:term AS text)), 64)"
+    return f"{value} ~>=~ {term} AND {value} ~<~ ({term} || chr(1114111))"
+
+
 _BY = {
     "study": (_is("study_instance_uid", ":term"),),
     "series": (_is("series_instance_uid", ":term"),),
@@ -132,11 +172,18 @@ _BY = {
     "accession number": (
         "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
         "WHERE z.accession_number = CAST(:term AS text))",
+        "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
+        f"WHERE {_begins('z.accession_number')} LIMIT {AT_MOST})",
     ),
     "patient": tuple(
         "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
         f"JOIN series y ON y.study_pk = z.pk WHERE w.{column} = CAST(:term AS text))"
         for column in ("patient_id", "identifier")
+    )
+    + tuple(
+        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
+        f"JOIN series y ON y.study_pk = z.pk WHERE {_begins(f'w.{column}')} LIMIT {AT_MOST})"
+        for column in ("patient_id", "patient_name")
     ),
 }
 """Of each kind the conditions, one of which must hold: each is asked by itself, since each has its index."""
@@ -154,11 +201,13 @@ def kinds(term: str) -> tuple[str, ...]:
     return _NAMES
 
 
-def where(index: Index, term: str, most: int = MOST, chosen: Filter | None = None) -> list[Row]:
+def where(
+    index: Index, term: str, most: int = MOST, chosen: Filter | None = None, skip: int = 0
+) -> list[Row]:
     """The series transfers that a term means, newest first; `matched` says what the term is of each.
 
-    `term`: accession number, patient id, study, series or SOP instance UID, AE title, edge, transfer,
-    import (HealthImaging's job id) or image set.
+    `term`: accession number, patient id or patient's name (or how they begin, whatever the case); study,
+    series or SOP instance UID, AE title, edge, transfer, import (HealthImaging's job id) or image set.
     """
     chosen = chosen or Filter()
     found = " UNION ALL ".join(
@@ -169,9 +218,11 @@ def where(index: Index, term: str, most: int = MOST, chosen: Filter | None = Non
     return index.run(
         f"WITH matching AS ({found}), "
         "chosen AS (SELECT pk, string_agg(DISTINCT kind, ', ') AS matched FROM matching GROUP BY pk) "
-        f"{_COLUMNS}, c.matched {_FROM} {_NEWEST_FIRST}",
+        f"{_COLUMNS}, c.matched {_FROM} {_paged(_NEWEST_FIRST)}",
         term=term,
         most=most,
+        skip=skip,
+        reach=most + skip,
         **_values(chosen),
     )
 

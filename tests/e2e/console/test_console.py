@@ -85,6 +85,11 @@ def test_nothing_is_fetched_from_elsewhere_and_the_browser_has_no_complaint(
         ("q=CLIENT_AE&modality=MR", 2),
         ("edge=dicom-ingest-edge1&place=COMPLETED", 7),
         ("edge=another", 0),
+        ("edge=edge1&modality=mr&ae=client_ae", 2),
+        ("q=ph26-00", 7),
+        ("q=phantom-0003", 2),
+        ("page=2", 0),
+        ("sort=oldest", 7),
         ("ae=CLIENT_AE&day=2001-01-01", 0),
     ],
 )
@@ -93,6 +98,11 @@ def test_filters_and_search_narrow_the_table_down(
 ) -> None:
     page.open(f"{console.url}/?{query}")
     assert page.ask(ROWS) == count
+
+
+def test_a_filter_with_a_value_that_no_series_has_is_explained(console: ConsoleRun, page: Browser) -> None:
+    page.open(f"{console.url}/?modality=XX")
+    assert "No series has modality XX; there is CT, " in page.ask(TEXT.format("rows"))
 
 
 def test_a_search_in_vain_says_where_else_to_look(console: ConsoleRun, page: Browser) -> None:

@@ -50,3 +50,13 @@ def test_a_cell_is_read_as_its_name_says() -> None:
     assert cell("bytes", 12) == "12 bytes"
     assert cell("started_at", "2026-11-22T20:41:50.887860Z") == "2026-11-22 20:41:50"
     assert cell("instances", 4096) == "4096"
+
+
+def test_a_narrow_table_leaves_out_its_last_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"place": "FAILED", "patient_id": "PHANTOM-0001", "detail": "x" * 60, "edge": "e" * 40}]
+    Output(as_json=False, width=100).table("Series", rows, narrow=True)
+    out = capsys.readouterr().out
+    assert "PHANTOM-0001" in out
+    assert "x" * 60 in out
+    assert "eee" not in out
+    assert max(map(len, out.splitlines())) <= 100
