@@ -84,7 +84,8 @@ class HeaderWalk:
         self._walk = ElementWalk(elements)
         self._inflate = Inflate() if transfer_syntax_uid in DEFLATED else None
         self._spent = spent
-        self._error: DataSetError | None = None
+        self._error: str | None = None
+        """Its words: the error itself would keep the connection's buffers alive."""
 
     @property
     def steps(self) -> int:
@@ -104,7 +105,7 @@ class HeaderWalk:
             else:
                 self._walk.feed(data, whole=whole)
         except DataSetError as error:
-            self._error = error
+            self._error = str(error)
 
     def end(self) -> Header:
         """The header, when there is no more.
@@ -112,9 +113,9 @@ class HeaderWalk:
         Raises:
             HeaderError: the data set is cut off, not encoded as was agreed on, or lacks a UID.
         """
+        if self._error is not None:
+            raise HeaderError(self._error)
         try:
-            if self._error is not None:
-                raise self._error
             if self._inflate is not None:
                 self._inflate.end()
             self._walk.end()

@@ -74,8 +74,8 @@ def echo_command() -> bytes:
 class Wire:
     """A TCP connection to the edge."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+    def __init__(self, port: int, source: str = "") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(source, 0))
 
     def send(self, data: bytes) -> None:
         """As it is."""
@@ -133,9 +133,9 @@ class Wire:
 
 
 @contextmanager
-def wire(port: int) -> Iterator[Wire]:
-    """A connection that is closed at the end."""
-    connection = Wire(port)
+def wire(port: int, source: str = "") -> Iterator[Wire]:
+    """A connection, from this address, that is closed at the end."""
+    connection = Wire(port, source)
     try:
         yield connection
     finally:

@@ -177,6 +177,7 @@ class Connection:
         finally:
             if self._reception is not None:
                 self._reception.abandon()
+                self._reception = None  # it refers to this connection, whose buffers are freed at once so
             self._services.memory.take(-self._held)
             self._linger()
             for end in self._wake or ():
@@ -191,6 +192,10 @@ class Connection:
         self.ending = "ended by the edge" if self._dropped else reason
         if self.admission is None:
             logs.info("connection closed", reason=self.ending, peer=self._peer)
+
+    def _cut_off(self) -> bool:
+        """Dropped without a word."""
+        return self._dropped and not self._abort_asked
 
     def _who(self) -> dict[str, str | None]:
         row = self.admission.row if self.admission is not None else None
@@ -243,6 +248,8 @@ class Connection:
 
     def _receive(self) -> bool:
         association = self._association
+        if self._cut_off():  # what has come already is of no use, and looking at it costs
+            raise GoneError("ended by the edge")
         if self._wake is not None and association.between_messages and not self._may_read():
             return True
         space, missing = association.space(), association.missing
@@ -273,7 +280,7 @@ class Connection:
             steps += self._reception.steps()
         elif self.admission is None:
             steps += count // BYTES_PER_REQUEST_STEP
-        self._steps.taken(steps, count)
+        self._steps.taken(steps, count, self._cut_off)
         if (held := association.gathered) != self._held:
             if not self._services.memory.take(held - self._held):
                 raise GoneError("too many long messages at once")
@@ -287,6 +294,8 @@ class Connection:
 
     def _linger(self) -> None:
         """The peer gets the last word, and then closes; reading on keeps a reset from overtaking it."""
+        if self._cut_off():
+            return
         end, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
         with suppress(OSError, ValueError):
             self._socket.shutdown(socket.SHUT_WR)
@@ -350,8 +359,11 @@ class Connection:
                 event.context.transfer_syntax,
                 event.context.abstract_syntax,
             ),
-            lambda steps: self._steps.taken(steps, 0),
+            self._inflated,
         )
+
+    def _inflated(self, steps: int) -> None:
+        self._steps.taken(steps, 0, self._cut_off)
 
     def _finish(self) -> None:
         reception = self._reception

@@ -25,10 +25,11 @@ class Pace:
         self._sleep = sleep
         self._waiting = threading.Lock()
 
-    def pause(self) -> None:
-        """Wait for one's turn, and then a while."""
+    def pause(self, given_up: Callable[[], bool]) -> None:
+        """Wait for one's turn, and then a while; a peer that is given up takes no turn."""
         with self._waiting:
-            self._sleep(PAUSE_SECONDS)
+            if not given_up():
+                self._sleep(PAUSE_SECONDS)
 
 
 class Steps:
@@ -38,12 +39,12 @@ class Steps:
         self._pace = pace
         self._owed = 0
 
-    def taken(self, steps: int, count: int) -> None:
+    def taken(self, steps: int, count: int, given_up: Callable[[], bool]) -> None:
         """So many fragments and elements in so many bytes."""
         self._owed = max(0, self._owed + steps - count // BYTES_PER_STEP)
         if self._owed > STEPS:
             self._owed = 0
-            self._pace.pause()
+            self._pace.pause(given_up)
 
 
 class Memory:
