@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,9 +71,25 @@ class EdgeCloud:
         return decode_manifest(self.body(detail["manifest_key"]), detail["manifest_sha256"])
 
 
+_OPEN = ExitStack()
+_users: list[EdgeCloud] = []
+
+
 @contextmanager
 def edge_cloud() -> Iterator[EdgeCloud]:
-    """A fresh moto server with bucket, bus, rule and queue."""
+    """The process's moto server with bucket, bus, rule and queue: its state is the process's, too."""
+    opened = _users[0] if _users else _OPEN.enter_context(_edge_cloud())
+    _users.append(opened)
+    try:
+        yield opened
+    finally:
+        _users.pop()
+        if not _users:
+            _OPEN.close()
+
+
+@contextmanager
+def _edge_cloud() -> Iterator[EdgeCloud]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -87,8 +103,11 @@ def edge_cloud() -> Iterator[EdgeCloud]:
         }
         session: Any = boto3.Session()
         s3, sqs, events = (session.client(name, **arguments) for name in ("s3", "sqs", "events"))
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        events.create_event_bus(Name=BUS)
+        # An earlier server of this process may have left them.
+        with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        with suppress(events.exceptions.ResourceAlreadyExistsException):
+            events.create_event_bus(Name=BUS)
         queue_url = sqs.create_queue(QueueName="seen")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"][
             "QueueArn"
