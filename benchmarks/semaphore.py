@@ -20,7 +20,8 @@ from benchmarks.functions.series import BenchSeries
 from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket, Token
+from dicom_ingest.db.semaphore.bundles import Ticket
+from dicom_ingest.db.semaphore.tickets import Token
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.db.server.migrate import migrate

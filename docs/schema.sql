@@ -59,6 +59,14 @@ END) STORED NOT NULL,
     token_retry integer,
     live boolean GENERATED ALWAYS AS ((state = ANY (ARRAY['WAITING'::text, 'GRANTED'::text, 'STARTING'::text, 'RUNNING'::text]))) STORED NOT NULL,
     holds_slot boolean GENERATED ALWAYS AS ((state = ANY (ARRAY['GRANTED'::text, 'STARTING'::text, 'RUNNING'::text]))) STORED NOT NULL,
+    bundle bigint,
+    leads boolean DEFAULT false NOT NULL,
+    alone boolean DEFAULT false NOT NULL,
+    expects_bundle boolean DEFAULT false NOT NULL,
+    shared_over_at timestamp with time zone,
+    results_uri text,
+    asleep boolean GENERATED ALWAYS AS (((state = ANY (ARRAY['GRANTED'::text, 'STARTING'::text, 'RUNNING'::text])) AND (bundle IS NOT NULL) AND (NOT leads) AND (shared_over_at IS NULL))) STORED NOT NULL,
+    own_slot boolean GENERATED ALWAYS AS (((state = ANY (ARRAY['GRANTED'::text, 'STARTING'::text, 'RUNNING'::text])) AND ((bundle IS NULL) OR leads))) STORED NOT NULL,
     CONSTRAINT ahlijob_granted CHECK (((state <> ALL (ARRAY['GRANTED'::text, 'STARTING'::text, 'RUNNING'::text])) OR (granted_at IS NOT NULL))),
     CONSTRAINT ahlijob_over CHECK (((over_at IS NOT NULL) = (state = ANY (ARRAY['DONE'::text, 'CANCELLED'::text])))),
     CONSTRAINT ahlijob_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'GRANTED'::text, 'STARTING'::text, 'RUNNING'::text, 'DONE'::text, 'CANCELLED'::text])))
@@ -95,7 +103,15 @@ CREATE VIEW operator_views.ahlijob AS
     earlier_imports,
     unknown_predecessor,
     live,
-    holds_slot
+    holds_slot,
+    bundle,
+    leads,
+    alone,
+    expects_bundle,
+    shared_over_at,
+    results_uri,
+    asleep,
+    own_slot
    FROM public.ahlijob;
 
 CREATE TABLE public.ahliimageset (
@@ -275,6 +291,7 @@ CREATE TABLE public.series_transfer (
     verdicts jsonb DEFAULT '{}'::jsonb NOT NULL,
     balanced boolean GENERATED ALWAYS AS ((COALESCE((objects_found = instance_count), false) AND (indexed = instance_count) AND (NOT (verdicts ? 'MISSING'::text)) AND ((((COALESCE(((verdicts ->> 'IMPORTED'::text))::integer, 0) + COALESCE(((verdicts ->> 'WARNED'::text))::integer, 0)) + COALESCE(((verdicts ->> 'UNCHANGED'::text))::integer, 0)) + COALESCE(((verdicts ->> 'SUPERSEDED'::text))::integer, 0)) = instance_count))) STORED NOT NULL,
     acknowledged_at timestamp with time zone,
+    transfer_series integer,
     CONSTRAINT series_transfer_outcome_check CHECK ((outcome = ANY (ARRAY['COMPLETED'::text, 'DUPLICATE'::text, 'SUPERSEDED'::text, 'NON_PRIMARY'::text, 'PARTIAL'::text, 'FAILED'::text, 'UNKNOWN'::text, 'INDEXED'::text]))),
     CONSTRAINT series_transfer_state_check CHECK ((state = ANY (ARRAY['CLAIMED'::text, 'INDEXED'::text, 'IMPORTING'::text, 'OVER'::text])))
 );
@@ -427,6 +444,9 @@ CREATE TABLE public.semaphore (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     configured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     failed_imports integer DEFAULT 0 NOT NULL,
+    bundles boolean DEFAULT false NOT NULL,
+    bundle_patience double precision DEFAULT 600 NOT NULL,
+    CONSTRAINT semaphore_bundle_patience_check CHECK ((bundle_patience >= (0)::double precision)),
     CONSTRAINT semaphore_capacity_check CHECK ((capacity >= 0)),
     CONSTRAINT semaphore_gate_check CHECK ((gate = ANY (ARRAY['OPEN'::text, 'CLOSED'::text]))),
     CONSTRAINT semaphore_start_burst_check CHECK ((start_burst >= 1)),
@@ -579,6 +599,8 @@ CREATE INDEX ahliimageset_by_series_transfer ON public.ahliimageset USING btree 
 
 CREATE INDEX ahliimageset_created ON public.ahliimageset USING btree (created_at);
 
+CREATE INDEX ahlijob_by_bundle ON public.ahlijob USING btree (bundle) WHERE (bundle IS NOT NULL);
+
 CREATE INDEX ahlijob_by_import ON public.ahlijob USING btree (import_id);
 
 CREATE INDEX ahlijob_ended ON public.ahlijob USING btree (datastore_id, import_over_at DESC) WHERE ((import_over_at IS NOT NULL) AND (granted_at IS NOT NULL));
@@ -592,6 +614,8 @@ CREATE UNIQUE INDEX ahlijob_one_holder_of_series ON public.ahlijob USING btree (
 CREATE UNIQUE INDEX ahlijob_one_live_ticket ON public.ahlijob USING btree (transfer_id, series_instance_uid, datastore_id) WHERE live;
 
 CREATE INDEX ahlijob_out_of_order ON public.ahlijob USING btree (granted_at) WHERE unknown_predecessor;
+
+CREATE INDEX ahlijob_own_slots ON public.ahlijob USING btree (datastore_id) WHERE own_slot;
 
 CREATE INDEX ahlijob_queue ON public.ahlijob USING btree (datastore_id, priority, pk) WHERE (state = 'WAITING'::text);
 
@@ -634,6 +658,8 @@ CREATE INDEX series_transfer_by_series_pk ON public.series_transfer USING btree 
 CREATE INDEX series_transfer_by_study ON public.series_transfer USING btree (study_instance_uid);
 
 CREATE INDEX series_transfer_by_utc_day ON public.series_transfer USING btree ((((sealed_at AT TIME ZONE 'UTC'::text))::date));
+
+CREATE INDEX series_transfer_closed ON public.series_transfer USING btree (transfer_id) WHERE (transfer_series > 1);
 
 CREATE INDEX series_transfer_created ON public.series_transfer USING btree (created_at);
 

@@ -182,7 +182,7 @@ _NEEDS: dict[str, tuple[Need, ...]] = {
         Permissions.read_results,
     ),
     "check_import": (Permissions.check_imports, Permissions.read_results),
-    "record_image_sets": (Permissions.check_imports, Permissions.read_results),
+    "record_image_sets": (Permissions.check_imports, Permissions.read_results, Permissions.send_grants),
     "release_import_slot": (
         Permissions.send_grants,
         Permissions.send_cancellations,

@@ -3,6 +3,7 @@
 ``{edge}/{transfer}/{study}/{series}/{sop}.dcm``             DICOM files only: HealthImaging scans the prefix
 ``manifests/{edge}/{yyyy-mm-dd}/{transfer}/{series}.jsonl.gz``
 ``results/{edge}/{transfer}/{study}/{series}/{attempt}/``
+``results/{edge}/{transfer}/bundle-{bundle}/``               of an import that takes the whole transfer
 """
 
 from __future__ import annotations
@@ -51,6 +52,15 @@ class SeriesPrefix:
     def instance(self, sop_instance_uid: str) -> str:
         """The key of one instance."""
         return str(InstanceKey(self, sop_instance_uid))
+
+    @property
+    def transfer(self) -> str:
+        """The prefix, with its slash, of all series of its transfer."""
+        return f"{self.edge}/{self.transfer_id}/"
+
+    def bundle_results(self, bundle: int) -> str:
+        """The prefix, with its slash, that HealthImaging writes the results of a whole transfer below."""
+        return f"{RESULTS}{self.transfer}bundle-{bundle}/"
 
     def results(self, attempt: int) -> str:
         """The prefix, with its slash, that HealthImaging writes one attempt's results below."""

@@ -67,6 +67,10 @@ class ImportState(Message):
     """In which it was started; none where an older definition dropped it: then in the configured one."""
     outcome: OutcomeState | None = None
     """NOT_NEEDED: how the series transfer ended without an import."""
+    bundle: int | None = None
+    """It is shared by several series transfers; the ticket that it is known by."""
+    results_uri: str | None = None
+    """Where the results of a shared import are, once it is over."""
 
 
 class StepError(Message):
@@ -242,6 +246,10 @@ class SemaphoreSettings(Message):
     capacity: int = Field(ge=0)
     start_rate: float = Field(gt=0)
     start_burst: int = Field(ge=1)
+    bundles: bool = False
+    """Whether the series of a closed transfer may share one import."""
+    bundle_patience: float = Field(default=600, ge=0)
+    """So many seconds a bulk ticket waits for its transfer to close, at most."""
 
 
 class DatabaseUser(Message):

@@ -141,6 +141,8 @@ def results_of(
     Raises:
         ResultsNotYetWrittenError: it completed lately, but its manifest is not in S3 yet.
     """
+    if state.results_uri is not None:  # another execution has read them there
+        return read_results(s3, state.results_uri) or ImportResults(lost=state.status == "COMPLETED")
     job = describe(client, datastore_id, state.import_id) if state.import_id else None
     if job is None:
         return ImportResults()

@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/healthimaging/latest/devguide/understanding-import-j
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -39,13 +41,15 @@ class InstanceResult:
     is_primary: bool | None = None
     warning_code: int | None = None
     message: str | None = None
+    series_instance_uid: str | None = None
+    """Of the folder in which the file lies; none where `inputFile` names no folder."""
 
 
 @dataclass(frozen=True)
 class ImportResults:
     """Counts as HealthImaging gives them, image sets, and a result per object.
 
-    `lost`: the import completed, but its results were never written.
+    `lost`: the import completed, but its results were never written. `uri`: where they are.
     """
 
     scanned: int = 0
@@ -55,6 +59,29 @@ class ImportResults:
     image_sets: list[ImageSet] = field(default_factory=list)
     instances: list[InstanceResult] = field(default_factory=list)
     lost: bool = False
+    uri: str | None = None
+
+    def of_series(self, series_instance_uid: str, instances: int) -> ImportResults:
+        """What an import that several series shared says of one of them: counted by its own lines.
+
+        `instances`: of its manifest, which are all in where everything was imported and lines are absent.
+        """
+        mine = [r for r in self.instances if r.series_instance_uid in (series_instance_uid, None)]
+        imported = [r for r in mine if r.verdict is not Verdict.FAILED]
+        whole = self.unnamed and len(mine) == len(imported)
+        matched = Counter(result.image_set_id for result in imported)
+        return ImportResults(
+            scanned=instances if whole else len(mine),
+            imported=instances if whole else len(imported),
+            image_sets=[
+                replace(image_set, matched_instances=matched[image_set.image_set_id])
+                for image_set in self.image_sets
+                if matched[image_set.image_set_id]
+            ],
+            instances=mine,
+            lost=self.lost,
+            uri=self.uri,
+        )
 
     @property
     def unnamed(self) -> bool:
@@ -82,9 +109,12 @@ def read_results(s3: S3Client, output_uri: str) -> ImportResults | None:
         for entry in summary.get("imageSetsSummary", [])
     ]
     versions = {image_set.image_set_id: image_set.version for image_set in image_sets}
-    results = {line.sop_instance_uid: line for line in _successes(s3, bucket, prefix, versions)}
-    results |= {line.sop_instance_uid: line for line in _warnings(s3, bucket, prefix, versions)}
-    results |= {line.sop_instance_uid: line for line in _failures(s3, bucket, prefix)}
+    lines = chain(
+        _successes(s3, bucket, prefix, versions),
+        _warnings(s3, bucket, prefix, versions),
+        _failures(s3, bucket, prefix),
+    )
+    results = {(line.series_instance_uid, line.sop_instance_uid): line for line in lines}
     return ImportResults(
         scanned=int(summary.get("numberOfScannedFiles", 0)),
         imported=int(summary.get("numberOfImportedFiles", 0)),
@@ -92,6 +122,7 @@ def read_results(s3: S3Client, output_uri: str) -> ImportResults | None:
         server_errors=int(summary.get("numberOfFilesWithServerError", 0)),
         image_sets=image_sets,
         instances=list(results.values()),
+        uri=output_uri,
     )
 
 
@@ -140,7 +171,9 @@ def _failures(s3: S3Client, bucket: str, prefix: str) -> Iterator[InstanceResult
     for line in _lines(s3, bucket, f"{prefix}FAILURE/failure.ndjson"):
         exception = line.get("exception", {})
         words = f"{exception.get('exceptionType')}: {exception.get('message')}"
-        yield InstanceResult(_sop_instance(line), Verdict.FAILED, message=words)
+        yield InstanceResult(
+            _sop_instance(line), Verdict.FAILED, message=words, series_instance_uid=_series(line)
+        )
 
 
 def _imported(line: dict[str, Any], versions: dict[str, int]) -> InstanceResult:
@@ -153,7 +186,12 @@ def _imported(line: dict[str, Any], versions: dict[str, int]) -> InstanceResult:
         image_set_id=image_set_id,
         version=None if version is None else int(version),
         is_primary=_flag(response.get("isPrimary")),
+        series_instance_uid=_series(line),
     )
+
+
+def _series(line: dict[str, Any]) -> str | None:
+    return str(line["inputFile"]).rpartition("/")[0].rpartition("/")[2] or None
 
 
 def _sop_instance(line: dict[str, Any]) -> str:

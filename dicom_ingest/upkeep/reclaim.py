@@ -6,14 +6,15 @@ It asks Step Functions and HealthImaging before it frees anything, and never fre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from dicom_ingest.contracts.outcomes import Outcome, TicketState
 from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
-from dicom_ingest.db.semaphore import leftovers
+from dicom_ingest.db.semaphore import bundles, leftovers
 from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.leftovers import Leftover
 from dicom_ingest.db.series import decisions, imports
 from dicom_ingest.db.series import transfers as series_transfers
@@ -33,10 +34,14 @@ GRACE_SECONDS = 180
 
 @dataclass(frozen=True)
 class Settled:
-    """``left``, ``freed``, ``released`` or ``recorded``; the outcome where this pass decided it."""
+    """``left``, ``freed``, ``released``, ``recorded``, ``handed over`` or ``dissolved``.
+
+    `outcome`: where this pass decided it. `wake`: tickets that are to be delivered.
+    """
 
     what: str
     outcome: Outcome | None = None
+    wake: list[Ticket] = field(default_factory=list)
 
 
 LEFT = Settled("left")
@@ -74,7 +79,9 @@ class Reclaimer:
         if not aged:
             return LEFT
         import_id = self._started(leftover)
-        return self._free(leftover) if import_id is None else self._record(leftover, import_id)
+        if import_id is not None:
+            return self._record(leftover, import_id)
+        return self._free(leftover) if leftover.bundle is None else self._let_another_lead(leftover)
 
     def _started(self, leftover: Leftover) -> str | None:
         """The import that its last StartImport may have started without being able to say so."""
@@ -122,9 +129,23 @@ class Reclaimer:
             series_transfers.over(connection, ref, me)
         return Settled("freed", outcome)
 
+    def _let_another_lead(self, leftover: Leftover) -> Settled:
+        """Of a bundle without an import another execution leads, or each ticket ends alone."""
+        with self.database.transaction() as connection:
+            if leftover.bundle is None or leftover.ticket_id is None:
+                return LEFT
+            leader = bundles.hand_over(connection, leftover.bundle, leftover.ticket_id)
+            if leader is not None:
+                return Settled("handed over", wake=[leader])
+            bundles.dissolve(connection, leftover.bundle)
+        return Settled("dissolved")
+
     def _record(self, leftover: Leftover, import_id: str) -> Settled:
         """Record an import that ended while nobody watched, and give its slot back."""
-        known = ImportState(import_id=import_id, status="SUBMITTED", attempt=leftover.attempt, retried=True)
+        shares = leftover.bundle is not None and not leftover.shared_over
+        known = ImportState(
+            import_id=import_id, status="SUBMITTED", attempt=leftover.attempt, retried=not shares
+        )
         state = healthimaging.examine(self.medical_imaging, self.s3, leftover.datastore_id, known)
         if state.status in ("SUBMITTED", "IN_PROGRESS"):
             return LEFT
@@ -134,10 +155,14 @@ class Reclaimer:
             if ref is None or leftover.ticket_id is None:
                 return LEFT
             ticket = imports.attempt(connection, ref, me, leftover.ticket_id)
+            if state.retry and ticket.leads:
+                decisions.next_attempt(connection, ticket, state, leftover.datastore_id, results)
+                return Settled("dissolved")
             said = decisions.record_import(connection, ref, me, ticket, leftover.datastore_id, state, results)
             import_slots.release(connection, ref, me)
             series_transfers.over(connection, ref, me)
-        return Settled("recorded", said.name)
+            wake = bundles.to_wake(connection, ticket.bundle) if ticket.bundle is not None else []
+        return Settled("recorded", said.name, wake)
 
     def _take_over(self, connection: Connection, leftover: Leftover) -> tuple[SeriesTransferRef | None, str]:
         me = f"reclaim_import_slots/{uuid4()}"

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dicom_ingest.contracts.steps import Slot
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.operator import Untold
-from dicom_ingest.db.semaphore.tickets import Ticket
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.runtime.step import logger
 from dicom_ingest.workflow import executions
@@ -39,13 +39,15 @@ def deliver(
 ) -> list[Ticket]:
     """Answer the token of every granted ticket; all that were, the replacements of dead ones included.
 
+    Of a bundle only the leader is told at first, and all others when their import is over.
+
     A refused token proves nothing: only an execution that is over loses its ticket, and the slot
     goes to the next in line. One that still runs was answered before, or comes back with a new token.
     """
     deadline = time.monotonic() + seconds
     delivered: list[Ticket] = []
     while granted and time.monotonic() < deadline:
-        freed = 0
+        freed, again = False, []
         for ticket in granted:
             if time.monotonic() >= deadline:
                 break
@@ -54,8 +56,12 @@ def deliver(
                     delivered.append(ticket)
                 elif ticket.task_token and not executions.is_running(client, ticket.owner_execution):
                     with database.transaction() as connection:
-                        freed += import_slots.cancel_refused(connection, ticket)
-        granted = database.do(partial(import_slots.grant, datastore_id=datastore_id)) if freed else []
+                        refused = import_slots.refused(connection, ticket)
+                    freed = freed or refused.freed
+                    again += [refused.leader] if refused.leader else []
+        granted = again
+        if freed:
+            granted = again + database.do(partial(import_slots.grant, datastore_id=datastore_id))
     return delivered
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import AcquireImportSlotReply, AcquireImportSlotRequest
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket, Token
+from dicom_ingest.db.semaphore.bundles import Ticket
+from dicom_ingest.db.semaphore.tickets import Token
 from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
@@ -15,6 +16,8 @@ from dicom_ingest.workflow.delivery import answer, deliver
 
 def acquire_import_slot(request: AcquireImportSlotRequest) -> AcquireImportSlotReply:
     """Queue for a slot and run the grant step; who holds one already is answered at once.
+
+    In a bundle whose import is not over a ticket other than its leader's sleeps on.
 
     Raises:
         ClaimLostError, DatabaseAwayError, DatabaseConflictError, AwsAwayError
@@ -26,10 +29,13 @@ def acquire_import_slot(request: AcquireImportSlotRequest) -> AcquireImportSlotR
         ticket = import_slots.acquire(
             connection, request.series_transfer, request.execution_arn, datastore_id, token
         )
-        return ticket, import_slots.grant(connection, datastore_id)
+        granted = import_slots.grant(
+            connection, datastore_id, transfer_id=request.series_transfer.transfer_id
+        )
+        return ticket, granted
 
     ticket, granted = database().do(queue_and_grant)
-    if ticket.state is not TicketState.WAITING:
+    if ticket.state is not TicketState.WAITING and not ticket.asleep:
         answer(database(), clients.stepfunctions(), ticket)  # refused, it comes back with a new one
     deliver(database(), clients.stepfunctions(), datastore_id, granted)
     return AcquireImportSlotReply(ticket_id=ticket.pk, state=ticket.state.value)

@@ -16,7 +16,7 @@ def check_import(request: CheckImportRequest) -> ImportState:
         HealthImagingBusyError, DataStoreGateClosedError, AwsAwayError
     """
     known = request.import_
-    if known.status == "NOT_NEEDED":  # only an older definition asks
+    if known.status in ("NOT_NEEDED", "COMPLETED", "FAILED", "GONE"):  # only an older definition asks
         return known
     if known.status == "QUEUE_AGAIN":
         return known.model_copy(update={"retry": True})

@@ -99,7 +99,7 @@ def _indexed(request: IndexSeriesRequest, claim: Claim, force: str | None) -> In
     indexed, need = database().do(write)
     if need.outcome is not None:
         count(SERIES_OVER, outcome=need.outcome.name.value)
-        _wake(datastore_id)
+        _wake(datastore_id, event.transfer_id)
     return IndexSeriesReply(
         series_transfer=ref,
         import_needed=need.outcome is None,
@@ -114,10 +114,12 @@ def _rows(event: SeriesComplete) -> SeriesRows:
     return series_rows(read_manifest(clients.s3(), event), objects)
 
 
-def _wake(datastore_id: str | None) -> None:
-    """A later transfer of the same instances may have waited for the end of this one."""
+def _wake(datastore_id: str | None, transfer_id: str) -> None:
+    """A later transfer of the same instances may have waited for the end of this one, or its own series."""
     if datastore_id is not None:
-        granted = database().do(lambda connection: import_slots.grant(connection, datastore_id))
+        granted = database().do(
+            lambda connection: import_slots.grant(connection, datastore_id, transfer_id=transfer_id)
+        )
         deliver(database(), clients.stepfunctions(), datastore_id, granted)
 
 

@@ -120,6 +120,7 @@ def _settle_all(datastore_id: str, done: Counter[str]) -> None:
     for leftover in _leftovers(datastore_id):
         settled = _settle(reclaimer, leftover)
         done[settled.what] += 1
+        deliver(database(), clients.stepfunctions(), datastore_id, settled.wake)
         if settled.outcome is not None:
             count(SERIES_OVER, outcome=settled.outcome.value, correlation_id=leftover.correlation_id)
 

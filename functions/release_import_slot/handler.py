@@ -8,7 +8,8 @@ from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import ReleaseImportSlotReply, ReleaseImportSlotRequest, SeriesTransferRef
 from dicom_ingest.contracts.wiring import SERIES_OVER
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Released, Ticket
+from dicom_ingest.db.semaphore.bundles import Ticket
+from dicom_ingest.db.semaphore.tickets import Released
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.runtime import clients
@@ -57,7 +58,7 @@ def _end_and_grant(
         if series_transfers.fail_where_unsaid(connection, ref, execution, words[:2000]):
             count(SERIES_OVER, outcome=Outcome.FAILED.value)
         series_transfers.over(connection, ref, execution)
-    return released, import_slots.grant(connection, datastore_id)
+    return released, import_slots.grant(connection, datastore_id, transfer_id=ref.transfer_id)
 
 
 handler = step(release_import_slot)

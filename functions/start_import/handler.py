@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from dicom_ingest.contracts.keys import parse_series_prefix
 from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import ImportState, OutcomeState, StartImportRequest
-from dicom_ingest.db.semaphore import gate
+from dicom_ingest.contracts.steps import ImportState, ImportStatus, OutcomeState, StartImportRequest
+from dicom_ingest.db.semaphore import bundles, gate
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket
-from dicom_ingest.db.series import decisions, image_sets, imports
+from dicom_ingest.db.semaphore.bundles import Ticket
+from dicom_ingest.db.series import decisions, imports
 from dicom_ingest.db.series.imports import Attempt
 from dicom_ingest.db.server.connection import Connection, database
-from dicom_ingest.errors import DataStoreGateClosedError
+from dicom_ingest.errors import DataStoreGateClosedError, ImportRefusedError
 from dicom_ingest.healthimaging.imports import (
     ImportOrder,
     client_token,
@@ -45,10 +46,12 @@ def start_import(request: StartImportRequest) -> ImportState:
         return ImportState(
             status="NOT_NEEDED", poll_after_seconds=0, datastore_id=_datastore(), outcome=found
         )
-    if found.state is TicketState.RUNNING and found.import_id:
-        return _running(request, found, found.import_id)
     if found.state is TicketState.WAITING:
         return _queue_again(found)
+    if found.member or found.shared_over:
+        return _shared(found)
+    if found.state is TicketState.RUNNING and found.import_id:
+        return _running(request, found, found.import_id)
     if found.datastore_id != _datastore():
         return _replaced(request, found)
     return _start(request, found)
@@ -58,9 +61,11 @@ def _look(request: StartImportRequest, connection: Connection) -> Attempt | Outc
     """The ticket, with its intention written down where it may start; or why there is nothing to import."""
     ref, execution = request.series_transfer, request.execution_arn
     ticket = imports.attempt(connection, ref, execution, request.slot.ticket_id)
-    if ticket.datastore_id != _datastore():
+    if ticket.datastore_id != _datastore() or ticket.member:
         return ticket
-    if ticket.state is TicketState.GRANTED and not ticket.forced:
+    if ticket.state is TicketState.GRANTED and decisions.bundle_is_held(connection, ticket):
+        return _dissolve(connection, ticket)
+    if ticket.state is TicketState.GRANTED and not ticket.forced and ticket.bundle is None:
         outcome = decisions.record_not_needed(connection, ref, execution, ticket, ticket.datastore_id)
         if outcome is not None:
             return outcome
@@ -82,11 +87,8 @@ def _running(request: StartImportRequest, ticket: Attempt, import_id: str) -> Im
         mine = imports.attempt(connection, request.series_transfer, request.execution_arn, ticket.pk)
         if mine.import_id != import_id:
             return True, []  # another call of this step was faster
-        if not imports.next_attempt(connection, mine, state, _datastore()):
+        if not decisions.next_attempt(connection, mine, state, _datastore(), results):
             return False, []
-        image_sets.record_image_sets(
-            connection, mine.series_transfer_pk, mine.pk, mine.datastore_id, results.image_sets
-        )
         return True, import_slots.grant(connection, _datastore())
 
     queued, granted = database().do(another)
@@ -118,6 +120,13 @@ def _start(request: StartImportRequest, ticket: Attempt) -> ImportState:
         with database().transaction() as connection:
             gate.close(connection, order.datastore_id, str(error))
         raise
+    except ImportRefusedError:
+        if ticket.bundle is None:
+            raise
+        with database().transaction() as connection:  # one series must not fail all of them
+            mine = imports.attempt(connection, request.series_transfer, request.execution_arn, ticket.pk)
+            _dissolve(connection, mine)
+        return _queue_again(ticket)
     with database().transaction() as connection:
         imports.running(connection, ticket.pk, order.client_token, import_id, "SUBMITTED")
         opened = gate.started(connection, order.datastore_id)
@@ -126,14 +135,48 @@ def _start(request: StartImportRequest, ticket: Attempt) -> ImportState:
     return _submitted(ticket, import_id)
 
 
+def _dissolve(connection: Connection, ticket: Attempt) -> Attempt:
+    """Its series are imported one by one; its own queues again, as all others do."""
+    if ticket.bundle is not None:
+        bundles.dissolve(connection, ticket.bundle)
+    return replace(ticket, state=TicketState.WAITING, bundle=None, leads=False)
+
+
+def _shared(ticket: Attempt) -> ImportState:
+    """What another execution has seen of the import that they share; sleep on where that is nothing yet."""
+    if not ticket.shared_over or ticket.import_status is None:
+        return _queue_again(ticket)
+    return ImportState(
+        import_id=ticket.import_id,
+        status=cast("ImportStatus", ticket.import_status),
+        attempt=ticket.number,
+        poll_after_seconds=0,
+        retried=True,
+        message=ticket.message,
+        datastore_id=ticket.datastore_id,
+        bundle=ticket.bundle,
+        results_uri=ticket.results_uri,
+    )
+
+
 def _order(request: StartImportRequest, ticket: Attempt) -> ImportOrder:
-    ref = request.series_transfer
+    ref, prefix = request.series_transfer, parse_series_prefix(ticket.prefix)
+    if ticket.bundle is not None:
+        return ImportOrder(
+            datastore_id=_datastore(),
+            role_arn=settings().import_role_arn,
+            bucket=settings().bucket,
+            prefix=prefix.transfer,
+            results_prefix=prefix.bundle_results(ticket.bundle),
+            client_token=client_token(_datastore(), ref.transfer_id, f"bundle {ticket.bundle}", 1),
+            job_name=f"{settings().stack}-bundle-{ticket.bundle}",
+        )
     return ImportOrder(
         datastore_id=_datastore(),
         role_arn=settings().import_role_arn,
         bucket=settings().bucket,
         prefix=ticket.prefix,
-        results_prefix=parse_series_prefix(ticket.prefix).results(ticket.number),
+        results_prefix=prefix.results(ticket.number),
         client_token=client_token(_datastore(), ref.transfer_id, ref.series_instance_uid, ticket.number),
         job_name=f"{settings().stack}-{ticket.pk}-{ticket.number}",
     )
@@ -146,6 +189,7 @@ def _submitted(ticket: Attempt, import_id: str) -> ImportState:
         attempt=ticket.number,
         poll_after_seconds=FIRST_POLL_SECONDS,
         datastore_id=ticket.datastore_id,
+        bundle=ticket.bundle,
     )
 
 

@@ -165,7 +165,7 @@ def test_a_refused_token_cancels_nothing_once_a_new_one_has_come(database: Datab
     execution.token = "another"
     execution.acquire()
     with database.transaction() as connection:
-        assert not import_slots.cancel_refused(connection, refused)
+        assert import_slots.refused(connection, refused) == import_slots.Refused()
         import_slots.mark_delivered(connection, refused)
         (waiting,) = leftovers.undelivered(connection, quiet_seconds=0)
     assert (waiting.state, waiting.task_token) == (TicketState.GRANTED, "another")

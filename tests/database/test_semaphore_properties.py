@@ -25,7 +25,8 @@ from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings, SeriesT
 from dicom_ingest.db.semaphore import gate, leftovers
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket, Token
+from dicom_ingest.db.semaphore.bundles import Ticket
+from dicom_ingest.db.semaphore.tickets import Token
 from dicom_ingest.db.series import decisions, imports
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection, Database
@@ -77,7 +78,11 @@ class Semaphore(RuleBasedStateMachine):
             import_slots.configure(
                 connection,
                 SemaphoreSettings(
-                    datastore_id=self.datastore_id, capacity=2, start_rate=1000, start_burst=1000
+                    datastore_id=self.datastore_id,
+                    capacity=2,
+                    start_rate=1000,
+                    start_burst=1000,
+                    bundle_patience=0,
                 ),
             )
 

@@ -175,7 +175,12 @@ def test_twenty_thousand_wait_and_grants_stay_fast(database: Database) -> None:
         priority = connection.one("SELECT priority FROM ahlijob WHERE pk = :pk", pk=ticket.pk)
         plan = json.dumps(
             connection.run(
-                f"EXPLAIN (FORMAT JSON) {import_slots.ELIGIBLE}", datastore_id=DATASTORE, now=None, free=1
+                f"EXPLAIN (FORMAT JSON) {import_slots.ELIGIBLE}",
+                datastore_id=DATASTORE,
+                now=None,
+                free=1,
+                patience=600,
+                left=[],
             )
         )
     assert priority == {"priority": 0}

@@ -130,7 +130,7 @@ class Pipeline:
         events = self.history(execution)
         return [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
 
-    def slots(self, capacity: int, rate: float = 100, burst: int = 100) -> None:
+    def slots(self, capacity: int, rate: float = 100, burst: int = 100, *, bundles: bool = False) -> None:
         """Set the semaphore and run the grant step, as an operator's change does."""
         with self.database.transaction() as connection:
             import_slots.configure(
@@ -140,6 +140,7 @@ class Pipeline:
                     capacity=capacity,
                     start_rate=rate,
                     start_burst=burst,
+                    bundles=bundles,
                 ),
             )
         self.runtime.invoke("release_import_slot", {"execution_arn": "operator", "state": {}})

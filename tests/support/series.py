@@ -60,6 +60,7 @@ class Announced:
     received_at: datetime = MORNING
     attributes: Callable[[int], dict[str, Any]] = lambda _: {}
     missing: tuple[str, ...] = ()
+    transfer_series: int | None = None
 
     @property
     def prefix(self) -> SeriesPrefix:
@@ -97,6 +98,7 @@ class Announced:
             seal_reason="quiet",
             calling_aes=["CT1"],
             called_aes=["EDGE"],
+            transfer_series=self.transfer_series,
         )
         lost = [
             MissingInstance(sop_instance_uid=sop, reason="unreadable", received_at=self.received_at)
@@ -128,6 +130,7 @@ class Announced:
             seal_reason="quiet",
             calling_ae="CT1",
             called_ae="EDGE",
+            transfer_series=self.transfer_series,
         )
 
     def envelope(self, **extra: Any) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class HealthImaging:
     failures: dict[str, str] = field(default_factory=dict)
     """Error code by operation."""
     calls: list[str] = field(default_factory=list)
+    vanished: set[str] = field(default_factory=set)
 
     def start_dicom_import_job(self, **request: Any) -> dict[str, str]:
         """A job, or the one that the token started."""
@@ -102,6 +103,7 @@ class HealthImaging:
                 "jobStatus": "SUBMITTED",
                 "submittedAt": datetime.now(timezone.utc),
                 "outputS3Uri": folder,
+                "inputS3Uri": request.get("inputS3Uri", ""),
             }
         return {"jobId": self.tokens[token]}
 
@@ -113,7 +115,7 @@ class HealthImaging:
         """Its properties."""
         self._call("GetDICOMImportJob")
         del datastoreId
-        if jobId not in self.jobs:
+        if jobId not in self.jobs or jobId in self.vanished:
             raise client_error("ResourceNotFoundException", "GetDICOMImportJob")
         return {"jobProperties": self.jobs[jobId]}
 

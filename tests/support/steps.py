@@ -37,6 +37,8 @@ class Run:
     arn: str
     event: dict[str, Any]
     state: dict[str, Any]
+    token: str = ""
+    """Of the wait for a slot."""
 
     def index_series(self) -> dict[str, Any]:
         """From the event on."""
@@ -45,12 +47,18 @@ class Run:
 
     def acquire(self, **token: Any) -> dict[str, Any] | None:
         """Queue; the slot, where it was granted."""
-        task = self.steps.world.executions.issue(self.arn)
+        task = self.token = self.steps.world.executions.issue(self.arn)
         request = {**self._request("series_transfer"), "task_token": task, **token}
         acquire_import_slot(request, lambda_context())
         slot: dict[str, Any] | None = self.steps.world.executions.answers.get(task, self.state.get("slot"))
         self.state["slot"] = slot
         return slot
+
+    def told(self) -> bool:
+        """Whether its wait for a slot was answered, perhaps by another's step."""
+        slot = self.steps.world.executions.answers.get(self.token)
+        self.state["slot"] = slot
+        return slot is not None
 
     def start(self) -> dict[str, Any]:
         """Start the import, or whatever else the step finds right; keeps what the state machine keeps."""
@@ -150,7 +158,16 @@ class Steps:
         """One pass, told of a change; an hour has gone by for everything that is left."""
         for table, column in (
             *(("series_transfer", column) for column in ("claimed_at", "indexed_at")),
-            *(("ahlijob", column) for column in ("granted_at", "starting_at", "running_at", "orphaned_at")),
+            *(
+                ("ahlijob", column)
+                for column in (
+                    "granted_at",
+                    "starting_at",
+                    "running_at",
+                    "orphaned_at",
+                    "shared_over_at",
+                )
+            ),
         ):
             self.rows(f"UPDATE {table} SET {column} = {column} - interval '1 hour'")
         return reclaim.handler({"Records": [{"body": "a status change"}]}, lambda_context())

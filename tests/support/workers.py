@@ -10,7 +10,8 @@ from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import SeriesRows
 from dicom_ingest.db.index.write import Indexed
 from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Ticket, Token
+from dicom_ingest.db.semaphore.bundles import Ticket
+from dicom_ingest.db.semaphore.tickets import Token
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection, Database
 from tests.support.series import Announced

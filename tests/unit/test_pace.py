@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_ingest.db.semaphore.tickets import Pace
+from dicom_ingest.db.semaphore.starts import Pace
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

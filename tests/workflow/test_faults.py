@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.support.faulty_functions import FaultyFunctions
 from tests.support.pipeline import Pipeline
-from tests.support.series import Announced
+from tests.support.series import Announced, new_uid
 
 FUNCTIONS = (
     "index_series",
@@ -152,6 +153,86 @@ def test_an_execution_stopped_while_it_waits_leaves_nothing_held(pipeline: Pipel
     assert pipeline.transfer(importing)["outcome"] == "COMPLETED"
     assert {pipeline.transfer(series)["outcome"] for series in (queued, paced)} == {"FAILED"}
     assert ended(pipeline, burst) == ("SUCCEEDED", "COMPLETED", ["DONE"])
+
+
+def whole_transfer(count: int) -> list[Announced]:
+    """The series of one closed transfer."""
+    transfer_id, study = str(uuid4()), new_uid()
+    return [
+        Announced(
+            transfer_id=transfer_id,
+            study_instance_uid=study,
+            transfer_series=count if number == count else None,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def queue_up(pipeline: Pipeline, *series: Announced) -> None:
+    """No slot is free, and each of them has its ticket."""
+    pipeline.slots(0, bundles=True)
+    for one in series:
+        pipeline.ingest(one)
+    pipeline.eventually(lambda: len(pipeline.tickets(series[0])) == len(series), "all of them wait")
+
+
+def imports(pipeline: Pipeline, series: Announced) -> set[str]:
+    """HealthImaging's jobs for a transfer."""
+    return {ticket["import_id"] for ticket in pipeline.tickets(series)}
+
+
+def outcomes(pipeline: Pipeline, series: Announced) -> list[str]:
+    rows = pipeline.rows("SELECT outcome FROM series_transfer WHERE transfer_id = :id", id=series.transfer_id)
+    return [row["outcome"] for row in rows]
+
+
+def test_the_series_of_a_transfer_share_an_import_whatever_function_dies(
+    pipeline: Pipeline, faulty: FaultyFunctions
+) -> None:
+    faults = {("start_import", "loses"), ("check_import", "dies"), ("record_image_sets", "loses")}
+    bundles = {fault: whole_transfer(3) for fault in faults}
+    for series in bundles.values():
+        queue_up(pipeline, *series)
+    for (name, fault), series in bundles.items():
+        faulty.arm(name, series[0], fault)
+    pipeline.slots(1, bundles=True)
+    for series in bundles.values():
+        ended_well = [execution["status"] for execution in pipeline.finished(series[0], 3)]
+        assert ended_well == ["SUCCEEDED"] * 3
+        assert outcomes(pipeline, series[0]) == ["COMPLETED"] * 3
+        assert len(imports(pipeline, series[0])) == 1
+        assert len({ticket["bundle"] for ticket in pipeline.tickets(series[0])} - {None}) == 1
+    the_queue_moves(pipeline)
+
+
+def test_a_leader_that_is_stopped_while_its_bundle_is_imported_leaves_no_series_behind(
+    pipeline: Pipeline,
+) -> None:
+    series = whole_transfer(3)
+    queue_up(pipeline, *series)
+    pipeline.fault(kind="job", effect="stuck")
+    pipeline.slots(1, bundles=True)
+    (job,) = pipeline.eventually(pipeline.stuck_jobs, "their import hangs")
+    leader = next(ticket["owner_execution"] for ticket in pipeline.tickets(series[0]) if ticket["leads"])
+    pipeline.clients.stepfunctions.stop_execution(executionArn=leader)
+    pipeline.let_go(job)
+    pipeline.reclaim_until_over(series[0])
+    assert outcomes(pipeline, series[0]) == ["COMPLETED"] * 3
+    assert imports(pipeline, series[0]) == {job}
+    states = sorted(execution["status"] for execution in pipeline.finished(series[0], 3))
+    assert states == ["ABORTED", "SUCCEEDED", "SUCCEEDED"]
+    the_queue_moves(pipeline)
+
+
+def test_a_bundle_whose_import_fails_is_imported_series_by_series(pipeline: Pipeline) -> None:
+    series = whole_transfer(3)
+    queue_up(pipeline, *series)
+    pipeline.fault(kind="job", effect="fail", times=1)
+    pipeline.slots(3, bundles=True)
+    assert [execution["status"] for execution in pipeline.finished(series[0], 3)] == ["SUCCEEDED"] * 3
+    assert outcomes(pipeline, series[0]) == ["COMPLETED"] * 3
+    assert len(imports(pipeline, series[0])) == 3
+    the_queue_moves(pipeline)
 
 
 def test_healthimaging_refuses_for_a_while(pipeline: Pipeline) -> None:

@@ -48,7 +48,7 @@ UPDATE semaphore s SET gate_probed_at = clock_timestamp()
 WHERE datastore_id = :datastore_id AND gate = 'CLOSED' AND (failed_imports >= :limit OR NOT EXISTS (
     SELECT FROM ahlijob j WHERE j.datastore_id = s.datastore_id AND j.holds_slot
       AND j.state IN ('GRANTED', 'STARTING')
-    AND j.orphaned_at IS NULL))
+    AND NOT j.asleep AND j.orphaned_at IS NULL))
 RETURNING datastore_id
 """
 

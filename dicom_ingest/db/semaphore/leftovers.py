@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import SeriesTransferRef
-from dicom_ingest.db.semaphore.tickets import Ticket
+from dicom_ingest.db.semaphore.bundles import COLUMNS, Ticket
 from dicom_ingest.db.server.connection import Connection, Database
 
 
@@ -36,36 +36,42 @@ class Leftover:
     import_over: bool
     """Its import (if one was needed) has ended and is recorded; only the release is lacking."""
     marked: bool
+    bundle: int | None = None
+    shared_over: bool = False
+    """The import that it shares is over, and its leader has seen it."""
 
 
 PAGE = 200
 
 # Holders of slots, and what is not over and has no live ticket. Waiting tickets are not asked about: there
-# may be 20,000, and the grant step finds the dead ones.
+# may be 20,000, and the grant step finds the dead ones. Nor those of a bundle whose leader is at work.
 _FIND = """
 SELECT t.pk AS series_transfer_pk, t.transfer_id::text, t.series_instance_uid, t.correlation_id,
     t.owner_execution, t.fence, t.prefix, t.outcome,
     COALESCE(j.datastore_id, :datastore_id) AS datastore_id, j.pk AS ticket_id, j.state,
     COALESCE(j.attempt, 1) AS attempt, j.import_id, j.client_token, j.job_name, j.results_prefix,
-    j.import_over_at IS NOT NULL AS import_over, j.orphaned_at IS NOT NULL AS marked
+    j.import_over_at IS NOT NULL AS import_over, j.orphaned_at IS NOT NULL AS marked, j.bundle,
+    j.shared_over_at IS NOT NULL AS shared_over
 FROM (
-    SELECT series_transfer_pk AS pk, pk AS ticket_pk FROM ahlijob WHERE holds_slot
+    SELECT series_transfer_pk AS pk, pk AS ticket_pk FROM ahlijob WHERE holds_slot AND NOT asleep
     UNION ALL
     SELECT o.pk, NULL FROM series_transfer o WHERE o.state <> 'OVER' AND NOT EXISTS (
         SELECT FROM ahlijob a WHERE a.series_transfer_pk = o.pk AND a.live)) found
 JOIN series_transfer t ON t.pk = found.pk
 LEFT JOIN ahlijob j ON j.pk = found.ticket_pk
 WHERE t.owner_execution IS NOT NULL
-  AND GREATEST(t.claimed_at, t.indexed_at, j.granted_at, j.starting_at, j.running_at)
+  AND GREATEST(t.claimed_at, t.indexed_at, j.granted_at, j.starting_at, j.running_at, j.shared_over_at)
       < clock_timestamp() - make_interval(secs => :quiet)
   AND t.pk > :after
 ORDER BY t.pk LIMIT :page
 """
 
-_UNDELIVERED = """
-SELECT pk, state, attempt, fence, start_at, owner_execution, task_token FROM ahlijob
-WHERE holds_slot AND state = 'GRANTED' AND delivered_at IS NULL
-  AND granted_at < clock_timestamp() - make_interval(secs => :quiet)
+# Leaders and single tickets with a slot, and members of a bundle whose import is over.
+_UNDELIVERED = f"""
+SELECT {COLUMNS} FROM ahlijob
+WHERE holds_slot AND NOT asleep AND (state = 'GRANTED' OR bundle IS NOT NULL) AND delivered_at IS NULL
+  AND import_over_at IS NULL
+  AND GREATEST(granted_at, shared_over_at) < clock_timestamp() - make_interval(secs => :quiet)
 ORDER BY pk
 """
 

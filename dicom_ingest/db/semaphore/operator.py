@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dicom_ingest.db.semaphore import bundles
 from dicom_ingest.db.series.actions import SOMEBODY, noting
 from dicom_ingest.db.server.connection import Connection
 
@@ -43,9 +44,9 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS waiting, min(created_at) AS since FROM ahlijob w
     WHERE w.datastore_id = s.datastore_id AND w.state = 'WAITING') q
 CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE datastore_id = s.datastore_id) AS held,
+    SELECT count(*) FILTER (WHERE datastore_id = s.datastore_id AND own_slot) AS held,
         min(granted_at) FILTER (WHERE datastore_id = s.datastore_id AND state = 'GRANTED'
-            AND delivered_at IS NULL) AS undelivered,
+            AND delivered_at IS NULL AND NOT asleep) AS undelivered,
         min(running_at) FILTER (WHERE state = 'RUNNING' AND import_over_at IS NULL) AS running
     FROM ahlijob WHERE holds_slot) h
 WHERE s.datastore_id = :datastore_id
@@ -71,7 +72,13 @@ _PAUSE = noting(
 )
 _OF_A_TICKET = "ahlijob.pk, ahlijob.series_transfer_pk, ahlijob.datastore_id"
 _RAISE = noting(
-    f"UPDATE ahlijob SET priority = :priority WHERE pk = :pk AND state = 'WAITING' RETURNING {_OF_A_TICKET}",
+    f"""
+UPDATE ahlijob SET priority = CAST(:priority AS smallint),
+    expects_bundle = expects_bundle AND CAST(:priority AS smallint) > 0
+FROM (SELECT transfer_id, datastore_id FROM ahlijob WHERE pk = :pk AND state = 'WAITING') named
+WHERE ahlijob.transfer_id = named.transfer_id AND ahlijob.datastore_id = named.datastore_id
+  AND ahlijob.live AND ahlijob.state = 'WAITING' RETURNING {_OF_A_TICKET}
+""",
     "'ticket raised'",
 )
 
@@ -87,7 +94,10 @@ def set_paused(connection: Connection, datastore_id: str, paused: bool, who: str
 
 
 def set_priority(connection: Connection, ticket_id: int, priority: int, who: str = SOMEBODY) -> bool:
-    """A lower number goes first (0 live, 1 bulk); False where the ticket does not wait any more."""
+    """A lower number goes first (0 live, 1 bulk); False where the ticket does not wait any more.
+
+    All waiting tickets of its transfer go with it: one import may take them together.
+    """
     return bool(connection.run(_RAISE, priority=priority, pk=ticket_id, who=who))
 
 
@@ -119,8 +129,11 @@ RETURNING {_OF_A_TICKET}
 def cancel(connection: Connection, ticket_id: int | None, reason: str, who: str = SOMEBODY) -> list[int]:
     """Take a waiting ticket out of the queue (None: all that are stranded); those that were.
 
+    Of a bundle whose import has not been started, any ticket may go: the others wait alone.
     Their executions are told after the commit: ``delivery.tell_cancelled``.
     """
+    if ticket_id is not None:
+        bundles.leave(connection, ticket_id)
     return [row["pk"] for row in connection.run(_CANCEL, pk=ticket_id, reason=reason, who=who)]
 
 

@@ -7,39 +7,22 @@ Every operation is one short transaction of its caller; whoever frees or adds so
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
-from dicom_ingest.contracts.times import whole_second
+from dicom_ingest.db.semaphore import bundles
+from dicom_ingest.db.semaphore.bundles import COLUMNS, MAY_IMPORT, Standing, Ticket
+from dicom_ingest.db.semaphore.starts import Pace, give_start_back
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import ClaimLostError, DatabaseAwayError
 
-UNKNOWN_AFTER = "1 hour"
-"""A predecessor that the index has never heard of holds a ticket back for this long only."""
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """A place in the queue, or a slot."""
-
-    pk: int
-    state: TicketState
-    attempt: int
-    fence: int
-    start_at: datetime | None
-    owner_execution: str
-    task_token: str | None
-
-
-_COLUMNS = "pk, state, attempt, fence, start_at, owner_execution, task_token"
-
-
 _CONFIGURE = """
-INSERT INTO semaphore AS old (datastore_id, capacity, start_rate, start_burst, configured)
-VALUES (:datastore_id, :capacity, :start_rate, :start_burst,
+INSERT INTO semaphore AS old (
+    datastore_id, capacity, start_rate, start_burst, bundles, bundle_patience, configured)
+VALUES (:datastore_id, :capacity, :start_rate, :start_burst, :bundles, :bundle_patience,
     jsonb_build_object('capacity', CAST(:capacity AS integer), 'start_rate', CAST(:start_rate AS float),
                        'start_burst', CAST(:start_burst AS integer)))
 ON CONFLICT (datastore_id) DO UPDATE SET
@@ -49,6 +32,7 @@ ON CONFLICT (datastore_id) DO UPDATE SET
                      (excluded.capacity, excluded.start_rate, excluded.start_burst, false))
             AS kept(capacity, start_rate, start_burst, standing)
         WHERE kept.standing = (old.configured = excluded.configured)),
+    bundles = excluded.bundles, bundle_patience = excluded.bundle_patience,
     configured = excluded.configured, configured_at = clock_timestamp(), updated_at = clock_timestamp()
 """
 
@@ -65,9 +49,10 @@ WITH mine AS (
       AND owner_execution = :execution AND fence = :fence
     FOR NO KEY UPDATE)
 INSERT INTO ahlijob AS old (datastore_id, series_transfer_pk, transfer_id, series_instance_uid, priority,
-    owner_execution, fence, task_token, token_at, token_retry, attempt)
+    owner_execution, fence, task_token, token_at, token_retry, expects_bundle, attempt)
 SELECT CAST(:datastore_id AS text), pk, transfer_id, series_instance_uid, priority, owner_execution, fence,
     :task_token, CAST(:token_at AS timestamptz), CAST(:token_retry AS integer),
+    priority > 0 AND (SELECT bundles FROM semaphore s WHERE s.datastore_id = :datastore_id),
     (SELECT 1 + COALESCE(max(attempt), 0) FROM ahlijob a WHERE a.series_transfer_pk = mine.pk)
 FROM mine
 ON CONFLICT (datastore_id, transfer_id, series_instance_uid)
@@ -80,10 +65,17 @@ DO UPDATE SET (task_token, token_at, token_retry, delivered_at) = (
         WHERE kept.newer = COALESCE(
             (old.token_at, old.token_retry) > (excluded.token_at, excluded.token_retry), false)),
     owner_execution = excluded.owner_execution, fence = excluded.fence, orphaned_at = NULL
-RETURNING {_COLUMNS}
+RETURNING {COLUMNS}
 """
 
 _CONFIGURED = "SELECT FROM semaphore WHERE datastore_id = :datastore_id"
+
+_BUNDLE_ELSEWHERE = """
+SELECT bundle FROM ahlijob
+WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
+  AND owner_execution = :execution AND fence = :fence
+  AND datastore_id <> :datastore_id AND state = 'GRANTED' AND bundle IS NOT NULL
+"""
 
 # Its data store was replaced. One that imports goes on where it is; any other waits for the new one's slots.
 _BRING_ALONG = """
@@ -128,6 +120,8 @@ def acquire(
         raise DatabaseAwayError(f"data store {datastore_id} has no semaphore: run migrate_database")
     mine = {"execution": execution, **_ref(ref)}
     series_transfers.lock_mine(connection, ref, execution)
+    for row in connection.run(_BUNDLE_ELSEWHERE, datastore_id=datastore_id, **mine):
+        bundles.dissolve(connection, row["bundle"])
     connection.run(_BRING_ALONG, datastore_id=datastore_id, **mine)
     elsewhere = connection.run(_IMPORTS_ELSEWHERE, datastore_id=datastore_id, **mine)
     ticket = connection.row(
@@ -148,88 +142,141 @@ def acquire(
 # waiter would sleep beside a free slot. NO KEY: a ticket's foreign key holds a KEY SHARE lock on this row
 # since its INSERT, which a full FOR UPDATE would wait for: two acquires would deadlock.
 _LOCK = """
-SELECT capacity, start_rate, start_burst, next_start, paused OR gate = 'CLOSED' AS shut,
+SELECT capacity, start_rate, start_burst, next_start, bundles, bundle_patience,
+       paused OR gate = 'CLOSED' AS shut,
        COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS now
 FROM semaphore WHERE datastore_id = :datastore_id FOR NO KEY UPDATE
 """
 
 _HOLDERS = """
 SELECT count(*) AS holders FROM ahlijob
-WHERE datastore_id = :datastore_id AND holds_slot
+WHERE datastore_id = :datastore_id AND own_slot
 """
 
-# Eligible: no import of the same series holds a slot, and every earlier transfer that holds one of
-# its instances is over (or unknown for an hour).
+# `closed`: its transfer may be a bundle. A bulk ticket that expects to be of one has patience.
 ELIGIBLE = f"""
-SELECT w.pk, w.series_instance_uid FROM ahlijob w JOIN series_transfer t ON t.pk = w.series_transfer_pk
+SELECT w.pk, w.series_instance_uid, w.transfer_id::text AS transfer_id, w.priority > 0 AS bulk,
+    w.created_at > CAST(:now AS timestamptz) - make_interval(secs => :patience) AS young,
+    EXISTS (SELECT FROM series_transfer c
+            WHERE c.transfer_id = w.transfer_id AND c.transfer_series > 1) AS closed
+FROM ahlijob w JOIN series_transfer t ON t.pk = w.series_transfer_pk
 WHERE w.datastore_id = :datastore_id AND w.state = 'WAITING'
-  AND NOT EXISTS (
-    SELECT FROM ahlijob h WHERE h.datastore_id = w.datastore_id
-      AND h.series_instance_uid = w.series_instance_uid AND h.holds_slot)
-  AND NOT EXISTS (
-    SELECT FROM unnest(t.after) earlier
-    LEFT JOIN series_transfer p
-      ON p.transfer_id = earlier AND p.series_instance_uid = t.series_instance_uid
-    WHERE CASE WHEN p.pk IS NULL THEN w.created_at > CAST(:now AS timestamptz) - interval '{UNKNOWN_AFTER}'
-               ELSE p.state <> 'OVER' END)
+  AND NOT (w.expects_bundle AND w.created_at > CAST(:now AS timestamptz) - make_interval(secs => :patience))
+  AND w.transfer_id <> ALL (CAST(:left AS uuid[]))
+  AND {MAY_IMPORT}
 ORDER BY w.priority, w.pk LIMIT :free
 FOR UPDATE OF w SKIP LOCKED
 """
 
 _GRANT = f"""
 UPDATE ahlijob SET state = 'GRANTED', granted_at = :now, start_at = :start_at, delivered_at = NULL,
+    expects_bundle = false, bundle = CAST(:bundle AS bigint), leads = (pk = CAST(:bundle AS bigint)) IS TRUE,
     unknown_predecessor = EXISTS (
         SELECT FROM series_transfer t CROSS JOIN unnest(t.after) earlier
         WHERE t.pk = ahlijob.series_transfer_pk AND NOT EXISTS (
             SELECT FROM series_transfer p
             WHERE p.transfer_id = earlier AND p.series_instance_uid = t.series_instance_uid))
-WHERE pk = :pk RETURNING {_COLUMNS}
+WHERE pk = ANY (CAST(:pks AS bigint[])) RETURNING {COLUMNS}
 """
 
 _NEXT_START = "UPDATE semaphore SET next_start = :next_start WHERE datastore_id = :datastore_id"
 
 
-def grant(connection: Connection, datastore_id: str, now: datetime | None = None) -> list[Ticket]:
+def grant(
+    connection: Connection, datastore_id: str, now: datetime | None = None, transfer_id: str | None = None
+) -> list[Ticket]:
     """Give free slots to the waiting, by priority and then order of arrival; at most one per series.
 
+    A transfer that is closed and waits as a whole is granted as a bundle: one slot, one start. Returned are
+    the tickets to be delivered; members of a bundle sleep on.
+
     `now`: the clock, for simulations; the server's otherwise. Starts are paced by GCRA (rate and burst).
+    `transfer_id`: of which a series has come or gone, so that it may have become a bundle, or never will.
     """
     semaphore = connection.one(_LOCK, datastore_id=datastore_id, now=now)
     if semaphore is None or semaphore["shut"]:
         return []
+    step = _GrantStep(connection, datastore_id, semaphore)
+    if transfer_id is not None:
+        step.look_at(transfer_id)
     counted = connection.one(_HOLDERS, datastore_id=datastore_id)
     free = max(0, semaphore["capacity"] - (counted["holders"] if counted else 0))
-    pace = Pace(semaphore["start_rate"], semaphore["start_burst"], semaphore["next_start"])
-    granted: list[Ticket] = []
-    while free > len(granted):
-        rows = connection.run(
-            ELIGIBLE, datastore_id=datastore_id, now=semaphore["now"], free=free - len(granted)
+    while free > len(step.granted) and step.grant_some(free - len(step.granted)):
+        pass
+    if step.granted:
+        connection.run(_NEXT_START, datastore_id=datastore_id, next_start=step.pace.theoretical_arrival)
+    return step.granted
+
+
+class _GrantStep:
+    """What one grant step knows, the semaphore being locked."""
+
+    def __init__(self, connection: Connection, datastore_id: str, semaphore: dict[str, Any]) -> None:
+        self._connection = connection
+        self._datastore_id = datastore_id
+        self._bundles: bool = semaphore["bundles"]
+        self._patience: float = semaphore["bundle_patience"] if self._bundles else 0.0
+        self._now: datetime = semaphore["now"]
+        self.pace = Pace(semaphore["start_rate"], semaphore["start_burst"], semaphore["next_start"])
+        self.granted: list[Ticket] = []
+        self._series: set[str] = set()
+        self._left: list[str] = []
+        """Transfers that are left alone this time."""
+
+    def look_at(self, transfer_id: str) -> None:
+        """Its bulk tickets need not wait for it any more once it is whole, or can never be a bundle."""
+        found, _ = bundles.standing(self._connection, self._datastore_id, transfer_id, self._now)
+        if found is not Standing.OPEN:
+            bundles.expect_no_more(self._connection, self._datastore_id, transfer_id)
+
+    def grant_some(self, free: int) -> bool:
+        """At most so many; False: nothing is left to do."""
+        rows = self._connection.run(
+            ELIGIBLE,
+            datastore_id=self._datastore_id,
+            now=self._now,
+            patience=self._patience,
+            left=self._left,
+            free=free,
         )
-        if not rows:
-            break
         # Two parts of one series may stand side by side in the queue: the first goes, the second waits.
-        firsts = {row["series_instance_uid"]: row["pk"] for row in reversed(rows)}
-        for pk in sorted(firsts.values(), key=[row["pk"] for row in rows].index):
-            start_at = pace.next(semaphore["now"])
-            granted += connection.rows(Ticket, _GRANT, pk=pk, now=semaphore["now"], start_at=start_at)
-    if granted:
-        connection.run(_NEXT_START, datastore_id=datastore_id, next_start=pace.theoretical_arrival)
-    return granted
+        for row in rows:
+            if row["transfer_id"] not in self._left and row["series_instance_uid"] not in self._series:
+                self._take(row)
+        return bool(rows)
 
+    def _take(self, row: dict[str, Any]) -> None:
+        transfer_id = row["transfer_id"]
+        if row["closed"] and self._bundles:
+            found, series = bundles.standing(self._connection, self._datastore_id, transfer_id, self._now)
+            if found is Standing.READY:
+                self._take_together(transfer_id, series)
+                return
+            if found is not Standing.NONE and row["bulk"] and row["young"]:
+                self._left.append(transfer_id)
+                return
+        if row["bulk"]:  # the others of its transfer have nothing to wait for
+            bundles.expect_no_more(self._connection, self._datastore_id, transfer_id)
+        self._grant([row], None)
 
-class Pace:
-    """GCRA: at most `burst` starts at once, `rate` a second in the long run."""
+    def _take_together(self, transfer_id: str, series: int) -> None:
+        rows = bundles.waiting(self._connection, self._datastore_id, transfer_id)
+        if len(rows) == series:
+            self._grant(rows, rows[0]["pk"])
+        else:  # another transaction works on one of them: it runs the grant step when it has done
+            self._left.append(transfer_id)
 
-    def __init__(self, rate: float, burst: int, theoretical_arrival: datetime) -> None:
-        self._interval = 1.0 / rate
-        self._tolerance = (burst - 1) * self._interval
-        self.theoretical_arrival = theoretical_arrival
-
-    def next(self, now: datetime) -> datetime:
-        """When the next import may start, in whole seconds."""
-        start_at = max(now, self.theoretical_arrival - timedelta(seconds=self._tolerance))
-        self.theoretical_arrival = max(self.theoretical_arrival, start_at) + timedelta(seconds=self._interval)
-        return whole_second(start_at)
+    def _grant(self, rows: list[dict[str, Any]], bundle: int | None) -> None:
+        granted = self._connection.rows(
+            Ticket,
+            _GRANT,
+            pks=[row["pk"] for row in rows],
+            bundle=bundle,
+            now=self._now,
+            start_at=self.pace.next(self._now),
+        )
+        self._series |= {row["series_instance_uid"] for row in rows}
+        self.granted += [ticket for ticket in granted if not ticket.asleep]
 
 
 _RELEASE = f"""
@@ -247,7 +294,7 @@ UPDATE ahlijob SET
 WHERE transfer_id = :transfer_id AND series_instance_uid = :series_instance_uid
   AND owner_execution = :execution AND fence = :fence
   AND live
-RETURNING {_COLUMNS}, datastore_id, orphaned_at
+RETURNING {COLUMNS}, datastore_id, orphaned_at
 """
 
 
@@ -266,6 +313,8 @@ def release(connection: Connection, ref: SeriesTransferRef, execution: str) -> R
     for row in rows:
         if row["state"] == TicketState.CANCELLED.value:
             give_start_back(connection, row["pk"])
+            if row["bundle"] is not None:  # the import would take its series along
+                bundles.dissolve(connection, row["bundle"])
     orphaned = any(row["orphaned_at"] is not None for row in rows)
     return Released(released=bool(rows) and not orphaned, orphaned=orphaned)
 
@@ -279,34 +328,51 @@ def mark_delivered(connection: Connection, ticket: Ticket) -> None:
     )
 
 
-def cancel_refused(connection: Connection, ticket: Ticket) -> bool:
-    """Cancel a granted ticket whose execution is over, unless a new token has come meanwhile."""
-    row = connection.one(
-        "UPDATE ahlijob "
-        "SET state = 'CANCELLED', over_at = clock_timestamp(), message = 'its execution is over', "
-        "task_token = NULL "
-        "WHERE pk = :pk AND task_token = :token AND state IN ('WAITING', 'GRANTED') RETURNING pk",
-        pk=ticket.pk,
-        token=ticket.task_token,
-    )
-    if row is not None:
-        give_start_back(connection, ticket.pk)
-    return row is not None
+_CANCEL_REFUSED = """
+UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = 'its execution is over',
+    task_token = NULL
+WHERE pk = :pk AND task_token = :token AND state IN ('WAITING', 'GRANTED') AND bundle IS NULL
+RETURNING pk
+"""
 
+_LEADS = """
+SELECT state FROM ahlijob
+WHERE pk = :pk AND task_token = :token AND leads AND state IN ('GRANTED', 'STARTING')
+FOR NO KEY UPDATE
+"""
 
-# Starts that others have been promised stay theirs: the next one comes after the last of them.
-_GIVE_START_BACK = """
-UPDATE semaphore s SET next_start = LEAST(s.next_start, COALESCE(
-    (SELECT max(p.start_at) FROM ahlijob p WHERE p.datastore_id = s.datastore_id
-        AND p.state IN ('GRANTED', 'STARTING') AND p.start_at > clock_timestamp()),
-    clock_timestamp()) + make_interval(secs => s.start_burst / s.start_rate))
-FROM ahlijob j WHERE j.pk = :pk AND s.datastore_id = j.datastore_id AND j.start_at > clock_timestamp()
+_CANCEL_LEADER = """
+UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = 'its execution is over'
+WHERE pk = :pk AND state = 'WAITING'
 """
 
 
-def give_start_back(connection: Connection, ticket_id: int) -> None:
-    """Starts that will not be used are free again: a thousand dead waiters must not delay the living."""
-    connection.run(_GIVE_START_BACK, pk=ticket_id)
+@dataclass(frozen=True)
+class Refused:
+    """`freed`: the grant step has to run. `leader`: leads its bundle from now on, and is to be delivered."""
+
+    freed: bool = False
+    leader: Ticket | None = None
+
+
+def refused(connection: Connection, dead: Ticket) -> Refused:
+    """The execution of a granted ticket is over: cancel it, unless a new token has come meanwhile.
+
+    Of a bundle another ticket leads. Where none is left that can, each of them ends like this.
+    """
+    at = {"pk": dead.pk, "token": dead.task_token}
+    leads = connection.one(_LEADS, **at) if dead.bundle is not None else None
+    if dead.bundle is not None and leads is not None:
+        leader = bundles.hand_over(connection, dead.bundle, dead.pk)
+        if leader is not None or leads["state"] != TicketState.GRANTED.value:
+            return Refused(leader=leader)  # with an intention written down, only a search can say more
+        bundles.dissolve(connection, dead.bundle)
+        connection.run(_CANCEL_LEADER, pk=dead.pk)
+        return Refused(freed=True)
+    if connection.one(_CANCEL_REFUSED, **at) is None:
+        return Refused()
+    give_start_back(connection, dead.pk)
+    return Refused(freed=True)
 
 
 def _ref(ref: SeriesTransferRef) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import partial
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import ImportState, OutcomeState, SeriesTransferRef
 from dicom_ingest.db.index.write import Indexed
-from dicom_ingest.db.semaphore import gate
+from dicom_ingest.db.semaphore import bundles, gate
 from dicom_ingest.db.series import image_sets, imports
 from dicom_ingest.db.series import transfers as series_transfers
 from dicom_ingest.db.series.held import held, overlaid, record_held
@@ -93,6 +93,11 @@ def record_import(
         ClaimLostError: another execution owns the series transfer by now.
     """
     pk = ticket.series_transfer_pk
+    unexplained = None
+    if ticket.bundle is not None:
+        if ticket.leads:
+            unexplained = _shared(connection, ticket.bundle, state, results)
+        results = results.of_series(ref.series_instance_uid, image_sets.expected(connection, pk))
     image_sets.record_image_sets(connection, pk, ticket.pk, datastore_id, results.image_sets)
     counted = image_sets.record_verdicts(connection, pk, ticket.pk, datastore_id, results)
     outcome, detail = decide(
@@ -109,7 +114,7 @@ def record_import(
             results_lost=results.lost,
         ),
     )
-    words = [detail]
+    words = [detail, unexplained]
     if counted["non_primary"]:
         words.append(image_sets.conflict(connection, pk, datastore_id))
     if results.imported:
@@ -127,6 +132,46 @@ def record_import(
         instances=counted["instances"],
         image_set_ids=[image_set.image_set_id for image_set in results.image_sets][:10],
         **numbers,
+    )
+
+
+def _shared(connection: Connection, bundle: int, state: ImportState, results: ImportResults) -> str | None:
+    """Write down for all of a bundle that its import is over; where its counts and its lines differ, how."""
+    members = bundles.members(connection, bundle)
+    bundles.over(connection, bundle, state, results.uri)
+    each = [results.of_series(member.series_instance_uid, member.instances) for member in members]
+    by_lines = (sum(one.scanned for one in each), sum(one.imported for one in each))
+    if state.status == "GONE" or results.lost or by_lines == (results.scanned, results.imported):
+        return None
+    return (
+        f"the import that {len(members)} series share says that it scanned {results.scanned} and imported "
+        f"{results.imported}; by the lines of its series these are {by_lines[0]} and {by_lines[1]}"
+    )
+
+
+def next_attempt(
+    connection: Connection, ticket: Attempt, ended: ImportState, datastore_id: str, results: ImportResults
+) -> bool:
+    """Queue for another attempt; False where there was one. What the failed import made is noted."""
+    of = [(ticket.series_transfer_pk, ticket.pk, results.image_sets)]
+    if ticket.bundle is not None:
+        of = [
+            (m.series_transfer_pk, m.pk, results.of_series(m.series_instance_uid, m.instances).image_sets)
+            for m in bundles.members(connection, ticket.bundle)
+        ]
+    if not imports.next_attempt(connection, ticket, ended, datastore_id):
+        return False
+    for series_transfer, pk, made in of:
+        image_sets.record_image_sets(connection, series_transfer, pk, ticket.datastore_id, made)
+    return True
+
+
+def bundle_is_held(connection: Connection, ticket: Attempt) -> bool:
+    """Whether the data store has got all of a series of this bundle since it queued: it must not go twice."""
+    return ticket.bundle is not None and any(
+        member.seen_before
+        and held(connection, member.series_transfer_pk, ticket.datastore_id).outcome is not None
+        for member in bundles.members(connection, ticket.bundle)
     )
 
 

@@ -107,6 +107,12 @@ def record_verdicts(
     return connection.one(_COUNTS, **of) or {}
 
 
+def expected(connection: Connection, series_transfer_pk: int) -> int:
+    """How many instances its manifest has."""
+    row = connection.one("SELECT instance_count FROM series_transfer WHERE pk = :pk", pk=series_transfer_pk)
+    return int(row["instance_count"]) if row else 0
+
+
 def conflict(connection: Connection, series_transfer_pk: int, datastore_id: str) -> str:
     """Why it is non-primary: the attributes that differ, and from which image set; no values."""
     row = connection.one(_CONFLICT, pk=series_transfer_pk, datastore_id=datastore_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dicom_ingest.contracts.outcomes import Outcome, TicketState
 from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
-from dicom_ingest.db.semaphore import gate
+from dicom_ingest.db.semaphore import bundles, gate
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import ClaimLostError, SlotLostError
 
@@ -30,11 +30,24 @@ class Attempt:
     excusable: bool
     """Its first failure is younger than a day."""
     forced: bool
+    bundle: int | None = None
+    leads: bool = False
+    shared_over: bool = False
+    """The import of its bundle is over; `import_status`, `message` and `results_uri` say how."""
+    import_status: str | None = None
+    message: str | None = None
+    results_uri: str | None = None
+
+    @property
+    def member(self) -> bool:
+        """Another ticket's execution starts and polls its import."""
+        return self.bundle is not None and not self.leads
 
 
 _MINE = """
 SELECT j.pk, j.datastore_id, j.state, j.attempt AS number, j.import_id, j.client_token,
-    t.pk AS series_transfer_pk, t.prefix,
+    t.pk AS series_transfer_pk, t.prefix, j.bundle, j.leads, j.shared_over_at IS NOT NULL AS shared_over,
+    j.import_status, j.message, j.results_uri,
     EXISTS (SELECT FROM jsonb_array_elements(j.earlier_imports) e
             WHERE (e ->> 'excused') IS DISTINCT FROM 'true') AS retried,
     COALESCE(CAST(j.earlier_imports -> 0 ->> 'at' AS timestamptz)
@@ -69,11 +82,14 @@ def attempt(connection: Connection, ref: SeriesTransferRef, execution: str, tick
     return found
 
 
-_INTEND = """
+# All tickets of a bundle go through the states of their one import together.
+_OF = "(pk = :pk OR bundle = (SELECT b.bundle FROM ahlijob b WHERE b.pk = :pk AND b.leads))"
+
+_INTEND = f"""
 UPDATE ahlijob SET state = 'STARTING', job_name = :job_name, results_prefix = :results_prefix,
     starting_at = CASE WHEN client_token = :client_token THEN starting_at ELSE clock_timestamp() END,
     client_token = :client_token, import_over_at = NULL, outcome = NULL, message = NULL
-WHERE pk = :pk AND state IN ('GRANTED', 'STARTING') RETURNING pk
+WHERE {_OF} AND state IN ('GRANTED', 'STARTING') RETURNING pk
 """
 
 
@@ -85,23 +101,24 @@ def intend(connection: Connection, pk: int, client_token: str, job_name: str, re
     Raises:
         SlotLostError: the ticket holds no slot.
     """
-    row = connection.one(
+    rows = connection.run(
         _INTEND, pk=pk, client_token=client_token, job_name=job_name, results_prefix=results_prefix
     )
-    if row is None:
+    if pk not in {row["pk"] for row in rows}:
         raise SlotLostError(f"ticket {pk} holds no slot")
 
 
-_IMPORTING = """
+_IMPORTING = f"""
 UPDATE series_transfer t SET state = 'IMPORTING' FROM ahlijob j
-WHERE j.pk = :pk AND j.client_token = :client_token AND t.pk = j.series_transfer_pk
+WHERE {_OF.replace("pk = :pk OR bundle", "j.pk = :pk OR j.bundle")}
+  AND j.client_token = :client_token AND t.pk = j.series_transfer_pk
   AND j.state IN ('STARTING', 'RUNNING') AND t.state <> 'OVER'
 """
 
-_RUNNING = """
+_RUNNING = f"""
 UPDATE ahlijob SET state = 'RUNNING', running_at = COALESCE(running_at, clock_timestamp()),
     import_id = :import_id, import_status = :status
-WHERE pk = :pk AND client_token = :client_token AND state IN ('STARTING', 'RUNNING')
+WHERE {_OF} AND client_token = :client_token AND state IN ('STARTING', 'RUNNING')
 """
 
 
@@ -137,6 +154,9 @@ def move(connection: Connection, ticket: Attempt, datastore_id: str) -> None:
 
     It keeps its place. Only the queue knows whether the new one has a slot free, and when a start is due.
     """
+    if ticket.bundle is not None:
+        bundles.dissolve(connection, ticket.bundle, datastore_id)
+        return
     connection.run(_MOVE, pk=ticket.pk, datastore_id=datastore_id)
 
 
@@ -149,6 +169,9 @@ def next_attempt(connection: Connection, ticket: Attempt, ended: ImportState, da
     excused = closed and ticket.excusable
     if ticket.retried and not excused:
         return False
+    if ticket.bundle is not None:
+        bundles.dissolve(connection, ticket.bundle, datastore_id, ended, excused=excused)
+        return True
     connection.run(
         _NEXT_ATTEMPT,
         pk=ticket.pk,

@@ -20,21 +20,22 @@ _REGISTER = """
 INSERT INTO series_transfer AS old (
     transfer_id, series_instance_uid, study_instance_uid, correlation_id, edge, sequence, modality, priority,
     bucket, prefix, manifest_key, manifest_sha256, instance_count, total_bytes, calling_ae, called_ae,
-    aborted, seal_reason, first_received_at, last_received_at, sealed_at, announced_at)
+    aborted, seal_reason, first_received_at, last_received_at, sealed_at, announced_at, transfer_series)
 VALUES (
     :transfer_id, :series_instance_uid, :study_instance_uid, :correlation_id, :edge, :sequence, :modality,
     :priority, :bucket, :prefix, :manifest_key, :manifest_sha256, :instance_count, :total_bytes, :calling_ae,
-    :called_ae, :aborted, :seal_reason, :first_received_at, :last_received_at, :sealed_at, :announced_at)
+    :called_ae, :aborted, :seal_reason, :first_received_at, :last_received_at, :sealed_at, :announced_at,
+    :transfer_series)
 ON CONFLICT (transfer_id, series_instance_uid) DO UPDATE SET
     (study_instance_uid, correlation_id, edge, sequence, modality, priority, bucket, prefix, manifest_key,
      manifest_sha256, instance_count, total_bytes, calling_ae, called_ae, aborted, seal_reason,
-     first_received_at, last_received_at, sealed_at, announced_at) =
+     first_received_at, last_received_at, sealed_at, announced_at, transfer_series) =
     (excluded.study_instance_uid, excluded.correlation_id, excluded.edge, excluded.sequence,
      excluded.modality, excluded.priority, excluded.bucket, excluded.prefix, excluded.manifest_key,
      excluded.manifest_sha256,
      excluded.instance_count, excluded.total_bytes, excluded.calling_ae, excluded.called_ae, excluded.aborted,
      excluded.seal_reason, excluded.first_received_at, excluded.last_received_at, excluded.sealed_at,
-     excluded.announced_at)
+     excluded.announced_at, excluded.transfer_series)
 WHERE old.manifest_sha256 = ''
 """
 
@@ -363,7 +364,8 @@ def force(connection: Connection, claim: Claim, replay_name: str, execution: str
 _TO_QUEUE_AGAIN = """
 SELECT transfer_id::text AS transfer_id, series_instance_uid, study_instance_uid, correlation_id, edge,
     sequence, modality, priority, bucket, prefix, manifest_key, manifest_sha256, instance_count, total_bytes,
-    calling_ae, called_ae, aborted, seal_reason, first_received_at, last_received_at, sealed_at
+    calling_ae, called_ae, aborted, seal_reason, first_received_at, last_received_at, sealed_at,
+    transfer_series
 FROM series_transfer WHERE queue_again AND state = 'OVER' ORDER BY pk LIMIT 50
 """
 

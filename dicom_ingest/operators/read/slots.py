@@ -9,7 +9,7 @@ SELECT s.datastore_id, s.configured_at < (SELECT max(configured_at) FROM semapho
     s.capacity, s.start_rate, s.start_burst, s.paused, s.gate, s.gate_reason,
     s.gate_closed_at,
     count(j.pk) FILTER (WHERE j.state = 'WAITING') AS waiting,
-    count(j.pk) FILTER (WHERE j.holds_slot) AS held,
+    count(j.pk) FILTER (WHERE j.own_slot) AS held,
     count(j.pk) FILTER (WHERE j.orphaned_at IS NOT NULL) AS orphaned,
     min(j.created_at) FILTER (WHERE j.state = 'WAITING') AS oldest_waiting_since
 FROM semaphore s
@@ -23,7 +23,7 @@ SELECT j.pk AS ticket_id, j.state, j.priority, j.series_instance_uid, t.edge, t.
     se.series_description, st.study_description, st.study_date, st.accession_number, pa.patient_id,
     t.instance_count AS instances, j.attempt, j.import_id, j.created_at,
     j.granted_at, j.start_at, j.running_at, j.orphaned_at, CAST(j.transfer_id AS text) AS transfer_id,
-    j.datastore_id,
+    j.datastore_id, j.bundle,
     j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore) AS stranded
 FROM listed l JOIN ahlijob j ON j.pk = l.pk
 JOIN series_transfer t ON t.pk = j.series_transfer_pk

@@ -8,12 +8,16 @@ from datetime import datetime, timedelta
 from dicom_ingest.contracts.outcomes import FAILURES
 from dicom_ingest.operators.read.index import Index, Row, first
 
-# The same rules as the grant step's (db.import_slots.ELIGIBLE), said of one ticket.
+# The same rules as the grant step's (db.semaphore.tickets.ELIGIBLE), said of one ticket.
 _QUEUE = """
 SELECT clock_timestamp() AS now, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,
     s.capacity, s.paused, s.gate, s.gate_reason,
     (SELECT count(*) FROM ahlijob h WHERE h.datastore_id = j.datastore_id
-        AND h.holds_slot) AS held,
+        AND h.own_slot) AS held,
+    j.bundle, j.asleep, j.expects_bundle AND j.created_at
+        > clock_timestamp() - make_interval(secs => s.bundle_patience) AS expects_bundle,
+    (SELECT l.pk FROM ahlijob l WHERE l.bundle = j.bundle AND l.leads) AS leader,
+    (SELECT count(*) FROM ahlijob m WHERE m.bundle = j.bundle) AS members,
     (SELECT count(*) FROM ahlijob w WHERE w.datastore_id = j.datastore_id AND w.state = 'WAITING'
         AND (w.priority, w.pk) < (j.priority, j.pk)) AS ahead,
     (SELECT min(h.pk) FROM ahlijob h WHERE h.datastore_id = j.datastore_id AND h.pk <> j.pk
@@ -73,12 +77,21 @@ def _in_the_queue(queue: Row) -> Wait:
         return Wait(f"ticket {queue['same_series_ticket']}: another import of the same series runs")
     if queue["predecessors"]:
         return Wait(f"transfer {queue['predecessors']}: it holds an earlier version of an instance")
+    if queue["expects_bundle"]:
+        return Wait(
+            "the other series of its transfer: one import takes all of them, if they come within minutes"
+        )
     words = f"a slot: {queue['ahead']} tickets ahead, {queue['held']} of {queue['capacity']} slots in use"
     return Wait(words, _expected(queue, turns=2 + queue["ahead"] // max(1, queue["capacity"])))
 
 
 def _holding(ticket: Row, queue: Row) -> Wait:
     orphaned = " (its execution is gone: reclaim_import_slots sees to it)" if ticket["orphaned_at"] else ""
+    if queue["asleep"]:
+        return Wait(
+            f"the import that {queue['members']} series share, led by ticket {queue['leader']}{orphaned}",
+            _expected(queue, turns=1, since=ticket["granted_at"]),
+        )
     if ticket["import_over_at"] is not None:
         return Wait(f"RecordImageSets: the import is over, its results are being read{orphaned}")
     if ticket["state"] == "RUNNING":

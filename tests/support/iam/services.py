@@ -55,6 +55,7 @@ RARE = [
             "index_series",
             "acquire_import_slot",
             "start_import",
+            "record_image_sets",
             "release_import_slot",
             "reclaim_import_slots",
         )

@@ -1,0 +1,38 @@
+"""When imports may start: paced, and given back where one will not be used."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from dicom_ingest.contracts.times import whole_second
+from dicom_ingest.db.server.connection import Connection
+
+
+class Pace:
+    """GCRA: at most `burst` starts at once, `rate` a second in the long run."""
+
+    def __init__(self, rate: float, burst: int, theoretical_arrival: datetime) -> None:
+        self._interval = 1.0 / rate
+        self._tolerance = (burst - 1) * self._interval
+        self.theoretical_arrival = theoretical_arrival
+
+    def next(self, now: datetime) -> datetime:
+        """When the next import may start, in whole seconds."""
+        start_at = max(now, self.theoretical_arrival - timedelta(seconds=self._tolerance))
+        self.theoretical_arrival = max(self.theoretical_arrival, start_at) + timedelta(seconds=self._interval)
+        return whole_second(start_at)
+
+
+# Starts that others have been promised stay theirs: the next one comes after the last of them.
+_GIVE_START_BACK = """
+UPDATE semaphore s SET next_start = LEAST(s.next_start, COALESCE(
+    (SELECT max(p.start_at) FROM ahlijob p WHERE p.datastore_id = s.datastore_id
+        AND p.own_slot AND p.state IN ('GRANTED', 'STARTING') AND p.start_at > clock_timestamp()),
+    clock_timestamp()) + make_interval(secs => s.start_burst / s.start_rate))
+FROM ahlijob j WHERE j.pk = :pk AND s.datastore_id = j.datastore_id AND j.start_at > clock_timestamp()
+"""
+
+
+def give_start_back(connection: Connection, ticket_id: int) -> None:
+    """Starts that will not be used are free again: a thousand dead waiters must not delay the living."""
+    connection.run(_GIVE_START_BACK, pk=ticket_id)
