@@ -72,7 +72,8 @@ class Reclaimer:
             return LEFT
         with self.database.transaction() as connection:
             aged = leftovers.mark(connection, leftover, self.grace_seconds)
-        if leftover.import_over:
+        # A replay that took over, and is gone as well, has taken the outcome back: the import says it again.
+        if leftover.import_over and (leftover.outcome is not None or leftover.import_id is None):
             return self._release(leftover)
         if leftover.import_id is not None:
             return self._record(leftover, leftover.import_id)  # its job decides, whatever a Lambda still does
@@ -108,6 +109,8 @@ class Reclaimer:
             ref, me = self._take_over(connection, leftover)
             if ref is None:
                 return LEFT
+            if leftover.ticket_id is not None:
+                series_transfers.as_its_ticket_says(connection, leftover.ticket_id)
             import_slots.release(connection, ref, me)
             series_transfers.over(connection, ref, me)
         return Settled("released")

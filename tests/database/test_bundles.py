@@ -626,3 +626,22 @@ def test_a_member_that_could_not_be_woken_is_woken_by_reclaim(flow: Steps) -> No
     assert not any(run.told() for run in runs[1:])
     flow.reclaim()
     assert [finish(run)["name"] for run in runs[1:]] == ["COMPLETED", "COMPLETED"]
+
+
+def test_an_outcome_that_a_replay_took_back_before_it_died_is_said_again(flow: Steps) -> None:
+    """Of any import, shared or not."""
+    run = flow.announce(Announced())
+    run.index_series()
+    run.acquire()
+    run.start()
+    flow.end(run)
+    run.check()
+    run.record()
+    flow.stop(run)
+    flow.rows("UPDATE series_transfer SET claimed_at = claimed_at - interval '1 hour'")
+    again = flow.announce(run.announced, **{"replay-name": "force-a"})
+    again.index_series()
+    assert outcomes([again]) == [None]
+    flow.stop(again)
+    flow.reclaim()
+    assert (again.row()["state"], outcomes([again])) == ("OVER", ["COMPLETED"])

@@ -307,6 +307,17 @@ def fail_where_unsaid(connection: Connection, ref: SeriesTransferRef, execution:
     return connection.one(_UNSAID, **_mine(ref, execution), words=words) is not None
 
 
+_AS_ITS_TICKET_SAYS = """
+UPDATE series_transfer t SET outcome = j.outcome, outcome_detail = j.message FROM ahlijob j
+WHERE j.pk = :ticket AND t.pk = j.series_transfer_pk AND t.outcome IS NULL
+"""
+
+
+def as_its_ticket_says(connection: Connection, ticket_id: int) -> None:
+    """The outcome that was written on the ticket, where the series transfer's own was taken back."""
+    connection.run(_AS_ITS_TICKET_SAYS, ticket=ticket_id)
+
+
 _ONLY_INDEXED = """
 UPDATE series_transfer SET state = 'OVER', outcome = 'INDEXED', over_at = clock_timestamp()
 WHERE pk = :pk AND owner_execution IS NULL
