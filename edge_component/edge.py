@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from edge_component import VERSION
+from edge_component.assembling.adoption import adopt, end_epochs
 from edge_component.commitment.reports import CommitmentReports
 from edge_component.dimse.admission import CONGESTED
 from edge_component.dimse.tls import checked_contexts
@@ -30,7 +31,6 @@ from edge_component.running.startup import StartError, naming
 from edge_component.running.supervisor import WorkerProcess
 from edge_component.running.task import Task
 from edge_component.settings import Settings
-from edge_component.spool.adoption import adopt, end_epochs
 from edge_component.spool.folder import Spool
 from edge_component.watching.certificate import Certificate
 from edge_component.watching.health import LOOPBACK, HealthServer

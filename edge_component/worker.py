@@ -17,10 +17,10 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 
 from edge_component.announcing.announcer import Announcer
 from edge_component.announcing.aside import take_again
+from edge_component.announcing.retention import Retention
 from edge_component.assembling.assembly import Assembly
 from edge_component.compressing.compressor import Compressor
 from edge_component.journal.database import JournalError, open_journal
-from edge_component.journal.retention import Retention
 from edge_component.running import logs
 from edge_component.running.beats import BEAT_SECONDS
 from edge_component.running.clock import ClockWatch

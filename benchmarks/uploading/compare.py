@@ -19,9 +19,9 @@ from rich.table import Table
 from benchmarks.receiving.compare import SCRATCH
 from benchmarks.uploading import while_receiving
 from benchmarks.uploading.uploads import CT, EXPLICIT, FILES, SENDER, WAYS, an_instance
+from edge_component.records.receipt import encode_receipt
 from edge_component.spool.folder import Spool
 from edge_component.spool.quarantine import INSTANCE
-from edge_component.spool.receipt import encode_receipt
 
 OBJECTS = {"ct": (526_000, 400), "sr": (17_000, 1500)}
 """Bytes of an object, and how many."""

@@ -18,7 +18,7 @@ import boto3
 from edge_component.assembling.hashing import digest
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.instances import insert_instances
-from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.sending.clients import make_clients
 from edge_component.sending.uploader import Uploader
 from edge_component.sending.verified import VerifiedFile

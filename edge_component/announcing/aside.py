@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge_component.records.receipt import of_place
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock, moment
 from edge_component.spool.folder import Spool, file_name
 from edge_component.spool.quarantine import INSTANCE, REASON
-from edge_component.spool.receipt import of_place
 
 
 class NotAsideError(LookupError):

@@ -18,6 +18,7 @@ from dicom_ingest.contracts.manifest import (
     check_record,
     encode_manifest,
 )
+from edge_component.assembling.transfers import correlation_id
 from edge_component.running.clock import moment
 from edge_component.settings import Settings
 
@@ -108,11 +109,6 @@ def _build(
     if len(text.encode()) > MAX_EVENT_BYTES:
         raise ValueError(f"the event is longer than {MAX_EVENT_BYTES} bytes")
     return Announcement(str(key), encoded.body, text, tuple(dropped or ()))
-
-
-def correlation_id(transfer: sqlite3.Row) -> str:
-    """What ties log lines, manifest, event and everything behind them to one series transfer."""
-    return f"{transfer['transfer_id']}/{transfer['series_instance_uid']}"
 
 
 def _head(

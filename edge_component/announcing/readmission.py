@@ -15,13 +15,13 @@ from edge_component.assembling.hashing import Digest, digest
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
-from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.header import HeaderError, read_header
+from edge_component.records.receipt import encode_receipt, of_place, place
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import Clock
 from edge_component.spool.folder import Spool, file_name
 from edge_component.spool.part10 import read_head
-from edge_component.spool.receipt import encode_receipt, of_place, place
 
 UNREADABLE = (HeaderError, InvalidDicomError, UnsafeIdentifierError, AttributeError)
 """What reading a file raises that is no instance of ours."""

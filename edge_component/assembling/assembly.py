@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable
 
 from dicom_ingest.contracts.events import SealReason
-from edge_component.announcing.manifests import correlation_id
 from edge_component.assembling.hashing import AlteredError, Stored, hashes_of
 from edge_component.assembling.quiet import quiet_seconds
 from edge_component.assembling.rules import (
@@ -30,6 +29,7 @@ from edge_component.assembling.transfers import (
     arriving,
     bulk_sittings,
     close,
+    correlation_id,
     open_series_of,
     sittings,
     versions,

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from zlib_ng.zlib_ng import crc32
 
 from edge_component.journal.instances import Hashes
-from edge_component.journal.rows import InstanceRow
+from edge_component.records.rows import InstanceRow
 from edge_component.running.task import beat
 from edge_component.spool.folder import READ_BYTES, Spool
 from edge_component.spool.part10 import read_head

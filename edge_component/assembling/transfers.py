@@ -7,6 +7,11 @@ import sqlite3
 from edge_component.assembling.rules import OpenSeries, Rules, Version
 
 
+def correlation_id(transfer: sqlite3.Row) -> str:
+    """What ties log lines, manifest, event and everything behind them to one series transfer."""
+    return f"{transfer['transfer_id']}/{transfer['series_instance_uid']}"
+
+
 def versions(journal: sqlite3.Connection, series: str, sop: str) -> list[Version]:
     """Earlier instances of the series with this SOP Instance UID, announced or not."""
     rows = journal.execute(

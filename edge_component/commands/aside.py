@@ -13,7 +13,7 @@ from edge_component.announcing.aside import NotAsideError, ask_again, files_asid
 from edge_component.announcing.readmission import UNKNOWN, UNREADABLE, read_instance
 from edge_component.journal.instances import Hashes
 from edge_component.journal.reading import open_to_read
-from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running.clock import SYSTEM_CLOCK
 from edge_component.settings import load_settings
 from edge_component.spool.folder import Spool

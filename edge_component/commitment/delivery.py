@@ -11,7 +11,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import build_role
 
 from dicom_ingest.contracts.config import CommitmentPeer
-from edge_component.commitment.request import SOP_CLASS, SOP_INSTANCE
+from edge_component.records.commitment import SOP_CLASS, SOP_INSTANCE
 from edge_component.running.problem import words_of
 from edge_component.settings import Settings
 from edge_component.spool.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME

@@ -14,7 +14,6 @@ from pydicom.dataset import Dataset
 
 from dicom_ingest.contracts.config import CommitmentPeer
 from edge_component.commitment.delivery import Attempt, OpenAssociations, report_on, report_to
-from edge_component.commitment.request import DUPLICATE_TRANSACTION, Verdicts, event_information, judge
 from edge_component.journal.commitments import (
     OpenCommitment,
     close_commitment,
@@ -22,6 +21,7 @@ from edge_component.journal.commitments import (
     open_commitment,
 )
 from edge_component.journal.database import open_journal
+from edge_component.records.commitment import DUPLICATE_TRANSACTION, Verdicts, event_information, judge
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Ages, Clock

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_component.commitment.request import Reference, Request
 from edge_component.journal.database import count, transaction
+from edge_component.records.commitment import Reference, Request
 
 
 @dataclass(frozen=True)

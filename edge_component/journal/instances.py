@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from edge_component.journal.database import count
 from edge_component.journal.releases import let_go
-from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.records.rows import AssociationRow, InstanceRow
 
 Arrival = tuple[AssociationRow, InstanceRow]
 

@@ -13,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_component.commitment.request import Request
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
 from edge_component.journal.instances import Arrival, insert_instances
 from edge_component.journal.refusals import count_refusal
 from edge_component.journal.releases import seal
-from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.journal.senders import heard
+from edge_component.records.commitment import Request
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 

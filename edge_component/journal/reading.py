@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from edge_component.journal.migrations import JournalError, check_version
-from edge_component.spool.receipt import of_place
+from edge_component.records.receipt import of_place
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from edge_component.spool.receipt import of_place
+from edge_component.records.receipt import of_place
 
 
 def seal(journal: sqlite3.Connection, segment: str, records: int) -> None:

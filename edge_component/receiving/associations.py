@@ -19,9 +19,9 @@ from edge_component.dimse.admission import (
     may_connect,
     rejection,
 )
-from edge_component.journal.rows import AssociationRow
 from edge_component.receiving.descriptors import descriptors
 from edge_component.receiving.readers.messages import Admission, Report
+from edge_component.records.rows import AssociationRow
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 from edge_component.settings import Settings

@@ -13,7 +13,17 @@ from typing import Protocol
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
 
-from edge_component.commitment.request import (
+from edge_component.dimse import commands
+from edge_component.dimse.admission import Applicant, Rejection
+from edge_component.dimse.negotiation import IMPLICIT_VR_LITTLE_ENDIAN
+from edge_component.journal.database import JournalError
+from edge_component.receiving.associations import Associations
+from edge_component.receiving.elements import ElementWalk
+from edge_component.receiving.header import EXPLICIT_ELEMENTS, IMPLICIT_ELEMENTS
+from edge_component.receiving.readers.connection import HURRY_SECONDS
+from edge_component.receiving.readers.messages import Action, Admission, Report
+from edge_component.receiving.values import UNREADABLE
+from edge_component.records.commitment import (
     INVALID_ARGUMENT,
     PROCESSING_FAILURE,
     SOP_CLASS,
@@ -22,17 +32,7 @@ from edge_component.commitment.request import (
     Request,
     parse_request,
 )
-from edge_component.dimse import commands
-from edge_component.dimse.admission import Applicant, Rejection
-from edge_component.dimse.negotiation import IMPLICIT_VR_LITTLE_ENDIAN
-from edge_component.journal.database import JournalError
-from edge_component.journal.rows import AssociationRow
-from edge_component.receiving.associations import Associations
-from edge_component.receiving.elements import ElementWalk
-from edge_component.receiving.header import EXPLICIT_ELEMENTS, IMPLICIT_ELEMENTS
-from edge_component.receiving.readers.connection import HURRY_SECONDS
-from edge_component.receiving.readers.messages import Action, Admission, Report
-from edge_component.receiving.values import UNREADABLE
+from edge_component.records.rows import AssociationRow
 from edge_component.running import logs
 
 PARSERS = 2

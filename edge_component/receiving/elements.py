@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 
-from edge_component.spool.files import Bytes
+from edge_component.running.buffers import Bytes
 
 LONG_VRS = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")

@@ -14,7 +14,7 @@ from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
 from edge_component.receiving.elements import LONG_VRS, VRS, DataSetError, Elements, ElementWalk
 from edge_component.receiving.values import converted, encodings, plain_json
-from edge_component.spool.files import Bytes
+from edge_component.running.buffers import Bytes
 
 IMPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
 DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")

@@ -18,13 +18,13 @@ from edge_component.dimse.statuses import (
     processing_failure,
 )
 from edge_component.journal.database import JournalError
-from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.header import Header, HeaderError, HeaderWalk
+from edge_component.records.receipt import encode_receipt
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
+from edge_component.running.buffers import Bytes
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
-from edge_component.spool.files import Bytes
 from edge_component.spool.folder import IncomingFile, Spool, SpoolError
-from edge_component.spool.receipt import encode_receipt
 
 ROOM_BYTES = 2 * 1024 * 1024
 """So often it is asked whether there is room for the rest of an instance."""

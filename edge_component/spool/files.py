@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-Bytes = bytes | bytearray | memoryview
+from edge_component.running.buffers import Bytes
+
 PositionalWrite = Callable[[int, Sequence[Bytes], int], int]
 IN_ONE: PositionalWrite | None = getattr(os, "pwritev", None)
 """Writes several pieces at a place; Windows has no such call."""

@@ -16,12 +16,7 @@ from typing import BinaryIO
 
 from zlib_ng.zlib_ng import crc32
 
-from edge_component.running import logs
-from edge_component.running.task import beat
-from edge_component.spool.files import Bytes, Files, OsFiles
-from edge_component.spool.part10 import part10_head
-from edge_component.spool.quarantine import INSTANCE, REASON, Quarantine
-from edge_component.spool.receipt import (
+from edge_component.records.receipt import (
     HEAD,
     Record,
     StoredInstance,
@@ -31,6 +26,12 @@ from edge_component.spool.receipt import (
     place,
     records,
 )
+from edge_component.running import logs
+from edge_component.running.buffers import Bytes
+from edge_component.running.task import beat
+from edge_component.spool.files import Files, OsFiles
+from edge_component.spool.part10 import part10_head
+from edge_component.spool.quarantine import INSTANCE, REASON, Quarantine
 from edge_component.spool.segments import BATCH, SEGMENT, Segment, Segments, path_of
 
 PART = ".part"

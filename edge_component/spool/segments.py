@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_component.records.receipt import aligned
 from edge_component.running import logs
 from edge_component.running.clock import MONOTONIC, Clock
 from edge_component.spool.files import Files, WritableFile
-from edge_component.spool.receipt import aligned
 
 SEGMENT = ".segment"
 BATCH = 16

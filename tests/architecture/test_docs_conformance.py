@@ -18,8 +18,8 @@ from docs.generate.conformance import sop_classes, statuses
 from docs.generate.conformance.facts import default, facts
 from docs.generate.conformance.settings import WORDS
 from edge_component.commitment.delivery import report_to
-from edge_component.commitment.request import SOP_CLASS as STORAGE_COMMITMENT
-from edge_component.commitment.request import Verdicts, event_information
+from edge_component.records.commitment import SOP_CLASS as STORAGE_COMMITMENT
+from edge_component.records.commitment import Verdicts, event_information
 from edge_component.settings import Settings
 from tests.support.edge_process import EdgeProcess
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from dicom_ingest.contracts.config import Config
 from dicom_ingest.contracts.events import EdgeHeartbeat, SeriesComplete
 from docs.generate.conformance.statuses import store_makers
-from edge_component.commitment import request as commitment
 from edge_component.dimse.statuses import UNRECOGNIZED_OPERATION
+from edge_component.records import commitment
 from edge_component.settings import Settings
 from tests.support.documentation import ROOT, Page, corpus, room_sources, tables, words
 

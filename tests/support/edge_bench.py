@@ -13,17 +13,17 @@ from pydicom.dataset import Dataset
 
 from dicom_ingest.contracts.manifest import Manifest, decode_manifest
 from edge_component.announcing.announcer import Announcer
+from edge_component.assembling.adoption import adopt, end_epochs
 from edge_component.assembling.assembly import Assembly
 from edge_component.compressing.compressor import Compressor, Encoder
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
-from edge_component.journal.rows import AssociationRow, InstanceRow
+from edge_component.records.receipt import encode_receipt, of_place
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.sending.uploader import Uploader
-from edge_component.spool.adoption import adopt, end_epochs
 from edge_component.spool.files import Files
 from edge_component.spool.folder import Spool
-from edge_component.spool.receipt import encode_receipt, of_place
 from tests.support.edge_dicom import encoded, instance
 from tests.support.edge_stand_ins import Clock, ImmediatePool, StandInBus, StandInS3, settings
 

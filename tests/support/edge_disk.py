@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edge_component.spool.files import Bytes, WritableFile
+from edge_component.running.buffers import Bytes
+from edge_component.spool.files import WritableFile
 
 
 class PowerCut(BaseException):

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edge_component.journal.rows import InstanceRow
+from edge_component.records.rows import InstanceRow
 from edge_component.spool.folder import Spool
 
 DEADLINE = 60.0

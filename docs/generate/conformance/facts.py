@@ -13,9 +13,9 @@ from docs.generate.conformance import settings, sop_classes, statuses
 from docs.generate.markdown import table
 from edge_component import VERSION
 from edge_component.assembling.quiet import DEFAULT_QUIET_SECONDS, SLOW_MODALITIES, SLOW_QUIET_SECONDS
-from edge_component.commitment import request as commitment
 from edge_component.dimse import limits, negotiation, tls
 from edge_component.dimse.statuses import COMMENT_LENGTH
+from edge_component.records import commitment
 from edge_component.settings import Settings
 from edge_component.spool import part10
 

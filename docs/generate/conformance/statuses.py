@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable
 
 from docs.generate.markdown import table
-from edge_component.commitment import request as commitment
 from edge_component.dimse import admission, statuses
 from edge_component.dimse.admission import Rejection
 from edge_component.dimse.statuses import SUCCESS, Status
+from edge_component.records import commitment
 
 STORE = {
     "out_of_resources": (

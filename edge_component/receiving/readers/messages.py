@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_component.dimse.admission import Applicant, Rejection
-from edge_component.journal.rows import AssociationRow
+from edge_component.records.rows import AssociationRow
 
 if TYPE_CHECKING:  # readers do without its model, which takes memory
     from dicom_ingest.contracts.config import TransferSyntaxPreference

@@ -16,7 +16,6 @@ from typing import Protocol
 
 from edge_component.dimse.admission import Applicant, Rejection
 from edge_component.journal.database import JournalError
-from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.messages import (
     ACTED,
@@ -49,10 +48,11 @@ from edge_component.receiving.readers.messages import (
     encode_pair,
     encode_report,
 )
+from edge_component.records.receipt import decode_receipt
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff
 from edge_component.running.beats import Beats
-from edge_component.spool.receipt import decode_receipt
 
 ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """One thread at a time runs Python: memory of its own for each would only be more memory (glibc)."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from edge_component.dimse.admission import Applicant, Rejection
 from edge_component.dimse.codec import Identity
 from edge_component.dimse.limits import Limits
-from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.certificates import Certificates
 from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.connection import Connection, Services
@@ -56,6 +55,7 @@ from edge_component.receiving.readers.messages import (
 )
 from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.store import Store
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.beats import BEAT_SECONDS
 from edge_component.spool.folder import Spool

@@ -9,8 +9,8 @@ import pytest
 
 from dicom_ingest.contracts.config import CommitmentPeer
 from edge_component.commitment.delivery import report_to
-from edge_component.commitment.request import Verdicts, event_information
 from edge_component.dimse.tls import client_context
+from edge_component.records.commitment import Verdicts, event_information
 from edge_component.settings import Settings
 from tests.e2e.edge.test_storage_commitment import Modality, request_for
 from tests.support.edge_aws import EdgeCloud

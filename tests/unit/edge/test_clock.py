@@ -14,9 +14,9 @@ from pydicom.dataset import Dataset
 
 from edge_component.commitment.delivery import Attempt
 from edge_component.commitment.reports import UNKNOWN_SECONDS, Queue
-from edge_component.commitment.request import Reference, Request
 from edge_component.journal.commitments import OpenCommitment, insert_request
 from edge_component.journal.database import transaction
+from edge_component.records.commitment import Reference, Request
 from edge_component.running.clock import Ages, ClockWatch
 from edge_component.watching.heartbeat import Heartbeat
 from tests.support.edge_bench import Bench

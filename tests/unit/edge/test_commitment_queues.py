@@ -11,9 +11,9 @@ from pydicom.dataset import Dataset
 from dicom_ingest.contracts.config import CommitmentPeer
 from edge_component.commitment.delivery import Attempt, report_to
 from edge_component.commitment.reports import Queue
-from edge_component.commitment.request import Reference, Request, judge
 from edge_component.journal.commitments import OpenCommitment, insert_request
 from edge_component.journal.database import counters, transaction
+from edge_component.records.commitment import Reference, Request, judge
 from tests.support.edge_bench import Bench
 from tests.support.edge_stand_ins import ImmediatePool, settings, unreachable
 

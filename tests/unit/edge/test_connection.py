@@ -10,10 +10,10 @@ from pathlib import Path
 
 from edge_component.dimse.codec import Identity
 from edge_component.dimse.limits import Limits
-from edge_component.journal.rows import AssociationRow
 from edge_component.receiving.readers.connection import Connection, Services
 from edge_component.receiving.readers.messages import Admission
 from edge_component.receiving.readers.pace import Memory, Pace
+from edge_component.records.rows import AssociationRow
 from tests.support.edge_wire import CT, EXPLICIT, associate_rq, fragment, store_command
 from tests.unit.edge.test_store import Journal, store_at
 

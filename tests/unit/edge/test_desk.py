@@ -10,13 +10,13 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import encode
 
-from edge_component.commitment.request import Request
 from edge_component.dimse.admission import Applicant
 from edge_component.journal.database import JournalError
-from edge_component.journal.rows import AssociationRow
 from edge_component.receiving.associations import Associations
 from edge_component.receiving.desk import Desk
 from edge_component.receiving.readers.messages import Action, Admission, Report
+from edge_component.records.commitment import Request
+from edge_component.records.rows import AssociationRow
 from tests.support.edge_stand_ins import settings
 from tests.support.edge_wire import EXPLICIT, IMPLICIT
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from pydicom.filereader import dcmread
 
-from edge_component.commitment.request import Request
+from edge_component.announcing.retention import DAY, Retention
+from edge_component.assembling.adoption import adopt
 from edge_component.journal.channels import notices
 from edge_component.journal.damage import set_broken_aside
-from edge_component.journal.retention import DAY, Retention
-from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.store import Store, StoreCommand
-from edge_component.spool.adoption import adopt
+from edge_component.records.commitment import Request
+from edge_component.records.receipt import of_place
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.folder import Spool, file_name
-from edge_component.spool.receipt import of_place
 from edge_component.watching.certificate import Certificate
 from edge_component.watching.heartbeat import Heartbeat
 from tests.support.edge_bench import EXPLICIT, Bench, rows

@@ -12,8 +12,9 @@ from types import ModuleType
 import pytest
 
 import edge_component.running.locks
+from edge_component.running.buffers import Bytes
 from edge_component.running.locks import LockedError, ProcessLock
-from edge_component.spool.files import EARLY_BYTES, Bytes, OsFiles, sync_data, write_whole
+from edge_component.spool.files import EARLY_BYTES, OsFiles, sync_data, write_whole
 
 
 @pytest.fixture

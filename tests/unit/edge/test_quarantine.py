@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from edge_component.journal.rows import AssociationRow
 from edge_component.receiving.store import Store, StoreCommand
+from edge_component.records.rows import AssociationRow
 from edge_component.spool import quarantine
 from edge_component.spool.folder import Spool
 from edge_component.spool.quarantine import MOST_FILES, Quarantine

@@ -17,11 +17,11 @@ from pynetdicom.dsutils import encode
 
 from edge_component.dimse.admission import Applicant
 from edge_component.journal.database import JournalError
-from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.readers import process
 from edge_component.receiving.readers.messages import Action, Admission, Loan
 from edge_component.receiving.readers.pool import Readers
 from edge_component.receiving.readers.process import DIED, Heal
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.folder import Spool
 from tests.support.edge_dicom import instance
 from tests.support.edge_process import in_spool, wait_until

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from edge_component.dimse.admission import TOO_MANY, Applicant, Rejection
-from edge_component.journal.rows import AssociationRow, InstanceRow
 from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.messages import (
     ARRIVED,
@@ -44,7 +43,8 @@ from edge_component.receiving.readers.messages import (
 from edge_component.receiving.readers.pool import Readers
 from edge_component.receiving.readers.process import DIED
 from edge_component.receiving.readers.reader import RemoteJournal, RemoteRoom
-from edge_component.spool.receipt import decode_receipt, encode_receipt
+from edge_component.records.receipt import decode_receipt, encode_receipt
+from edge_component.records.rows import AssociationRow, InstanceRow
 from tests.support.edge_process import wait_until
 from tests.support.edge_stand_ins import settings
 from tests.support.edge_wire import (

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
 
+from edge_component.assembling.adoption import adopt
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.releases import emptied, forget, let_go, seal
 from edge_component.receiving.store import Reception, Store
-from edge_component.spool.adoption import adopt
+from edge_component.records.receipt import ALIGNMENT, HEAD, aligned, of_place
 from edge_component.spool.files import OsFiles
 from edge_component.spool.folder import Spool
-from edge_component.spool.receipt import ALIGNMENT, HEAD, aligned, of_place
 from edge_component.spool.segments import FULL_BYTES, IDLE_SECONDS, SEGMENT
 from tests.support.edge_bench import Bench, rows
 from tests.support.edge_dicom import encoded, instance

@@ -17,12 +17,12 @@ from pydicom import dcmread
 
 from edge_component.__main__ import build_parser, main
 from edge_component.commands import spool as spool_commands
+from edge_component.commands.contents import Contents
 from edge_component.commands.spool import export
 from edge_component.journal.reading import open_to_read
-from edge_component.spool.contents import Contents
+from edge_component.records.receipt import HEAD, Record, encode_head, encode_receipt, of_place
 from edge_component.spool.folder import Spool
 from edge_component.spool.part10 import part10_head
-from edge_component.spool.receipt import HEAD, Record, encode_head, encode_receipt, of_place
 from tests.support.edge_bench import EXPLICIT, Bench
 from tests.support.edge_dicom import encoded, instance
 from tests.support.edge_stand_ins import client_error

@@ -14,19 +14,19 @@ from typing import Any, BinaryIO
 import pytest
 
 from edge_component.announcing.aside import ask_again, take_again
+from edge_component.announcing.retention import DAY, Retention
+from edge_component.assembling.adoption import adopt
 from edge_component.assembling.hashing import Stored, hashes_of
 from edge_component.commands.aside import cannot_be_sent_again
-from edge_component.commitment.request import Reference, Request, judge
 from edge_component.journal import channels
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.instances import Hashes, StateError, announced, assign
 from edge_component.journal.intake import Intake
-from edge_component.journal.retention import DAY, Retention
-from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.spool.adoption import adopt
+from edge_component.records.commitment import Reference, Request, judge
+from edge_component.records.receipt import UnknownReceiptError, decode_receipt, encode_receipt, of_place
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.files import OsFiles
 from edge_component.spool.folder import Spool
-from edge_component.spool.receipt import UnknownReceiptError, decode_receipt, encode_receipt, of_place
 from tests.support.edge_bench import Bench, rows
 from tests.support.edge_disk import RecordingFiles
 from tests.support.edge_process import wait_until

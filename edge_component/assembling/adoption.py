@@ -12,11 +12,11 @@ from edge_component.assembling.hashing import AlteredError, Stored, hashes_of
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import Arrival, insert_instances
 from edge_component.journal.releases import accounted_for, complete, seal
-from edge_component.journal.rows import InstanceRow
+from edge_component.records.receipt import HEAD, StoredInstance, aligned, of_place, place
+from edge_component.records.rows import InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 from edge_component.spool.folder import Spool
-from edge_component.spool.receipt import HEAD, StoredInstance, aligned, of_place, place
 
 CUT_OFF = "reception was cut off by a stop of the edge"
 

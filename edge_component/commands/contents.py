@@ -1,4 +1,4 @@
-"""What lies in a spool, for a person: read only, while its edge runs or when all that is left is the disk."""
+"""What is in a spool, for a person: read only, while its edge runs or when all that is left is the disk."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from edge_component.journal.database import JournalError
 from edge_component.journal.reading import open_to_read, state_of
+from edge_component.records.receipt import Record, place
 from edge_component.spool.folder import Spool
-from edge_component.spool.receipt import Record, place
 
 NO_ROW = "no row"
 """The journal does not know it (yet): a start adopts it."""

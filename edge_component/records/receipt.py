@@ -20,8 +20,8 @@ from typing import Any, BinaryIO
 
 from zlib_ng.zlib_ng import crc32
 
-from edge_component.journal.rows import AssociationRow, InstanceRow
-from edge_component.spool.files import Bytes
+from edge_component.records.rows import AssociationRow, InstanceRow
+from edge_component.running.buffers import Bytes
 
 HEAD = struct.Struct("<8sQLL8x")
 """The mark, bytes of the Part 10 file, bytes of the receipt, and the receipt's checksum."""
