@@ -67,7 +67,9 @@ def test_the_operators_command_line_finds_the_run_by_itself(running: Up, series:
     assert found.returncode == 0, found.stderr
     assert "3 IMPORTED" in found.stdout
     status = ops(running.runs, "status", HTTP_PROXY="http://127.0.0.1:9")
-    assert f"{running.state()['edge']}: 3 instances received, 0 of them duplicates, 3 uploaded" in status.stdout
+    assert (
+        f"{running.state()['edge']}: 3 instances received, 0 of them duplicates, 3 uploaded" in status.stdout
+    )
     assert series in ops(running.runs, "sql", "SELECT * FROM Series").stdout
 
 
