@@ -67,14 +67,14 @@ def test_what_nobody_knows_is_one_line(ops: Ops) -> None:
 def test_status_ledger_edges_and_audit_agree(ops: Ops) -> None:
     status = answer(ops, "status", "--modality", "CT")
     assert len(status["series_transfers"]) == 3
-    imported = status["flow"]["instances_imported"]
-    assert imported >= 90  # the console's tests cancel an import of the one report and work on it again
+    # The console's tests cancel an import of the one report, and work on it again.
+    assert status["flow"]["instances_imported"] in (90, 91)
     assert sum(status["outcomes"].values()) == 7
     said = ops("status")[1]
     assert all(f"{count} {outcome}" in said for outcome, count in status["outcomes"].items())
     ledger = answer(ops, "ledger")
     assert ledger["differences"] == []
-    assert sum(row["imported"] for row in ledger["sums"]) == imported
+    assert sum(row["imported"] for row in ledger["sums"]) == 91
     edges = answer(ops, "edges")
     assert edges["edges_say"][0]["instances_received"] == edges["index_says"][0]["instances"] == 91
     audit = answer(ops, "audit")

@@ -112,11 +112,15 @@ def test_an_edge_that_is_not_there_fails_the_first_stage_and_says_where_to_read(
 def test_a_bus_without_its_rule_is_found_at_the_event(verify: Verify, run: Runtime) -> None:
     stack, events = run.state.stack, client(run, "events")
     events.disable_rule(Name=rule_name(stack), EventBusName=bus_name(stack))
-    try:
+
+    def missed() -> dict[str, Any] | None:
         code, document = verify("--no-edge", "--seconds", "2")
+        return document if code == 1 else None
+
+    try:
+        document = eventually(missed)  # an event that is under way may still pass
     finally:
         events.enable_rule(Name=rule_name(stack), EventBusName=bus_name(stack))
-    assert code == 1
     found = states(document)
     assert [found[name] for name in ("sent", "manifest", "objects", "event", "rows")] == [
         "ok", "ok", "ok", "failed", "not reached",

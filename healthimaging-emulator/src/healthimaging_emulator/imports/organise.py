@@ -141,8 +141,8 @@ def _move_staged(db: sqlite3.Connection, job_id: str, group: Row, target: Target
     )
     db.execute(
         "INSERT INTO instance (image_set_id, sop_uid, since, document, blob, header)"
-        " SELECT image_set_id, sop_uid, ?, document, blob, header FROM"
-        " (SELECT image_set_id, sop_uid, document, blob, header, max(key) FROM staged"
-        " WHERE job_id = ? AND image_set_id = ? GROUP BY sop_uid)",
-        (target.version, job_id, target.image_set_id),
+        " SELECT image_set_id, sop_uid, ?, document, blob, header FROM staged"
+        " WHERE job_id = ? AND key IN"  # keys alone are sorted: whole rows would be held in memory
+        " (SELECT max(key) FROM staged WHERE job_id = ? AND image_set_id = ? GROUP BY sop_uid)",
+        (target.version, job_id, job_id, target.image_set_id),
     )
