@@ -157,12 +157,17 @@ def test_the_deployment_asks_for_the_version_of_the_recipe(default: Template) ->
     assert not [name for name in components if "Cli" in name]
 
 
-@pytest.mark.xfail(reason="open: follows what landed last", strict=False)
 def test_settings_of_the_configuration_reach_devices_that_had_others(edges: Template) -> None:
     recipe = _recipe(edges)
     settings = recipe["ComponentConfiguration"]["DefaultConfiguration"]
     assert settings["edge"]["senders"] == [
-        {"calling_ae": "CT1", "priority": "bulk", "series_quiet_seconds": 60, "prefer": "lossless"}
+        {
+            "calling_ae": "CT1",
+            "priority": "bulk",
+            "series_quiet_seconds": 60,
+            "prefer": "lossless",
+            "compress": "off",
+        }
     ]
     assert settings["edge"]["bucket"] == "<data/bucket>"
     assert settings["edge"]["event_bus"] == "<pipeline/bus/bus>"
