@@ -78,7 +78,7 @@ def answer(sources: Sources, asked: Question, form: Mapping[str, str]) -> None:
         raise Conflict("This has changed since you were asked. Nothing was done. Go back and look again.")
     reason = form.get("reason", "").strip()
     if asked.needs_reason and not reason:
-        raise BadRequest("A reason is needed: the timeline shows it to whoever looks next.")
+        raise BadRequest("A reason is needed. The timeline shows it.")
     if asked.fields["change"] == "import-again":
         sources.reprocess(asked.row, force=True, reason=reason)
         return

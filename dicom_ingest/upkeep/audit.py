@@ -96,7 +96,7 @@ class _Audit:
     failed: int = 0
 
     def edge(self, edge: str) -> None:
-        """Manifests of the last days without a row, then what lies below the edge's transfers."""
+        """Manifests of the last days without a row, then the objects under the edge's transfers."""
         recent = list(self._manifests(edge))
         self.manifests += len(recent)
         with self.database.transaction() as connection:

@@ -12,7 +12,7 @@ from dicom_ingest.runtime.step import NAMESPACE, STACK, logger, metrics
 def count(name: str, value: float = 1, *, correlation_id: str | None = None, **dimensions: str) -> None:
     """Emit one count with the stack as its first dimension.
 
-    `correlation_id`, by default that of the invocation, stands beside it in the log: as a dimension it would
+    `correlation_id`, by default that of the invocation, is beside it in the log: as a dimension it would
     make a metric of every series.
     """
     correlation_id = correlation_id or logger.get_current_keys().get("correlation_id")

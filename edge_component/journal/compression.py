@@ -38,7 +38,7 @@ def wanted(journal: sqlite3.Connection, limit: int) -> list[Wanted]:
 
 
 def compressed(journal: sqlite3.Connection, one: Wanted, copy: Copy) -> None:
-    """Its copy lies in the spool, and is sent in its place."""
+    """Its copy is in the spool, and is sent in its place."""
     changed = journal.execute(
         """UPDATE instance SET compress = 0, stored_transfer_syntax_uid = ?, stored_bytes = ?,
                   stored_sha256 = ?

@@ -229,6 +229,26 @@ def test_the_ledger_names_each_difference_and_its_reason(database: Database) -> 
     assert rows(database, sums, day["day"].replace(year=2100)) == []
 
 
+def test_the_flow_counts_as_imported_what_the_ledger_does(database: Database) -> None:
+    for verdict, imported in (("IMPORTED", 2), ("UNCHANGED", 4), ("WARNED", 6), ("FAILED", 6)):
+        announced = Announced()
+        index_series(database, announced)
+        with database.transaction() as connection:
+            connection.run(
+                """UPDATE instance_transfer SET verdict = :verdict WHERE series_transfer_pk =
+                    (SELECT pk FROM series_transfer WHERE transfer_id = CAST(:transfer AS uuid))""",
+                verdict=verdict,
+                transfer=announced.transfer_id,
+            )
+            connection.run(
+                """UPDATE series_transfer SET state = 'OVER', over_at = now(), outcome = 'COMPLETED'
+                    WHERE transfer_id = CAST(:transfer AS uuid)""",
+                transfer=announced.transfer_id,
+            )
+        (day,) = rows(database, sums)
+        assert rows(database, flow)["instances_imported"] == day["imported"] == imported, verdict
+
+
 def test_edges_and_their_senders_are_counted(database: Database) -> None:
     now = datetime.now(timezone.utc)
     for ago in (timedelta(hours=6), timedelta(minutes=5), timedelta(days=30)):

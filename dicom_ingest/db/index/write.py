@@ -163,7 +163,7 @@ def _pk(
     return int(row["pk"])
 
 
-# The series transfer first (decision 0023), then whoever has the same patient id: two first transfers of one
+# The series transfer first (decision 0023), then rows with the same patient id: two first transfers of one
 # study, one of which names an issuer, must see each other.
 _LOCK = """
 SELECT pg_advisory_xact_lock(hashtextextended(:identifier, 0)) FROM (

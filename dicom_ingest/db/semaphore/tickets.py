@@ -1,6 +1,6 @@
 """The import semaphore: tickets queue for slots. Capacity is counted, order is kept, nothing leaks.
 
-Every operation is one short transaction of its caller; whoever frees or adds something runs
+Every operation is one short transaction of its caller; every transaction that frees or adds something runs
 :func:`grant` in it and delivers after the commit (``dicom_ingest.workflow.delivery``).
 """
 

@@ -17,8 +17,11 @@ SELECT count(*) AS series_announced,
     count(*) FILTER (WHERE indexed_at > now() - interval '1 minute') AS series_indexed_last_minute
 FROM series_transfer WHERE created_at > now() - interval '{HOURS} hours'
 """
+# As the ledger counts: an unchanged instance that was sent again is in the data store, too.
+_HELD = ("IMPORTED", "WARNED", "UNCHANGED")
+_IN_THE_STORE = " + ".join(f"coalesce(CAST(verdicts ->> '{verdict}' AS bigint), 0)" for verdict in _HELD)
 _ENDED = f"""
-SELECT count(*) AS series_over, CAST(coalesce(sum(imported), 0) AS bigint) AS instances_imported,
+SELECT count(*) AS series_over, CAST(coalesce(sum({_IN_THE_STORE}), 0) AS bigint) AS instances_imported,
     count(*) FILTER (WHERE over_at > now() - interval '1 minute') AS series_over_last_minute
 FROM series_transfer WHERE over_at > now() - interval '{HOURS} hours' AND state = 'OVER'
 """

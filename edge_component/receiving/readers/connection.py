@@ -53,7 +53,7 @@ LINGER_SECONDS = 1.0
 """After the last word a peer may take so long to close: what it still sends must not make a reset of it."""
 LINGER_BYTES = 4 * 1024 * 1024
 BYTES_PER_REQUEST_STEP = 16
-"""Bytes of a request for an association are worth less: whoever sends many of them waits between."""
+"""Bytes of a request for an association are worth less: a peer that sends many of them waits between."""
 QUIET_SECONDS = 0.1
 """A report waits until the peer has said nothing for so long: it may be about to ask for something itself."""
 HURRY_SECONDS = 10.0
