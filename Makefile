@@ -73,7 +73,6 @@ pictures: dev-env ## the console's pictures in docs/pictures/, from a run; needs
 docs: dev-env ## the pages and pictures that are made from the code: after changing what they describe
 	@$(RUN) -m docs.generate
 	@$(RUN) -m cdk.drawings
-	@$(RUN) -m cdk.drawings
 
 lock: $(UV) ## resolve the lock again after pyproject.toml has changed, and export it for plain pip
 	@$(UV) lock

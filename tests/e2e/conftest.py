@@ -26,10 +26,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         start_burst=100,
         fast_imports=True,
     )
-    with (
-        processes_recorded("main job", tmp_path_factory.mktemp("calls") / "site"),
-        Runtime(options) as runtime,
-    ):
+    site = tmp_path_factory.mktemp("calls") / "site"
+    with processes_recorded("main job", site, Runtime(options)) as runtime:
         pipeline = Pipeline(runtime)
         yield pipeline
         pipeline.close()

@@ -35,10 +35,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         start_rate=100,
         start_burst=100,
     )
-    with (
-        processes_recorded("workflow", tmp_path_factory.mktemp("calls") / "site"),
-        Runtime(options) as runtime,
-    ):
+    site = tmp_path_factory.mktemp("calls") / "site"
+    with processes_recorded("workflow", site, Runtime(options)) as runtime:
         pipeline = Pipeline(runtime)
         yield pipeline
         pipeline.close()

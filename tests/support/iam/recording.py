@@ -9,17 +9,19 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import botocore.client
+import pytest
 
 from tests.support.iam.calls import Call, named
 from tests.support.iam.hook import Log, watch_clients
 from tests.support.iam.services import RARE
 
 RECORDED = Path(__file__).parents[2] / "infrastructure" / "recorded_calls.json"
+Run = TypeVar("Run")
 _SITE = "from pathlib import Path\n\nfrom tests.support.iam.hook import install\n\ninstall(Path({log!r}))\n"
 
 
@@ -40,8 +42,8 @@ def recorded(source: str | None = None) -> list[Call]:
 
 
 @contextmanager
-def processes_recorded(source: str, folder: Path) -> Iterator[None]:
-    """Every Python process that starts while the block runs writes down its calls; then they are compared.
+def processes_recorded(source: str, folder: Path, run: AbstractContextManager[Run]) -> Iterator[Run]:
+    """Every Python process that a run starts writes down its calls; they are compared when it has ended.
 
     Raises:
         UnknownCallError: one of them is in no recording of this source.
@@ -49,16 +51,13 @@ def processes_recorded(source: str, folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True)
     log = folder / "calls.jsonl"
     (folder / "sitecustomize.py").write_text(_SITE.format(log=str(log)))
-    before = os.environ.get("PYTHONPATH")
-    root = str(Path(__file__).parents[3])
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), root, before]))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+    paths = [str(folder), str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH")]
+    with ExitStack() as stack:
+        # Only while it starts: the processes of other tests on this worker are not the run's.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+            running = stack.enter_context(run)
+        yield running
     compare(source, log)
 
 
