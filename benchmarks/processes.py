@@ -60,6 +60,14 @@ def cpu_seconds(pid: int, *, alone: bool = False) -> float:
     return _cpu(process, None)[0]
 
 
+def peak_kibibytes() -> int:
+    """Of this program; what getrusage says includes the process that has started it (Linux)."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    raise RuntimeError("the kernel does not say how much memory the process has used")
+
+
 def _family(root: psutil.Process, apart: str | None) -> list[tuple[psutil.Process, bool]]:
     """All processes, and which of them count apart."""
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any, cast
 from healthimaging_emulator import HealthImaging, Settings, serve
 
 from benchmarks.emulator.input import GeneratedS3, ct_series, multi_frame
+from benchmarks.processes import peak_kibibytes
 
 ROLE = "arn:aws:iam::123456789012:role/import"
 CLIENTS = 32
@@ -72,7 +72,7 @@ def main(kind: str, count: int, side: int) -> None:
         found = imported(emulator, s3)
         if kind == "frames":
             found |= asked(emulator, found)
-    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    found["peak_mb"] = peak_kibibytes() // 1024
     for name in ("frame_ids", "datastoreId", "imageSetId"):
         del found[name]
     print(json.dumps(found))  # noqa: T201 - the process's answer

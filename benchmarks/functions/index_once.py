@@ -6,8 +6,8 @@ import json
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
+from benchmarks.processes import peak_kibibytes
 from dicom_ingest.db.server.connection import database
 from functions.index_series.handler import handler
 
@@ -40,14 +40,6 @@ def main() -> int:
     }
     sys.stdout.write(json.dumps(figures) + "\n")
     return 0
-
-
-def peak_kibibytes() -> int:
-    """Of this program; what getrusage says includes the process that has started it (Linux)."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1])
-    raise RuntimeError("the kernel does not say how much memory the process has used")
 
 
 if __name__ == "__main__":
