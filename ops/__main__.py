@@ -15,22 +15,10 @@ from ops.errors import FunctionFailedError, OperatorError
 from ops.local_run import RUNS, find_run, local_target
 from ops.output import Output
 from ops.target import Target
-from ops.verbs import (
-    acknowledge,
-    audit,
-    completion,
-    console,
-    edges,
-    ledger,
-    replay,
-    reprocess,
-    slots,
-    sql,
-    status,
-    tail,
-    verify,
-    where,
-)
+from ops.verbs import completion
+from ops.verbs.changing import acknowledge, replay, reprocess, slots
+from ops.verbs.checking import audit, ledger, verify
+from ops.verbs.looking import console, edges, sql, status, tail, where
 
 VERBS = {
     "where": where,

@@ -1,1 +1,1 @@
-"""One module a verb: HELP, add_arguments, run."""
+"""A module per verb (HELP, add_arguments, run), in rooms by what the verb does."""

@@ -16,7 +16,7 @@ from dicom_ingest.operators.read.flow import flow
 from dicom_ingest.operators.read.index import Row
 from ops.output import Output
 from ops.target import Target
-from ops.verbs import edges
+from ops.verbs.looking import edges
 from tests.support.series import Announced
 from tests.support.workers import index_series
 

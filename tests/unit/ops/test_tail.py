@@ -10,7 +10,7 @@ import pytest
 
 from ops.output import Output
 from ops.target import Target
-from ops.verbs import tail
+from ops.verbs.looking import tail
 
 ROW = {
     "pk": 1, "place": "waiting", "over_at": None, "running_at": None, "modality": "CT", "instances": 24,

@@ -1,0 +1,1 @@
+"""Verbs that change something, and write down who did it."""
