@@ -7,14 +7,14 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
 
-from dcmdata.generate.files import write
-from dcmdata.generate.headers import add, add_acquisition, clock, item, new_instance
-from dcmdata.generate.images import AXIAL, CORONAL, add_pixels, add_plane, axis
-from dcmdata.generate.noise import Floats, grain
-from dcmdata.generate.painting import Grid, sample
-from dcmdata.generate.projection import line_integrals
-from dcmdata.generate.studies import CT_TORSO, Series
-from dcmdata.generate.torso import HOUNSFIELD, table, torso
+from dcmdata.generate.objects.files import write
+from dcmdata.generate.objects.headers import add, add_acquisition, clock, item, new_instance
+from dcmdata.generate.objects.images import AXIAL, CORONAL, add_pixels, add_plane, axis
+from dcmdata.generate.objects.studies import CT_TORSO, Series
+from dcmdata.generate.phantoms.noise import Floats, grain
+from dcmdata.generate.phantoms.painting import Grid, sample
+from dcmdata.generate.phantoms.projection import line_integrals
+from dcmdata.generate.phantoms.torso import HOUNSFIELD, table, torso
 
 SCOUT = Series(CT_TORSO, "1-scout", 1, "CT", "Scout", "Chest routine", "091600", "HFS")
 AXIAL_SOFT = Series(

@@ -8,14 +8,14 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, JPEG2000Lossless
 
-from dcmdata.generate.files import write
-from dcmdata.generate.headers import add, add_acquisition, clock, coded, item, new_instance
-from dcmdata.generate.images import add_pixels, axis, number
-from dcmdata.generate.noise import Floats, grain
-from dcmdata.generate.painting import Grid
-from dcmdata.generate.projection import line_integrals, radiograph
-from dcmdata.generate.studies import DX_CHEST, Series
-from dcmdata.generate.torso import HOUNSFIELD, torso
+from dcmdata.generate.objects.files import write
+from dcmdata.generate.objects.headers import add, add_acquisition, clock, coded, item, new_instance
+from dcmdata.generate.objects.images import add_pixels, axis, number
+from dcmdata.generate.objects.studies import DX_CHEST, Series
+from dcmdata.generate.phantoms.noise import Floats, grain
+from dcmdata.generate.phantoms.painting import Grid
+from dcmdata.generate.phantoms.projection import line_integrals, radiograph
+from dcmdata.generate.phantoms.torso import HOUNSFIELD, torso
 
 CHEST_VIEWS = Series(DX_CHEST, "1-pa-and-lateral", 1, "DX", "PA and lateral", "Chest erect", "080700")
 PIXEL_MM = 0.7

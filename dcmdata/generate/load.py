@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from dcmdata.generate.ct import AXIAL_SOFT, axial_planes, new_ct
-from dcmdata.generate.files import encode, write
-from dcmdata.generate.images import AXIAL, add_pixels, add_plane
-from dcmdata.generate.noise import grain
-from dcmdata.generate.studies import CT_TORSO, Series
-from dcmdata.generate.uids import uid
+from dcmdata.generate.objects.files import encode, write
+from dcmdata.generate.objects.images import AXIAL, add_pixels, add_plane
+from dcmdata.generate.objects.studies import CT_TORSO, Series
+from dcmdata.generate.objects.uids import uid
+from dcmdata.generate.phantoms.noise import grain
 
 _PLANES = 16  # of the phantom; a long series repeats each with noise that differs from slice to slice
 _IMAGE_TYPE = ["ORIGINAL", "PRIMARY", "AXIAL"]

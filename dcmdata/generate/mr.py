@@ -8,13 +8,13 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ImplicitVRLittleEndian, MRImageStorage, RLELossless
 
-from dcmdata.generate.files import write
-from dcmdata.generate.head import T1, T2, head
-from dcmdata.generate.headers import add, add_acquisition, clock, new_instance
-from dcmdata.generate.images import AXIAL, add_pixels, add_plane, axis
-from dcmdata.generate.noise import Floats, grain
-from dcmdata.generate.painting import Grid, sample
-from dcmdata.generate.studies import MR_HEAD, Series
+from dcmdata.generate.objects.files import write
+from dcmdata.generate.objects.headers import add, add_acquisition, clock, new_instance
+from dcmdata.generate.objects.images import AXIAL, add_pixels, add_plane, axis
+from dcmdata.generate.objects.studies import MR_HEAD, Series
+from dcmdata.generate.phantoms.head import T1, T2, head
+from dcmdata.generate.phantoms.noise import Floats, grain
+from dcmdata.generate.phantoms.painting import Grid, sample
 
 MATRIX = 192
 FIELD_MM = 230.0

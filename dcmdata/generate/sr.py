@@ -6,10 +6,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import BasicTextSRStorage, DigitalXRayImageStorageForPresentation
 
 from dcmdata.generate.dx import CHEST_VIEWS
-from dcmdata.generate.files import write
-from dcmdata.generate.headers import INSTITUTION, add, coded, item, new_instance
-from dcmdata.generate.studies import DX_CHEST, Code, Series
-from dcmdata.generate.uids import uid
+from dcmdata.generate.objects.files import write
+from dcmdata.generate.objects.headers import INSTITUTION, add, coded, item, new_instance
+from dcmdata.generate.objects.studies import DX_CHEST, Code, Series
+from dcmdata.generate.objects.uids import uid
 
 REPORT = Series(DX_CHEST, "2-report", 2, "SR", "Report", "", "083000")
 TITLE: Code = ("18748-4", "LN", "Diagnostic imaging report")

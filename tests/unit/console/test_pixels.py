@@ -8,7 +8,7 @@ import io
 import imagecodecs
 import numpy as np
 import pytest
-from healthimaging_emulator.dicom import codecs
+from healthimaging_emulator.dicom.pixels import codecs
 from PIL import Image
 from pydicom.pixels.processing import convert_color_space
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..dicom.codecs import EXPLICIT_LITTLE_ENDIAN
+from ..dicom.pixels.codecs import EXPLICIT_LITTLE_ENDIAN
 from .call import DICOM_JSON, NotAcceptable
 
 _FAMILY = "1.2.840.10008.1.2.4."

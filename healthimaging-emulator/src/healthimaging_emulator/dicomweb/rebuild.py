@@ -13,8 +13,9 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.encaps import encapsulate, generate_fragmented_frames, itemize_fragment
 from pydicom.uid import UID
 
-from ..dicom import decoders, jp2, p10
-from ..dicom.codecs import EXPLICIT_LITTLE_ENDIAN, HTJ2K, JPEG_2000_LOSSLESS, little_endian
+from ..dicom import p10
+from ..dicom.pixels import decoders, jp2
+from ..dicom.pixels.codecs import EXPLICIT_LITTLE_ENDIAN, HTJ2K, JPEG_2000_LOSSLESS, little_endian
 from ..dicom.transfer_syntaxes import RETAINED, VIDEO
 from ..service import errors
 from ..state.core import Core

@@ -19,10 +19,11 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from ..datastores.datastores import find
-from ..dicom import codecs, p10, warning_codes
-from ..dicom.frames import Extracted, extract
+from ..dicom import p10, warning_codes
 from ..dicom.identities import Identity
 from ..dicom.originals import header, keep_whole
+from ..dicom.pixels import codecs
+from ..dicom.pixels.frames import Extracted, extract
 from ..state.core import Core
 from ..state.faults import RefuseInstance
 from ..state.store import Row, pack, unpack_text

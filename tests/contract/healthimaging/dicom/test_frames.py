@@ -16,8 +16,9 @@ import openjpeg
 import pydicom.data
 import pytest
 from healthimaging_emulator import Settings
-from healthimaging_emulator.dicom import codecs, decoders, jp2, p10
-from healthimaging_emulator.dicom.frames import extract
+from healthimaging_emulator.dicom import p10
+from healthimaging_emulator.dicom.pixels import codecs, decoders, jp2
+from healthimaging_emulator.dicom.pixels.frames import extract
 from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.encoders.base import RLELosslessEncoder

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydicom.dataset import Dataset
 
-from dcmdata.generate.headers import add
-from dcmdata.generate.noise import Floats
+from dcmdata.generate.objects.headers import add
+from dcmdata.generate.phantoms.noise import Floats
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 CORONAL = (1, 0, 0, 0, 0, -1)

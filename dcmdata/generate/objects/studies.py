@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydicom.uid import UID
 
-from dcmdata.generate.uids import uid
+from dcmdata.generate.objects.uids import uid
 
 Code = tuple[str, str, str]  # value, coding scheme, meaning
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from dcmdata.generate.noise import Floats
-from dcmdata.generate.painting import Grid, Part, sample
+from dcmdata.generate.phantoms.noise import Floats
+from dcmdata.generate.phantoms.painting import Grid, Part, sample
 
 _ROWS_AT_ONCE = 24  # bounds the memory: a block is rows x columns x depth numbers
 WATER = 0.0195  # attenuation of water in 1/mm at about 70 keV

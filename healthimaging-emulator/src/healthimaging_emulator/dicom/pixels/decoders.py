@@ -12,8 +12,8 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
-from .metadata import elements
-from .p10 import UNDEFINED_LENGTH, Part10
+from ..metadata import elements
+from ..p10 import UNDEFINED_LENGTH, Part10
 
 PIXEL_DATA = 0x7FE00010
 

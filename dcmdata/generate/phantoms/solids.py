@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dcmdata.generate.noise import Floats, waves
+from dcmdata.generate.phantoms.noise import Floats, waves
 
 Point = tuple[float, float, float]
 Box = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dcmdata.generate.noise import Floats
-from dcmdata.generate.painting import Part
-from dcmdata.generate.solids import Box, Capsule, Common, Ellipsoid, Folds, Solid, Union
+from dcmdata.generate.phantoms.noise import Floats
+from dcmdata.generate.phantoms.painting import Part
+from dcmdata.generate.phantoms.solids import Box, Capsule, Common, Ellipsoid, Folds, Solid, Union
 
 # Signal in arbitrary units. T1: fat and white matter bright, water dark. T2: water bright, white matter dark.
 T1 = {

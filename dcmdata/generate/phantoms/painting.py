@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dcmdata.generate.noise import Floats
-from dcmdata.generate.solids import Solid
+from dcmdata.generate.phantoms.noise import Floats
+from dcmdata.generate.phantoms.solids import Solid
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
-from dcmdata.generate.uids import uid
+from dcmdata.generate.objects.uids import uid
 
 # One named encoder each: another one installed beside it would compress to other bytes.
 _ENCODERS = {JPEG2000Lossless: "pylibjpeg", RLELossless: "pydicom"}

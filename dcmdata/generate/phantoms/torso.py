@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dcmdata.generate.lung_vessels import vessel_tree
-from dcmdata.generate.painting import Part
-from dcmdata.generate.ribs import CAGE, Ribs
-from dcmdata.generate.solids import Capsule, Common, Ellipsoid, Slab, Tube
+from dcmdata.generate.phantoms.lung_vessels import vessel_tree
+from dcmdata.generate.phantoms.painting import Part
+from dcmdata.generate.phantoms.ribs import CAGE, Ribs
+from dcmdata.generate.phantoms.solids import Capsule, Common, Ellipsoid, Slab, Tube
 
 # Hounsfield units, portal venous phase.
 HOUNSFIELD = {

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from . import warning_codes
+from .. import warning_codes
+from ..metadata import elements
+from ..p10 import UNDEFINED_LENGTH, Part10
+from ..transfer_syntaxes import NATIVE, RETAINED, SUPPORTED, TRANSCODED, VIDEO
 from .codecs import EXPLICIT_LITTLE_ENDIAN, Encoder, little_endian
 from .decoders import PIXEL_DATA, can_decode, decoded, encapsulated
-from .metadata import elements
-from .p10 import UNDEFINED_LENGTH, Part10
-from .transfer_syntaxes import NATIVE, RETAINED, SUPPORTED, TRANSCODED, VIDEO
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dcmdata.generate.noise import Floats
-from dcmdata.generate.solids import Box, Tube
+from dcmdata.generate.phantoms.noise import Floats
+from dcmdata.generate.phantoms.solids import Box, Tube
 
 CAGE = Tube(
     (

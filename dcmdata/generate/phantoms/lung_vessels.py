@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from dcmdata.generate.noise import Floats, uniform
-from dcmdata.generate.solids import Capsule, Point, Solid
+from dcmdata.generate.phantoms.noise import Floats, uniform
+from dcmdata.generate.phantoms.solids import Capsule, Point, Solid
 
 _GENERATIONS = 7
 _ROOTS: tuple[tuple[float, float, float], ...] = (

@@ -3,8 +3,8 @@
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from dcmdata.generate.studies import Code, Patient, Series, Study
-from dcmdata.generate.uids import uid
+from dcmdata.generate.objects.studies import Code, Patient, Series, Study
+from dcmdata.generate.objects.uids import uid
 
 INSTITUTION = "Phantom Hospital"
 EQUIPMENT = {"CT": "Slice-o-Matic", "MR": "Spin-o-Matic", "DX": "Flat-o-Matic", "SR": "Talk-o-Matic"}

@@ -1,0 +1,1 @@
+"""What every DICOM object has: patients and studies, UIDs, header modules, pixels, the file."""

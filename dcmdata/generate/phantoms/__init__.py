@@ -1,0 +1,1 @@
+"""Bodies in space, their noise, and the X-rays through them."""

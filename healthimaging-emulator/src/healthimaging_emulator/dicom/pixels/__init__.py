@@ -1,0 +1,1 @@
+"""Frames: decoded, encoded as HealthImaging stores them, and in their boxes."""
