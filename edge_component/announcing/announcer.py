@@ -91,6 +91,8 @@ class Announcer:
         self._ages = Ages(clock, monotonic)
         backoff = Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds)
         self._schedule, self._disk, self._service = Schedule(backoff), Schedule(backoff), Schedule(backoff)
+        self._in_s3: set[str] = set()
+        """Keys of manifests that S3 has confirmed, and whose events the bus has not accepted yet."""
 
     def run_once(self) -> bool:
         """Build what is complete, announce what is built, release what was announced."""
@@ -167,6 +169,9 @@ class Announcer:
             if row.altered:
                 self._failed(row.sequence, "outbox row was altered", "its hash differs")
                 continue
+            if row.manifest_key in self._in_s3:
+                done.append(row)
+                continue
             self._mark(row, unsure=True)
             file = VerifiedFile(io.BytesIO(row.manifest), len(row.manifest), row.manifest_sha256)
             match self._manifests.put(row.manifest_key, file, unsure=row.unsure):
@@ -180,6 +185,7 @@ class Announcer:
                     with transaction(self._journal) as journal:
                         redraw(journal, row.sequence, row.transfer_id, words, self._clock())
                 case _:
+                    self._in_s3.add(row.manifest_key)
                     done.append(row)
         return done
 
@@ -237,6 +243,7 @@ class Announcer:
         self._service.done(SERVICE)
         for row in rows:
             self._schedule.done(row.sequence)
+            self._in_s3.discard(row.manifest_key)
             facts = json.loads(row.event)
             logs.info("series announced", sequence=row.sequence, **{name: facts[name] for name in LOGGED})
 

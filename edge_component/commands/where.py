@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any
 
 from edge_component.announcing.aside import read_note
-from edge_component.journal.channels import COMMITMENT, channels
+from edge_component.journal.channels import channels
 from edge_component.journal.migrations import JournalError
 from edge_component.journal.reading import open_to_read
 from edge_component.settings import load_settings
@@ -67,8 +67,7 @@ def run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def _series(journal: sqlite3.Connection, term: str) -> list[dict[str, Any]]:
-    ways = [channel for channel in channels(journal) if channel.name != COMMITMENT]
-    problems = [problem for channel in ways if (problem := problem_of(channel, time.time()))]
+    problems = [problem for channel in channels(journal) if (problem := problem_of(channel, time.time()))]
     return [found.fields(problems) for found in find(journal, term)]
 
 

@@ -1,9 +1,8 @@
 """Whether a way to the cloud works: since when it does not, why, and what waits. For status and heartbeat.
 
-A channel is `upload` (instances to S3), `announcement` (manifests to S3, events to EventBridge) or
-`commitment` (reports to a storage commitment peer). Its owner calls `succeeded` and `failed` within the
-transaction that writes the outcome. It fails from the first failure after its last success. A fault of one
-object is not the channel's: see `instance.problem`.
+A channel is `upload` (instances to S3) or `announcement` (manifests to S3, events to EventBridge). Its owner
+calls `succeeded` and `failed` within the transaction that writes the outcome. It fails from the first failure
+after its last success. A fault of one object is not the channel's: see `instance.problem`.
 
 A notice is something that happened and needs a person, although the edge has dealt with it.
 """
@@ -13,8 +12,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-UPLOAD, ANNOUNCEMENT, COMMITMENT = "upload", "announcement", "commitment"
-CHANNELS = (UPLOAD, ANNOUNCEMENT, COMMITMENT)
+UPLOAD, ANNOUNCEMENT = "upload", "announcement"
+CHANNELS = (UPLOAD, ANNOUNCEMENT)
 LONGEST_WORDS = 500
 
 TRANSFER_REDRAWN = "transfer_redrawn"
@@ -41,9 +40,9 @@ class Channel:
     words: str = ""
     """The cloud's own words for it."""
     waiting: int = 0
-    """Instances to upload, series to announce, or reports to deliver."""
+    """Instances to upload, or series to announce."""
     oldest_at: float | None = None
-    """When the oldest of them was received, sealed or requested."""
+    """When the oldest of them was received or sealed."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,6 @@ SELECT (SELECT sum(number) FROM tally WHERE name IN ('received', 'duplicate', 'a
     ANNOUNCEMENT: """
 SELECT (SELECT number FROM tally WHERE name = 'series_built'),
        (SELECT sealed_at FROM series_transfer WHERE sequence = (SELECT min(sequence) FROM outbox))
-""",
-    COMMITMENT: """
-SELECT count(*), min(requested_at) FROM commitment WHERE reported_at IS NULL
 """,
 }
 """How many and since when: a handful of index lookups, however many they are."""

@@ -8,6 +8,7 @@ encoded as was agreed on, is an error.
 
 from __future__ import annotations
 
+import re
 import struct
 
 from edge_component.running.buffers import Bytes
@@ -46,6 +47,8 @@ _TAG = 4
 _IN_ITEM, _IMPLICIT, _LITTLE = 1, 2, 4
 """Of a container on the stack: an item, not a sequence; without VRs; little-endian, whatever is around."""
 _LITTLE_HALVES, _LITTLE_LONG = struct.Struct("<HH"), struct.Struct("<L")
+_ZEROS = re.compile(rb"\0{8,}")
+"""Padding behind the last element: each eight bytes are an element of tag 0 and length 0."""
 _LITTLE_ITEMS = (b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0")
 
 
@@ -108,7 +111,7 @@ class Elements:
         """What is to be done with an element that begins like this."""
         tag = self.tag(key, 0)
         kind = tag << _TAG | _WANTED * (tag in self._wanted) | _NOTED * (tag in self._noted)
-        kind |= _ODD * (tag >> 16 == 0xFFFE or tag >> 16 == 0x0002)
+        kind |= _ODD * (tag >> 16 in (0xFFFE, 0x0002) or tag == 0)
         if not self.implicit:
             # A VR that the standard does not know has a length of two bytes in practice.
             kind |= _SHORT * (key[4:] not in LONG_VRS)
@@ -299,12 +302,8 @@ class ElementWalk:
         Negative: where the first item of its sequence of undefined length begins.
         """
         elements, tag = self.elements, kind >> _TAG
-        if kind & _ODD:
-            if tag >> 16 == 0xFFFE:
-                return self._stray(data, at, tag)
-            self._find("file meta information in the data set")
-            if kind & _SHORT:
-                return at + 8 + int(elements.short.unpack_from(data, at + 6)[0])
+        if kind & _ODD and (end := self._odd(data, at, kind)):
+            return end
         if elements.implicit:
             value, vr, length = at + 8, b"", elements.long.unpack_from(data, at + 4)[0]
         else:
@@ -322,6 +321,17 @@ class ElementWalk:
             self.found[tag] = None
         self._stack.append(_IMPLICIT * (elements.implicit or vr == b"UN"))  # PS3.5 6.2.2, note 4
         return -value
+
+    def _odd(self, data: bytes, at: int, kind: int) -> int:
+        """Where an odd element ends; 0: its length has four bytes, as that of others."""
+        tag = kind >> _TAG
+        if tag >> 16 == 0xFFFE:
+            return self._stray(data, at, tag)
+        if tag:
+            self._find("file meta information in the data set")
+        elif zeros := _ZEROS.match(data, at):
+            return zeros.end() - (zeros.end() - at) % 8
+        return at + 8 + int(self.elements.short.unpack_from(data, at + 6)[0]) if kind & _SHORT else 0
 
     def _jumped(self, data: bytes, value: int, tag: int) -> int:
         """Behind the last sequence of the whole data set, where everything between is balanced; 0: it is not.

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_component.journal.channels import COMMITMENT, Channel, Notice, channels, notices
+from edge_component.journal.channels import Channel, Notice, channels, notices
 from edge_component.journal.database import REFUSED_STATUS, counters, open_journal
 from edge_component.journal.refusals import Refusal, refusals
 from edge_component.journal.senders import Rhythm
@@ -126,7 +126,7 @@ class JournalNumbers:
     def channels(self) -> list[Channel]:
         """Whether instances and announcements get through to AWS."""
         with self._lock:
-            return [channel for channel in channels(self._journal) if channel.name != COMMITMENT]
+            return channels(self._journal)
 
     def notices(self, since: float) -> list[Notice]:
         """What happened and needs a person, although the edge has dealt with it."""

@@ -53,6 +53,7 @@ def test_e3_a_failing_bus_keeps_the_announcement(tmp_path: Path, cloud: EdgeClou
 def test_one_call_in_three_fails_and_everything_arrives(tmp_path: Path, cloud: EdgeCloud) -> None:
     calls = itertools.count()
     with Gateway(cloud.endpoint) as gateway, EdgeProcess(tmp_path, behind(gateway, cloud)) as edge:
+        gateway.code = "InternalError"
         gateway.refuse = lambda _method, _path: (500, None, None)[next(calls) % 3]
         assert send(edge.dicom_port, series_of(12)) == [0] * 12
         announced(edge)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -327,6 +328,22 @@ def test_a_manifest_of_an_attempt_that_a_crash_cut_off_is_ours(bench: Bench) -> 
     bench.crash()
     bench.settle()
     assert (announced(bench), transfer_ids(bench), noticed(bench)) == ([("1",)], before, [])
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_a_manifest_that_s3_has_is_not_put_again_while_the_bus_fails(bench: Bench, first: int) -> None:
+    """PUT, HEAD and PutEvents in turn: where each third call fails, it was always PutEvents."""
+    calls = itertools.count(first)
+    send(bench, "1")
+    bench.assembly.run_once()
+    bench.uploader.run_once()
+
+    def one_in_three(_operation: str, _key: str) -> Exception | None:
+        return lost() if next(calls) % 3 == 0 else None
+
+    bench.s3.before = bench.bus.before = one_in_three
+    bench.settle(20)
+    assert announced(bench) == [("1",)]
 
 
 def test_a_manifest_with_another_checksum_in_the_answer_is_not_announced(bench: Bench) -> None:
