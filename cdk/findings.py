@@ -121,7 +121,7 @@ _DEV = "`environment: dev` is for trying out: `cdk destroy` must leave nothing. 
 
 
 def _wildcards(config: Config) -> list[Finding]:
-    """The IAM test lists them one by one (tests/infrastructure/test_iam.py)."""
+    """The IAM test lists them one by one (tests/infrastructure/rights/test_iam.py)."""
     executions = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution"
     account = "arn:<AWS::Partition>:iot:<AWS::Region>:<AWS::AccountId>"
     stores = "arn:<AWS::Partition>:medical-imaging:<AWS::Region>:<AWS::AccountId>:datastore"

@@ -1,3 +1,3 @@
 """Fixtures that every suite may use."""
 
-pytest_plugins = ["tests.support.postgres"]
+pytest_plugins = ["tests.support.machine.postgres"]

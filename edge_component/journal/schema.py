@@ -1,7 +1,7 @@
 """The journal's tables. Times are seconds since the epoch; JSON columns are text.
 
 A change here needs a new `VERSION`, a step in `migrations`, and a sample of the old journal in
-`tests/support/journals`: an edge that was upgraded opens what the release before it wrote.
+`tests/support/edge/journals`: an edge that was upgraded opens what the release before it wrote.
 """
 
 from __future__ import annotations

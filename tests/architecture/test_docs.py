@@ -14,8 +14,8 @@ from dicom_ingest.contracts.config import Config
 from dicom_ingest.contracts.outcomes import Outcome, Verdict
 from local.cli.program import build_parser as local_parser
 from ops.__main__ import build_parser as ops_parser
-from tests.support.documentation import ROOT, Page, pages
-from tests.support.documented_names import FOREIGN, KINDS
+from tests.support.pages.documentation import ROOT, Page, pages
+from tests.support.pages.documented_names import FOREIGN, KINDS
 
 PAGES = {page.name: page for page in pages()}
 WRONG = {

@@ -21,7 +21,7 @@ from edge_component.commitment.delivery import report_to
 from edge_component.records.commitment import SOP_CLASS as STORAGE_COMMITMENT
 from edge_component.records.commitment import Verdicts, event_information
 from edge_component.settings import Settings
-from tests.support.edge_process import EdgeProcess
+from tests.support.edge.process import EdgeProcess
 
 MOST_CONTEXTS = 128
 PRIVATE = "1.2.826.0.1.3680043.9.1.1"

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ops.verify.stages import ALWAYS, SENT_SEE, STAGES
-from tests.support.documentation import ROOT
+from tests.support.pages.documentation import ROOT
 
 RUNBOOK = ROOT / "docs" / "operations.md"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documentation import ROOT
-from tests.support.programs import require
+from tests.support.machine.programs import require
+from tests.support.pages.documentation import ROOT
 
 PAGES = [
     ROOT / "README.md",

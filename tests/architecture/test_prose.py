@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documentation import ROOT, Page, pages
+from tests.support.pages.documentation import ROOT, Page, pages
 
 BANNED = {
     r"mend(s|ed|ing)?": "fix",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.aws.lambda_functions import function_arn
-from tests.support.runtime import LocalAws, function, local_aws
+from tests.support.local.runtime import LocalAws, function, local_aws
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from werkzeug.serving import make_server
 from local.aws.lambda_functions import LambdaFunction, function_arn, function_name
 from local.aws.lambda_service import LambdaMiddleware, LambdaService
 
-HANDLERS = "tests.support.runtime_functions"
+HANDLERS = "tests.support.local.functions"
 FUNCTIONS = [
     LambdaFunction(name=f"test-{name}", handler=f"{HANDLERS}.{name}")
     for name in (

@@ -15,7 +15,7 @@ from local.parts import resources
 from local.parts.pump import Batches, Pump
 from local.parts.resources import Queues
 from local.parts.status_changes import StatusChanges
-from tests.support.runtime import LocalAws, eventually, function, local_aws
+from tests.support.local.runtime import LocalAws, eventually, function, local_aws
 
 DATASTORE = "0" * 32
 

@@ -12,7 +12,7 @@ from dicom_ingest.db.server.connection import Database
 from dicom_ingest.db.server.migrate import migrate
 from local.postgres.databases import create_database, drop_database
 from local.postgres.server import Postgres
-from tests.support.postgres import unique_database_name
+from tests.support.machine.postgres import unique_database_name
 
 DATASTORE = "d" * 32
 

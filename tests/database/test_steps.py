@@ -16,9 +16,9 @@ from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError, DatabaseAwayError
 from tests.database.conftest import DATASTORE
-from tests.support.leftovers import World
-from tests.support.series import Announced, new_uid
-from tests.support.steps import Run, Steps, steps
+from tests.support.workflow.leftovers import World
+from tests.support.workflow.series import Announced, new_uid
+from tests.support.workflow.steps import Run, Steps, steps
 
 NEW = "e" * 32
 

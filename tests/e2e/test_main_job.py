@@ -20,7 +20,7 @@ from dcmdata.generate import write_small_series
 from local.sending.dicom_folder import InstanceFile, read_folder
 from local.sending.sender import send
 from tests.e2e.conftest import SLOTS
-from tests.support.pipeline import Pipeline
+from tests.support.workflow.pipeline import Pipeline
 
 pytestmark = pytest.mark.xdist_group("whole")
 DCMDATA = Path(__file__).parents[2] / "dcmdata"

@@ -22,7 +22,7 @@ from cdk.packaging.build import Builder
 from cdk.packaging.edge_wheels import PYTHONS, wheels
 from tests.infrastructure.template import Template
 from tests.infrastructure.variants import VARIANTS
-from tests.support.programs import interpreter
+from tests.support.machine.programs import interpreter
 
 BORROWED = {
     "AWS_ACCESS_KEY_ID": "ASIABORROWED",

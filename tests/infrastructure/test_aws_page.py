@@ -23,7 +23,7 @@ from cdk.limits import BOOTSTRAP_VERSION
 from dicom_ingest.contracts.config import HEALTHIMAGING_REGIONS, ConfigError, parse_config
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
-from tests.support.programs import require
+from tests.support.machine.programs import require
 
 PAGE = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
 PRINTED = dict(re.findall(r"<!-- printed: ([^>]+?) -->\n```\n(.*?)```", PAGE, flags=re.DOTALL))

@@ -21,7 +21,7 @@ from edge_component.sending.clients import make_clients
 from edge_component.sending.direct_put.template import learn
 from edge_component.settings import Settings
 from tests.infrastructure.conftest import BORROWED
-from tests.support.programs import require
+from tests.support.machine.programs import require
 
 AWS = '''
 """The AWS command line, as far as the scripts use it: `aws SERVICE OPERATION --option value`, text output."""

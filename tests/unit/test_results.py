@@ -10,7 +10,7 @@ import pytest
 from dicom_ingest.contracts.outcomes import Verdict
 from dicom_ingest.healthimaging.imports import job_folder
 from dicom_ingest.healthimaging.results import read_results
-from tests.support.stand_ins import S3
+from tests.support.workflow.stand_ins import S3
 
 OUTPUT = "s3://dicom/results/x/1/store-DicomImport-job/"
 JOB = {"outputS3Uri": OUTPUT}

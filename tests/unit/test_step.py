@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from dicom_ingest.errors import AwsAwayError, ManifestRejectedError
 from dicom_ingest.runtime.step import identifiers, logger, step
-from tests.support.lambda_context import lambda_context
-from tests.support.series import Announced
-from tests.support.stand_ins import client_error
+from tests.support.workflow.lambda_context import lambda_context
+from tests.support.workflow.series import Announced
+from tests.support.workflow.stand_ins import client_error
 
 
 class Asked(BaseModel):

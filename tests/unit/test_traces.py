@@ -16,7 +16,7 @@ from dicom_ingest.contracts.steps import OutcomeState
 from dicom_ingest.errors import ManifestRejectedError
 from dicom_ingest.runtime.step import step
 from dicom_ingest.runtime.traces import DAEMON, HEADER, TRACE, traced
-from tests.support.lambda_context import lambda_context
+from tests.support.workflow.lambda_context import lambda_context
 
 ROOT_ID, PARENT_ID = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 SAMPLED = f"Root={ROOT_ID};Parent={PARENT_ID};Sampled=1;Lineage=1:a87bd80c:0"

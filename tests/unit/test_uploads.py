@@ -17,8 +17,8 @@ from dicom_ingest.contracts.manifest import ManifestInstance, decode_manifest, e
 from dicom_ingest.db.index.rows import Objects, SeriesRows, series_rows
 from dicom_ingest.errors import EventRejectedError, ManifestRejectedError
 from dicom_ingest.objects.uploads import check_event, read_manifest
-from tests.support.series import BUCKET, STACK, Announced, element, new_uid
-from tests.support.stand_ins import S3
+from tests.support.workflow.series import BUCKET, STACK, Announced, element, new_uid
+from tests.support.workflow.stand_ins import S3
 
 
 def stored(announced: Announced, body: bytes) -> S3:

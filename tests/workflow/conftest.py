@@ -10,7 +10,7 @@ import pytest
 from local.run.options import Options
 from local.runtime import Runtime
 from tests.support.iam.recording import processes_recorded
-from tests.support.pipeline import Pipeline
+from tests.support.workflow.pipeline import Pipeline
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

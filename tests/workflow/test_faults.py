@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.faulty_functions import FaultyFunctions
-from tests.support.pipeline import Pipeline
-from tests.support.series import Announced, new_uid
+from tests.support.workflow.faulty_functions import FaultyFunctions
+from tests.support.workflow.pipeline import Pipeline
+from tests.support.workflow.series import Announced, new_uid
 
 FUNCTIONS = (
     "index_series",

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from statemachines import history
-from tests.support.pipeline import Pipeline
-from tests.support.series import Announced, new_uid
+from tests.support.workflow.pipeline import Pipeline
+from tests.support.workflow.series import Announced, new_uid
 
 HAPPY = [
     "IndexSeries",

@@ -13,8 +13,8 @@ from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import tickets as import_slots
 from local.parts import resources
 from local.run import wiring
-from tests.support.pipeline import Pipeline
-from tests.support.series import Announced
+from tests.support.workflow.pipeline import Pipeline
+from tests.support.workflow.series import Announced
 
 
 class Replacement:

@@ -13,8 +13,8 @@ from dicom_ingest.contracts.steps import AuditFinding
 from dicom_ingest.operators import reprocess
 from dicom_ingest.operators.reprocess import Reprocessor, Selection
 from dicom_ingest.upkeep import audit
-from tests.support.pipeline import Pipeline
-from tests.support.series import Announced, new_uid
+from tests.support.workflow.pipeline import Pipeline
+from tests.support.workflow.series import Announced, new_uid
 
 
 def reprocessor(pipeline: Pipeline, replay_name: str = "") -> Reprocessor:

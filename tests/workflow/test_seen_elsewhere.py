@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 
 from dicom_ingest.db.semaphore import operator as queue
-from tests.support.pipeline import Pipeline
-from tests.support.series import Announced, element, new_uid
+from tests.support.workflow.pipeline import Pipeline
+from tests.support.workflow.series import Announced, element, new_uid
 
 
 def outcome(pipeline: Pipeline, series: Announced) -> str:

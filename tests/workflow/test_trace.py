@@ -8,8 +8,8 @@ from typing import Any
 from dicom_ingest.contracts.functions import WORKFLOW_FUNCTIONS
 from dicom_ingest.contracts.manifest import decode_manifest
 from dicom_ingest.contracts.wiring import METRICS_NAMESPACE, SERIES_OVER
-from tests.support.pipeline import Pipeline
-from tests.support.series import Announced
+from tests.support.workflow.pipeline import Pipeline
+from tests.support.workflow.series import Announced
 
 NOT_ON_THE_HAPPY_PATH = {"record_failure"}
 

@@ -9,8 +9,8 @@ import pytest
 
 from local.postgres.databases import session
 from tests.e2e.console.running import ConsoleRun, console_run
-from tests.support.browser import Browser, browser, missing
-from tests.support.runtime import eventually
+from tests.support.local.runtime import eventually
+from tests.support.machine.browser import Browser, browser, missing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

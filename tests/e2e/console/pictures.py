@@ -14,7 +14,7 @@ from PIL import Image
 
 from local.run.wiring import REPOSITORY
 from tests.e2e.console.running import ConsoleRun, console_run
-from tests.support.browser import Browser, browser, missing
+from tests.support.machine.browser import Browser, browser, missing
 
 SLOTS = 2
 COLOURS = 128

@@ -15,7 +15,7 @@ from PIL import Image
 from console.pictures import pixels
 from local.cli.demo import DCMDATA
 from tests.e2e.console.running import ConsoleRun
-from tests.support.browser import Browser
+from tests.support.machine.browser import Browser
 
 ROWS = "document.querySelectorAll('#rows tr.series').length"
 TEXT = "document.getElementById('{}').innerText"

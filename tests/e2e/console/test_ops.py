@@ -14,7 +14,7 @@ from dicom_ingest.db.semaphore import tickets as import_slots
 from local.postgres.databases import session
 from ops.__main__ import main
 from tests.e2e.console.running import ConsoleRun
-from tests.support.runtime import eventually
+from tests.support.local.runtime import eventually
 
 Ops = Callable[..., tuple[int, str, str]]
 

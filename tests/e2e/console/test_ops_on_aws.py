@@ -20,9 +20,9 @@ from ops.__main__ import main
 from ops.aws import aws_target
 from ops.source import TargetSource
 from tests.e2e.console.running import ConsoleRun
+from tests.support.cloud.stack import stack_of
 from tests.support.iam.recording import own_calls_recorded
-from tests.support.runtime import eventually
-from tests.support.stack import stack_of
+from tests.support.local.runtime import eventually
 
 Ask = Callable[..., Any]
 BODY = '<tbody><tr class="study"'

@@ -16,8 +16,8 @@ from local.aws.lambda_functions import REGION
 from local.run.options import Options
 from local.runtime import Runtime
 from ops.__main__ import main
-from tests.support.runtime import eventually
-from tests.support.stack import stack_of
+from tests.support.cloud.stack import stack_of
+from tests.support.local.runtime import eventually
 
 Verify = Callable[..., tuple[int, dict[str, Any]]]
 STAGES = [

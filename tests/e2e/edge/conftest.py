@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.edge_aws import EdgeCloud, edge_cloud
-from tests.support.edge_process import EdgeProcess
+from tests.support.edge.aws import EdgeCloud, edge_cloud
+from tests.support.edge.process import EdgeProcess
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from dicom_ingest.contracts.manifest import decode_manifest
-from tests.support.edge_aws import EdgeCloud, edge_cloud
-from tests.support.edge_dicom import association, instance, uid
-from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge.aws import EdgeCloud, edge_cloud
+from tests.support.edge.dicom import association, instance, uid
+from tests.support.edge.process import EdgeProcess, wait_until
 
 SENDERS = 3
 SERIES_LENGTH = 8

@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 
-from tests.support.edge_paths import fault, mutated, seeds
+from tests.support.edge.paths import fault, mutated, seeds
 
 REPORT = 50_000
 

@@ -13,8 +13,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.support.edge_large import LARGEST, hashing_s3, send_large
-from tests.support.edge_process import EdgeProcess, peak_memory, wait_until
+from tests.support.edge.large import LARGEST, hashing_s3, send_large
+from tests.support.edge.process import EdgeProcess, peak_memory, wait_until
 
 PIXEL_BYTES = 4_200_000_000
 PEAK_KILOBYTES = 150 * 1024

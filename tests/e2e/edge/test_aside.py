@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.edge_aws import EdgeCloud
-from tests.support.edge_dicom import send, series_of
-from tests.support.edge_gateway import Gateway
-from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge.aws import EdgeCloud
+from tests.support.edge.dicom import send, series_of
+from tests.support.edge.gateway import Gateway
+from tests.support.edge.process import EdgeProcess, wait_until
 
 
 def aside(edge: EdgeProcess, *words: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dicom_ingest.contracts.events import SeriesComplete
-from tests.support.edge_aws import EdgeCloud
-from tests.support.edge_dicom import association, echo, instance, send, series_of, uid
-from tests.support.edge_process import EdgeProcess, in_spool, wait_until
+from tests.support.edge.aws import EdgeCloud
+from tests.support.edge.dicom import association, echo, instance, send, series_of, uid
+from tests.support.edge.process import EdgeProcess, in_spool, wait_until
 
 
 def announced(edge: EdgeProcess, series: int = 1) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.edge_aws import EdgeCloud
-from tests.support.edge_dicom import association, instance, send, series_of
-from tests.support.edge_gateway import Gateway
-from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge.aws import EdgeCloud
+from tests.support.edge.dicom import association, instance, send, series_of
+from tests.support.edge.gateway import Gateway
+from tests.support.edge.process import EdgeProcess, wait_until
 
 
 def health(edge: EdgeProcess) -> dict[str, Any]:

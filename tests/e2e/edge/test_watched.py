@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.edge_aws import EdgeCloud
-from tests.support.edge_certificates import make_certificates
-from tests.support.edge_dicom import association, send, series_of
-from tests.support.edge_process import DEADLINE, EdgeProcess, wait_until
-from tests.support.edge_wire import CT, EXPLICIT, associate_rq, wire
+from tests.support.edge.aws import EdgeCloud
+from tests.support.edge.certificates import make_certificates
+from tests.support.edge.dicom import association, send, series_of
+from tests.support.edge.process import DEADLINE, EdgeProcess, wait_until
+from tests.support.edge.wire import CT, EXPLICIT, associate_rq, wire
 
 A_ASSOCIATE_RJ = 3
 AGO = time.time() - 40 * 86400

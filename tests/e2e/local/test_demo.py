@@ -9,8 +9,8 @@ import pytest
 from pydicom.uid import MRImageStorage
 
 from local.demo.report import Report
-from tests.support.runtime_cli import run
-from tests.support.runtime_dicom import write_series
+from tests.support.local.cli import run
+from tests.support.local.dicom import write_series
 
 pytestmark = pytest.mark.xdist_group("local-demo")
 QUICK = ("--quiet-seconds", "0.5", "--fast-imports", "--start-rate", "50")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.run.wiring import REPOSITORY
-from tests.support.runtime import eventually
-from tests.support.runtime_cli import Up, up
+from tests.support.local.cli import Up, up
+from tests.support.local.runtime import eventually
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
 SENDS = re.findall(r"^((?:dcmsend|storescu) .*dcmdata.*)$", README, re.MULTILINE)

@@ -13,9 +13,9 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from tests.support.runtime import eventually
-from tests.support.runtime_cli import Up, ops, run, up
-from tests.support.runtime_dicom import write_series
+from tests.support.local.cli import Up, ops, run, up
+from tests.support.local.dicom import write_series
+from tests.support.local.runtime import eventually
 
 pytestmark = pytest.mark.xdist_group("local-rehearse")
 

@@ -14,10 +14,10 @@ import pytest
 
 from local.postgres.databases import create_database, session
 from local.postgres.server import Postgres
-from tests.support.postgres import unique_database_name
-from tests.support.runtime import eventually
-from tests.support.runtime_cli import ANY_PORT, Up, gone, ops, run, up
-from tests.support.runtime_dicom import write_series
+from tests.support.local.cli import ANY_PORT, Up, gone, ops, run, up
+from tests.support.local.dicom import write_series
+from tests.support.local.runtime import eventually
+from tests.support.machine.postgres import unique_database_name
 
 pytestmark = pytest.mark.xdist_group("local-up")
 

@@ -23,8 +23,8 @@ from local.run.options import RUNS
 from local.run.state import RunState
 from local.viewer.package import INTEGRITY, ViewerError, check_integrity, viewer_files
 from local.viewer.server import configuration, serve_viewer
-from tests.support.browser import Browser, browser, missing
-from tests.support.runtime import eventually
+from tests.support.local.runtime import eventually
+from tests.support.machine.browser import Browser, browser, missing
 
 ROOT = Path(__file__).parents[3]
 ULTRASOUND = Path(pydicom.data.__file__).parent / "test_files/examples_ybr_color.dcm"

@@ -17,7 +17,7 @@ from dicom_ingest.contracts.events import (
     SeriesCompleteEvent,
 )
 from dicom_ingest.contracts.manifest import decode_manifest
-from tests.support.series import Announced
+from tests.support.workflow.series import Announced
 
 SAMPLES = Path(__file__).parents[2] / "events"
 

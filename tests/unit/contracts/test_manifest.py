@@ -14,7 +14,7 @@ from dicom_ingest.contracts.manifest import (
     decode_manifest,
     encode_manifest,
 )
-from tests.support.series import Announced, element, new_uid
+from tests.support.workflow.series import Announced, element, new_uid
 
 
 def manifest() -> Manifest:

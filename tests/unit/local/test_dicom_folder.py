@@ -11,7 +11,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit, MediaStorageDirectoryStorage, generate_uid
 
 from local.sending.dicom_folder import EmptyFolderError, read_folder, study_folders
-from tests.support.runtime_dicom import instance, write_series
+from tests.support.local.dicom import instance, write_series
 
 
 def reason(folder: Path, name: str) -> str:

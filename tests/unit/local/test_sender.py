@@ -17,7 +17,7 @@ from pynetdicom.sop_class import CTImageStorage
 
 from local.sending.dicom_folder import read_folder
 from local.sending.sender import MAX_CONTEXTS, SendError, send
-from tests.support.runtime_dicom import instance, write_series
+from tests.support.local.dicom import instance, write_series
 
 
 @contextmanager

@@ -1,0 +1,86 @@
+"""What an edge holds can be asked for from the first instance on, by whatever a person knows of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_component.journal.senders import KEPT_SECONDS, MOST_SENDERS, Rhythm
+from edge_component.watching import heartbeat as beats
+from edge_component.watching.heartbeat import Heartbeat
+from edge_component.watching.holdings import find, held
+from tests.support.edge.bench import Bench
+from tests.support.edge.stand_ins import unreachable
+
+STUDY, SERIES, SOP = "1.2", "1.2.1", "1.2.1.1"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path)
+    made.s3.before = lambda _operation, _key: unreachable()
+    return made
+
+
+def receive(bench: Bench, series: str = SERIES, sop: str = SOP) -> None:
+    sender = bench.associate("CT1")
+    bench.receive(sender, STUDY, series, sop)
+    attributes = {"00100020": {"vr": "LO", "Value": ["P-1"]}, "00080050": {"vr": "SH", "Value": ["A-1"]}}
+    bench.journal.execute("UPDATE instance SET attributes = ?", (json.dumps(attributes),))
+    bench.close(sender)
+
+
+@pytest.mark.parametrize("term", [STUDY, SERIES, SOP, "A-1", "P-1", "CT1"])
+@pytest.mark.parametrize("assigned", [False, True])
+def test_it_is_found_by_any_term_assigned_or_not(bench: Bench, term: str, *, assigned: bool) -> None:
+    receive(bench)
+    if assigned:
+        bench.step()
+    [series] = find(bench.journal, term)
+    assert (series.series_instance_uid, series.instances, series.instances_uploaded) == (SERIES, 1, 0)
+    assert series.state == ("open" if assigned else "received")
+    assert (series.patient_id, series.accession_number, series.calling_ae) == ("P-1", "A-1", "CT1")
+    assert find(bench.journal, "unheard-of") == find(bench.journal, "9.9") == []
+
+
+def test_what_is_announced_is_known_by_its_uids_and_held_no_more(bench: Bench) -> None:
+    bench.s3.before = lambda _operation, _key: None
+    receive(bench)
+    bench.settle()
+    assert held(bench.journal, 10) == ([], 0)
+    for term in (STUDY, SERIES, SOP):
+        [series] = find(bench.journal, term)
+        assert (series.state, series.instances_uploaded, series.waits_for([])) == ("announced", 1, None)
+
+
+def test_a_long_list_goes_in_several_events_and_says_how_many_more_there_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beats, "MAX_SERIES", 5)
+    monkeypatch.setattr(beats, "SERIES_AN_EVENT", 2)
+    for number in range(7):
+        receive(bench, f"{SERIES}.{number}", f"{SOP}.{number}")
+    bench.step()
+    heartbeat = Heartbeat(bench.journal, bench.spool, bench.settings, bench.bus, bench.clock)
+    heartbeat.run_once()
+    pages = bench.bus.details("Edge Holdings")
+    assert [(page["page"], page["pages"], len(page["series"])) for page in pages] == [
+        (1, 3, 2),
+        (2, 3, 2),
+        (3, 3, 1),
+    ]
+    assert {page["series_more"] for page in pages} == {2}
+    assert "P-1" not in json.dumps(pages)
+
+
+def test_of_senders_that_call_themselves_anything_only_so_many_are_remembered(bench: Bench) -> None:
+    now = bench.clock()
+    old = [("OLD", now - KEPT_SECONDS - 1), *((f"AE{n}", now - n) for n in range(MOST_SENDERS + 50))]
+    bench.journal.executemany("INSERT INTO sender VALUES (?, ?)", old)
+    Rhythm(bench.journal, bench.clock).remember()
+    kept = {row[0] for row in bench.journal.execute("SELECT calling_ae FROM sender")}
+    assert len(kept) == MOST_SENDERS
+    assert "AE0" in kept
+    assert "OLD" not in kept
