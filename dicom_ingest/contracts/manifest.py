@@ -19,9 +19,38 @@ from dicom_ingest.contracts.identifiers import AETitle, EdgeName, Sha256, Transf
 from dicom_ingest.contracts.model import Message
 from dicom_ingest.contracts.times import Timestamp
 
+VERSION = 2
+"""Of the manifests that this release writes. Version 1 has no chain, no peers and nothing foretold."""
+
+ChainStart = Literal["new journal", "upgrade", "restored journal"]
+"""Why a chain begins: the edge is new or has lost its journal; its release before had no chain; its journal
+is older than what it has sent."""
+
 
 class ManifestFormatError(ValueError):
     """Bytes that are not a manifest, or not the one that was announced."""
+
+
+class EarlierLink(Message):
+    """A link of a chain: its number, and the SHA-256 of the lines of its manifest."""
+
+    chain_id: TransferId
+    number: int = Field(ge=1)
+    sha256: Sha256
+
+
+class ManifestLink(Message):
+    """The place of a manifest in its edge's chain."""
+
+    chain_id: TransferId
+    number: int = Field(ge=1)
+    previous_sha256: Sha256 | None = None
+    """Of the lines of the manifest with the number before; none on the first."""
+    begins: str | None = None
+    """On the first: a `ChainStart`. `follows`: where the chain before it ended, if that is known."""
+    follows: EarlierLink | None = None
+    withdrawn: list[EarlierLink] = []
+    """Links before this one whose manifests were built and never put."""
 
 
 class ManifestTransfer(Message):
@@ -53,6 +82,19 @@ class ManifestTransfer(Message):
     called_aes: list[AETitle]
     transfer_series: int | None = Field(default=None, ge=1)
     """The transfer is closed, and has so many series; said by its last one only."""
+    chain: ManifestLink | None = None
+
+
+class Foretold(Message):
+    """What HealthImaging will refuse or warn about.
+
+    `code`: see `dicom_ingest.contracts.preflight`. `tag`, `length`: of the element, where the code is about
+    one; in characters or bytes. Never a value.
+    """
+
+    code: str
+    tag: str | None = None
+    length: int | None = None
 
 
 class StoredObject(Message):
@@ -67,7 +109,7 @@ class ManifestInstance(Message):
     """A line per instance, as it was received.
 
     `attributes`: header attributes in the DICOM JSON model (PS3.18 §F.2). `stored`: the object below `key`,
-    where that is not the file that was received.
+    where that is not the file that was received. `peer`: the address of the sender.
     """
 
     record: Literal["instance"] = "instance"
@@ -81,9 +123,11 @@ class ManifestInstance(Message):
     received_at: Timestamp
     calling_ae: AETitle
     called_ae: AETitle
+    peer: str | None = None
     uid_findings: list[str] = []
     attributes: dict[str, dict[str, Any]] = {}
     stored: StoredObject | None = None
+    foretold: list[Foretold] = []
 
     @property
     def stored_bytes(self) -> int:

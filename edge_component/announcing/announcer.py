@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE
 from edge_component.announcing.aside import note_missing
 from edge_component.announcing.manifests import Announcement, UndescribableError, build_announcement
-from edge_component.journal import channels, instances
+from edge_component.journal import chain, channels, instances
 from edge_component.journal.database import transaction
 from edge_component.journal.releases import emptied, forget
 from edge_component.running import logs
@@ -131,8 +131,10 @@ class Announcer:
                 return  # an attempt has begun since
             instances.missing(journal, sequence)
             tolerant = self._schedule.failures(sequence) >= TRIES
-            announcement = build_announcement(journal, sequence, self._settings, tolerant=tolerant)
+            link = chain.next_link(journal)
+            announcement = build_announcement(journal, sequence, self._settings, link, tolerant=tolerant)
             _into_outbox(journal, sequence, announcement)
+            chain.extend(journal, sequence, link, announcement.sha256)
             if announcement.dropped:
                 words = f"series transfer {sequence}: {', '.join(announcement.dropped)}"
                 channels.notice(journal, channels.ATTRIBUTES_DROPPED, self._clock(), words)

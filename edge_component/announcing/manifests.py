@@ -10,8 +10,11 @@ from typing import Any
 from dicom_ingest.contracts.events import MAX_EVENT_BYTES, SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
 from dicom_ingest.contracts.manifest import (
+    VERSION,
+    Foretold,
     Manifest,
     ManifestInstance,
+    ManifestLink,
     ManifestTransfer,
     MissingInstance,
     StoredObject,
@@ -33,38 +36,52 @@ class UndescribableError(ValueError):
 
 @dataclass(frozen=True)
 class Announcement:
-    """What is put and what is announced. `dropped`: attributes that were left out, by instance."""
+    """What is put and what is announced. `sha256`: of the manifest's lines.
+
+    `dropped`: attributes that were left out, by instance.
+    """
 
     manifest_key: str
     manifest: bytes
+    sha256: str
     event: str
     dropped: tuple[str, ...] = ()
 
 
 def build_announcement(
-    journal: sqlite3.Connection, sequence: int, settings: Settings, *, tolerant: bool = False
+    journal: sqlite3.Connection,
+    sequence: int,
+    settings: Settings,
+    link: ManifestLink | None = None,
+    *,
+    tolerant: bool = False,
 ) -> Announcement:
     """Manifest and event of a sealed series transfer.
 
-    `tolerant`: attributes that cannot be written are left out.
+    `link`: its place in the chain. `tolerant`: attributes that cannot be written are left out.
 
     Raises:
         UndescribableError: they cannot be made.
     """
     dropped: list[str] = []
     try:
-        return _build(journal, sequence, settings, dropped if tolerant else None)
+        return _build(journal, sequence, settings, link, dropped if tolerant else None)
     except (ValueError, RecursionError) as error:  # of pydantic, of JSON, of a contract
         first = next(iter(str(error).splitlines()), "")
         raise UndescribableError(f"{type(error).__name__}: {first}") from error
 
 
 def _build(
-    journal: sqlite3.Connection, sequence: int, settings: Settings, dropped: list[str] | None
+    journal: sqlite3.Connection,
+    sequence: int,
+    settings: Settings,
+    link: ManifestLink | None,
+    dropped: list[str] | None,
 ) -> Announcement:
     transfer = journal.execute("SELECT * FROM series_transfer WHERE sequence = ?", (sequence,)).fetchone()
     rows = journal.execute(
-        """SELECT i.*, a.calling_ae, a.called_ae FROM instance i JOIN association a USING (association)
+        """SELECT i.*, a.calling_ae, a.called_ae, a.peer
+             FROM instance i JOIN association a USING (association)
             WHERE i.sequence = ? ORDER BY i.instance""",
         (sequence,),
     ).fetchall()
@@ -77,7 +94,7 @@ def _build(
     sent = [_instance(row, prefix, dropped) for row in rows if row["state"] == "uploaded"]
     missing = [_missing(row) for row in rows if row["state"] != "uploaded"]
     head = _head(transfer, rows, settings, len(sent), sum(instance.stored_bytes for instance in sent))
-    encoded = encode_manifest(Manifest(head, sent, missing))
+    encoded = encode_manifest(Manifest(head.model_copy(update={"chain": link}), sent, missing))
     key = ManifestKey(
         settings.edge, head.sealed_at.date(), transfer["transfer_id"], transfer["series_instance_uid"]
     )
@@ -108,7 +125,7 @@ def _build(
     text = json.dumps(event.model_dump(mode="json"), sort_keys=True)
     if len(text.encode()) > MAX_EVENT_BYTES:
         raise ValueError(f"the event is longer than {MAX_EVENT_BYTES} bytes")
-    return Announcement(str(key), encoded.body, text, tuple(dropped or ()))
+    return Announcement(str(key), encoded.body, encoded.sha256, text, tuple(dropped or ()))
 
 
 def _head(
@@ -117,6 +134,7 @@ def _head(
     sender = settings.sender(rows[-1]["calling_ae"])
     received = [row["received_at"] for row in rows]
     return ManifestTransfer(
+        schema_version=VERSION,
         stack=settings.stack,
         edge=settings.edge,
         transfer_id=transfer["transfer_id"],
@@ -177,9 +195,13 @@ def _described(row: sqlite3.Row, prefix: SeriesPrefix, attributes: dict[str, Any
         received_at=moment(row["received_at"]),
         calling_ae=row["calling_ae"],
         called_ae=row["called_ae"],
+        peer=row["peer"],
         uid_findings=json.loads(row["uid_findings"]),
         attributes=attributes,
         stored=_stored(row),
+        foretold=[
+            Foretold(code=code, tag=tag, length=length) for code, tag, length in json.loads(row["foretold"])
+        ],
     )
 
 

@@ -16,6 +16,7 @@ from edge_component.journal.database import transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
 from edge_component.receiving.header import HeaderError, read_header
+from edge_component.receiving.preflight import noted
 from edge_component.records.receipt import encode_receipt, of_place, place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
@@ -87,6 +88,7 @@ def read_instance(
         crc32=found.crc32,
         uid_findings=json.dumps(header.findings),
         attributes=header.attributes,
+        foretold=noted(header.foretold, found.bytes),
     )
     return row, found
 

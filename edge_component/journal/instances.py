@@ -22,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from edge_component.journal.chain import withdraw
 from edge_component.journal.database import count
 from edge_component.journal.releases import let_go
 from edge_component.records.rows import AssociationRow, InstanceRow
@@ -229,6 +230,7 @@ def redraw(journal: sqlite3.Connection, sequence: int, transfer_id: str) -> str 
     )
     if changed.rowcount != 1:
         return None
+    withdraw(journal, sequence)
     journal.execute("DELETE FROM outbox WHERE sequence = ?", (sequence,))
     # What is left below the old prefix must not be imported with the rest of that transfer.
     journal.execute("UPDATE series_transfer SET closable = 0 WHERE transfer_id = ?", (transfer_id,))

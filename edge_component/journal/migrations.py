@@ -96,6 +96,10 @@ ALTER TABLE instance ADD COLUMN stored_sha256 TEXT;
 UPDATE instance SET bulk = 1 WHERE sequence IN
     (SELECT sequence FROM series_transfer WHERE bulk_ae NOT NULL AND announced_at IS NULL);
 """,
+    6: """
+ALTER TABLE instance ADD COLUMN foretold TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE outbox ADD COLUMN link TEXT;
+""",
 }
 """By the version that a step starts from. What an older release had under way may be in S3: `unsure`."""
 

@@ -6,7 +6,7 @@ A change here needs a new `VERSION`, a step in `migrations`, and a sample of the
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS epoch (
@@ -87,7 +87,8 @@ CREATE TABLE IF NOT EXISTS instance (
     compress INTEGER NOT NULL DEFAULT 0,       -- 1: it waits to be compressed, and is not sent before
     stored_transfer_syntax_uid TEXT,           -- of the compressed copy that goes to S3 in its place,
     stored_bytes INTEGER,                      -- all three or none
-    stored_sha256 TEXT
+    stored_sha256 TEXT,
+    foretold TEXT NOT NULL DEFAULT '[]'        -- JSON: what HealthImaging will not like: see `preflight`
 );
 CREATE INDEX IF NOT EXISTS instance_to_send ON instance (bulk, sequence, instance)
     WHERE state = 'assigned' AND compress = 0;
@@ -108,7 +109,16 @@ CREATE TABLE IF NOT EXISTS outbox (
     manifest_sha256 TEXT NOT NULL,             -- of the bytes in `manifest`
     event TEXT NOT NULL,                       -- the very text that is announced
     event_sha256 TEXT NOT NULL,
-    unsure INTEGER NOT NULL DEFAULT 0          -- the manifest was put, or may have been
+    unsure INTEGER NOT NULL DEFAULT 0,         -- the manifest was put, or may have been
+    link TEXT                                  -- its place in the chain; none in the outbox of an old release
+);
+CREATE TABLE IF NOT EXISTS chain (             -- one row: the last link of all manifests, see `chain`
+    chain_id TEXT NOT NULL,
+    number INTEGER NOT NULL DEFAULT 0,
+    sha256 TEXT,
+    begins TEXT NOT NULL,                      -- why there is a chain of this id
+    follows TEXT,                              -- JSON: the last link of the chain before it
+    withdrawn TEXT NOT NULL DEFAULT '[]'       -- JSON: links whose manifest will not be put; not yet said
 );
 CREATE TABLE IF NOT EXISTS receipt (
     sop_instance_uid TEXT NOT NULL,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import struct
 
+from edge_component.receiving.preflight import most_bytes
 from edge_component.running.buffers import Bytes
 
 LONG_VRS = frozenset(
@@ -35,15 +36,19 @@ SHORT, FREELY = 1024, MOST_KEPT - 1024
 """Elements up to this length are kept without a further look while so much is."""
 PIECE = 16 * 1024
 """So much is looked at in one go."""
-MOST_KINDS = 4096
-"""Elements of different tag and VR that are remembered."""
+MOST_KINDS = 8192
+"""Elements of different tag, VR and length that are remembered."""
 REPORT_CONTENT = 0x00400000
 """From here on sequences of undefined length hold a report's content: long, and nothing in it is wanted."""
 
-_SHORT, _WANTED, _NOTED, _ODD = 1, 2, 4, 8
-"""Of an element: its length has two bytes; it is kept whole; its presence is; it needs a closer look."""
-_TAG = 4
+_SHORT, _WANTED, _NOTED, _ODD, _DOUBTFUL = 1, 2, 4, 8, 16
+"""Of an element: its length has two bytes; it is kept whole; its presence is; it needs a closer look; it may
+be longer than its VR allows."""
+_PLAIN, _LOOKED_AT = _SHORT | _ODD, _WANTED | _NOTED | _DOUBTFUL
+_TAG = 5
 """So many bits to the left of these: its tag."""
+MOST_DOUBTFUL = 200
+"""Elements whose length may not be what their VR allows."""
 _IN_ITEM, _IMPLICIT, _LITTLE = 1, 2, 4
 """Of a container on the stack: an item, not a sequence; without VRs; little-endian, whatever is around."""
 _LITTLE_HALVES, _LITTLE_LONG = struct.Struct("<HH"), struct.Struct("<L")
@@ -88,8 +93,6 @@ class Elements:
         self.implicit = implicit
         self.big = big
         self.vital = vital
-        self.key_bytes = 4 if implicit else 6
-        """Of the tag and, where it is there, the VR: they decide what is done."""
         self.low, self.high = (7, 6) if big else (6, 7)
         """Where the bytes of a short length are."""
         self.kinds: dict[bytes, int] = {}
@@ -107,14 +110,25 @@ class Elements:
         group, element = self.halves.unpack_from(data, at)
         return int(group) << 16 | int(element)
 
+    def vr(self, data: bytes) -> str:
+        """The VR of an element that begins like this; empty: it has none, or an unknown one."""
+        return data[4:6].decode("ascii") if not self.implicit and data[4:6] in VRS else ""
+
+    def value(self, element: bytes) -> bytes:
+        """Of an element as it is encoded."""
+        return element[12 if not self.implicit and element[4:6] in LONG_VRS else 8 :]
+
     def kind(self, key: bytes) -> int:
-        """What is to be done with an element that begins like this."""
+        """What is to be done with an element whose first eight bytes are these."""
         tag = self.tag(key, 0)
         kind = tag << _TAG | _WANTED * (tag in self._wanted) | _NOTED * (tag in self._noted)
         kind |= _ODD * (tag >> 16 in (0xFFFE, 0x0002) or tag == 0)
         if not self.implicit:
             # A VR that the standard does not know has a length of two bytes in practice.
-            kind |= _SHORT * (key[4:] not in LONG_VRS)
+            kind |= _SHORT * (key[4:6] not in LONG_VRS)
+        if self.implicit or kind & _SHORT:
+            length = self.long.unpack_from(key, 4)[0] if self.implicit else self.short.unpack_from(key, 6)[0]
+            kind |= _DOUBTFUL * (length != UNDEFINED and length > most_bytes(tag, self.vr(key)))
         if len(self.kinds) >= MOST_KINDS:  # somebody sends nonsense
             self.kinds.clear()
         self.kinds[key] = kind
@@ -130,6 +144,10 @@ class ElementWalk:
     def __init__(self, elements: Elements) -> None:
         self.found: dict[int, bytes | None] = {}
         self.findings: list[str] = []
+        self.sizes: dict[int, int] = {}
+        """Of noted elements of a defined length: bytes of the value."""
+        self.doubtful: list[bytes] = []
+        """Elements, as they are encoded, whose length may not be what their VR allows."""
         self.elements = elements
         self.steps = 0
         """Elements, items and delimiters so far: what a walk costs."""
@@ -149,9 +167,7 @@ class ElementWalk:
     def value(self, tag: int) -> bytes | None:
         """The encoded value of a wanted element; None: it is not there."""
         element = self.found.get(tag)
-        if element is None:
-            return None
-        return element[12 if not self.elements.implicit and element[4:6] in LONG_VRS else 8 :]
+        return None if element is None else self.elements.value(element)
 
     def feed(self, data: Bytes, *, whole: bool = False) -> None:
         """The next piece; `whole`: it is the whole data set.
@@ -267,7 +283,7 @@ class ElementWalk:
             _More: at the first element that is not complete.
         """
         end, elements, steps = len(data), self.elements, 0
-        kinds, key_bytes, low, high = elements.kinds, elements.key_bytes, elements.low, elements.high
+        kinds, low, high = elements.kinds, elements.low, elements.high
         found = self.found
         kind = self._last << _TAG
         if self._stack:
@@ -276,19 +292,22 @@ class ElementWalk:
             if end - at < 8:
                 self._last, self.steps = kind >> _TAG, self.steps + steps
                 raise _More(at, 8)
-            key = data[at : at + key_bytes]
+            key = data[at : at + 8]
             kind = kinds.get(key) or elements.kind(key)
             steps += 1
-            if kind & _SHORT and not kind & _ODD:  # most are
+            if kind & _PLAIN == _SHORT:  # most are
                 following = at + 8 + data[at + low] + (data[at + high] << 8)
             else:
                 self._last = kind >> _TAG
                 following = self._following(data, at, kind, whole=whole)
-            if kind & (_WANTED | _NOTED) and following >= 0:
+            if kind & _LOOKED_AT and following >= 0:
+                if kind & _DOUBTFUL:
+                    self._last, self.steps, steps = kind >> _TAG, self.steps + steps, 0
+                    self._doubt(data, at, following)
                 if kind & _WANTED and following <= end and following - at <= SHORT and self._kept < FREELY:
                     found[kind >> _TAG] = data[at:following]  # most are
                     self._kept += following - at
-                else:
+                elif kind & (_WANTED | _NOTED):
                     self._last = kind >> _TAG
                     self._keep(data, at, following, kind)
             at = following if following >= 0 else self._nested(data, -following)
@@ -436,12 +455,20 @@ class ElementWalk:
             raise DataSetError(f"sequences nested more than {DEEPEST} deep")
         self._stack.append(container)
 
+    def _doubt(self, data: bytes, at: int, following: int) -> None:
+        """Keep it for a look when the character set is known."""
+        if following - at > LONGEST_VALUE or len(self.doubtful) >= MOST_DOUBTFUL:
+            return
+        if following > len(data):
+            raise _More(at, following - at)
+        self.doubtful.append(data[at:following])
+
     def _keep(self, data: bytes, at: int, following: int, kind: int) -> None:
         tag = kind >> _TAG
-        if kind & _NOTED:
-            self.found[tag] = None
-            return
         size = following - at
+        if kind & _NOTED:
+            self.found[tag], self.sizes[tag] = None, size - (8 if self.elements.implicit else 12)
+            return
         if size > LONGEST_VALUE or (self._kept + size > MOST_KEPT and tag not in self.elements.vital):
             self.found.pop(tag, None)
             self._find(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) is too long to be indexed")

@@ -13,6 +13,14 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
 from edge_component.receiving.elements import LONG_VRS, VRS, DataSetError, Elements, ElementWalk
+from edge_component.receiving.preflight import (
+    ALL_PIXEL_DATA,
+    MOST,
+    PIXEL_DESCRIPTION,
+    Foretold,
+    misfit,
+    pixels,
+)
 from edge_component.receiving.values import converted, encodings, plain_json
 from edge_component.running.buffers import Bytes
 
@@ -59,11 +67,19 @@ class Header(NamedTuple):
     findings: tuple[str, ...]
     """What is not as the standard wants it, and was stored all the same."""
     attributes: str
+    foretold: tuple[Foretold, ...] = ()
+    """What HealthImaging will refuse, or warn about."""
 
 
 def _elements(*, implicit: bool, big: bool = False) -> Elements:
     vital = frozenset(tag for tag, _ in UIDS)
-    return Elements(implicit=implicit, big=big, wanted=INDEXED | vital, noted=PRESENT_ONLY, vital=vital)
+    return Elements(
+        implicit=implicit,
+        big=big,
+        wanted=INDEXED | vital | set(PIXEL_DESCRIPTION),
+        noted=PRESENT_ONLY | ALL_PIXEL_DATA,
+        vital=vital,
+    )
 
 
 IMPLICIT_ELEMENTS, EXPLICIT_ELEMENTS = _elements(implicit=True), _elements(implicit=False)
@@ -82,6 +98,7 @@ class HeaderWalk:
         else:
             elements = BIG_ELEMENTS if transfer_syntax_uid == BIG_ENDIAN else EXPLICIT_ELEMENTS
         self._walk = ElementWalk(elements)
+        self._syntax = transfer_syntax_uid
         self._inflate = Inflate() if transfer_syntax_uid in DEFLATED else None
         self._spent = spent
         self._error: str | None = None
@@ -121,7 +138,7 @@ class HeaderWalk:
             self._walk.end()
         except DataSetError as error:
             raise HeaderError(str(error)) from error
-        return _header(self._walk)
+        return _header(self._walk, self._syntax)
 
 
 class Inflate:
@@ -165,7 +182,7 @@ def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:
     return walk.end()
 
 
-def _header(walk: ElementWalk) -> Header:
+def _header(walk: ElementWalk, transfer_syntax_uid: str) -> Header:
     found = walk.found
     checked = [_checked_uid(walk.value(tag), name) for tag, name in UIDS]
     charset, elements = found.get(CHARSET) or b"", walk.elements
@@ -175,7 +192,8 @@ def _header(walk: ElementWalk) -> Header:
     for tag in sorted(found):
         element = found[tag]
         if element is None:
-            parts.append(f'"{tag:08X}":{{"vr":"SQ"}}')
+            if tag in PRESENT_ONLY:
+                parts.append(f'"{tag:08X}":{{"vr":"SQ"}}')
         elif tag in INDEXED:
             text = texts.get(element) or _remembered(texts, walk, tag, element)
             parts.append(text)
@@ -183,7 +201,38 @@ def _header(walk: ElementWalk) -> Header:
                 modality = _modality(text)
     study, series, sop, sop_class = [uid for uid, _ in checked]
     findings = tuple([finding for _, about in checked for finding in about] + walk.findings)
-    return Header(study, series, sop, sop_class, modality, findings, f"{{{','.join(parts)}}}")
+    return Header(
+        study,
+        series,
+        sop,
+        sop_class,
+        modality,
+        findings,
+        f"{{{','.join(parts)}}}",
+        _foretold(walk, transfer_syntax_uid, [about for _, about in checked[:3]]),
+    )
+
+
+def _foretold(
+    walk: ElementWalk, transfer_syntax_uid: str, about_uids: list[list[str]]
+) -> tuple[Foretold, ...]:
+    """`about_uids`: findings of the UIDs of study, series and instance."""
+    about = pixels(walk.found, walk.sizes, transfer_syntax_uid, big=walk.elements.big)
+    found = [about] if about else []
+    if any(about_uids):
+        named = zip(UIDS, about_uids, strict=False)
+        found += [Foretold("uid_format", f"{tag:08X}") for (tag, _), findings in named if findings]
+    if doubtful := walk.doubtful:
+        charset, elements = walk.found.get(CHARSET), walk.elements
+        found += [about for element in doubtful if (about := _misfit(element, elements, charset))]
+    return tuple(found[:MOST])
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _misfit(element: bytes, elements: Elements, charset: bytes | None) -> Foretold | None:
+    """What is wrong with an element whose length needed a look. `charset`: that element, encoded."""
+    terms = None if charset is None else elements.value(charset)
+    return misfit(elements.tag(element, 0), elements.vr(element), elements.value(element), terms)
 
 
 def encodable(text: str) -> str:

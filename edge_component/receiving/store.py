@@ -19,6 +19,7 @@ from edge_component.dimse.statuses import (
 )
 from edge_component.journal.database import JournalError
 from edge_component.receiving.header import Header, HeaderError, HeaderWalk
+from edge_component.receiving.preflight import noted
 from edge_component.records.receipt import encode_receipt
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
@@ -235,6 +236,7 @@ class Reception:
             crc32=file.crc32,
             uid_findings=json.dumps(header.findings) if header.findings else "[]",
             attributes=header.attributes,
+            foretold=noted(header.foretold, file.bytes),
         )
 
 

@@ -34,3 +34,5 @@ class InstanceRow(NamedTuple):
     crc32: int
     uid_findings: str = "[]"
     attributes: str = "{}"
+    foretold: str = "[]"
+    """JSON: a list of [code, tag, length], see `dicom_ingest.contracts.preflight`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 import uuid
@@ -19,6 +20,8 @@ from edge_component.compressing.compressor import Compressor, Encoder
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
+from edge_component.receiving.header import read_header
+from edge_component.receiving.preflight import noted
 from edge_component.records.receipt import encode_receipt, of_place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.sending.uploader import Uploader
@@ -112,6 +115,7 @@ class Bench:
             file.crc32,
             "[]",
             json.dumps({"00200013": {"vr": "IS", "Value": [content]}}),
+            noted(read_header(io.BytesIO(encoded(ds)), syntax).foretold, file.bytes),
         )
         file.keep(encode_receipt(sender, row))
         with transaction(self.journal) as journal:

@@ -19,6 +19,7 @@ from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
 from dicom_ingest.contracts.manifest import (
     Manifest,
     ManifestInstance,
+    ManifestLink,
     ManifestTransfer,
     MissingInstance,
     encode_manifest,
@@ -61,6 +62,10 @@ class Announced:
     attributes: Callable[[int], dict[str, Any]] = lambda _: {}
     missing: tuple[str, ...] = ()
     transfer_series: int | None = None
+    calling_ae: str = "CT1"
+    chain: ManifestLink | None = None
+    described: Callable[[int], dict[str, Any]] = lambda _: {}
+    """Further fields of an instance's line, by its number."""
 
     @property
     def prefix(self) -> SeriesPrefix:
@@ -91,14 +96,15 @@ class Announced:
             priority=self.priority,
             issuer_of_patient_id=self.sender_issuer,
             instance_count=len(instances),
-            total_bytes=sum(instance.bytes for instance in instances),
+            total_bytes=sum(instance.stored_bytes for instance in instances),
             first_received_at=self.received_at,
             last_received_at=self.received_at,
             sealed_at=self.received_at + timedelta(minutes=1),
             seal_reason="quiet",
-            calling_aes=["CT1"],
+            calling_aes=[self.calling_ae],
             called_aes=["EDGE"],
             transfer_series=self.transfer_series,
+            chain=self.chain,
         )
         lost = [
             MissingInstance(sop_instance_uid=sop, reason="unreadable", received_at=self.received_at)
@@ -128,7 +134,7 @@ class Announced:
             last_received_at=manifest.transfer.last_received_at,
             sealed_at=manifest.transfer.sealed_at,
             seal_reason="quiet",
-            calling_ae="CT1",
+            calling_ae=self.calling_ae,
             called_ae="EDGE",
             transfer_series=self.transfer_series,
         )
@@ -149,7 +155,7 @@ class Announced:
 
     def sizes(self) -> dict[str, int]:
         """What S3 lists when all of it has arrived."""
-        return {instance.key: instance.bytes for instance in self.manifest().instances}
+        return {instance.key: instance.stored_bytes for instance in self.manifest().instances}
 
     def rows(self) -> SeriesRows:
         """What the index is given when all of it has arrived."""
@@ -186,16 +192,17 @@ class Announced:
     def _instance(self, number: int, sop: str) -> ManifestInstance:
         body = self.body(number, sop)
         digest = hashlib.sha256(body).hexdigest()
-        return ManifestInstance(
-            sop_instance_uid=sop,
-            sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
-            transfer_syntax_uid="1.2.840.10008.1.2.1",
-            key=self.prefix.instance(sop),
-            bytes=len(body),
-            file_sha256=digest,
-            dataset_sha256=digest,
-            received_at=self.received_at,
-            calling_ae="CT1",
-            called_ae="EDGE",
-            attributes=self._identity(number) | self.attributes(number),
-        )
+        fields: dict[str, Any] = {
+            "sop_instance_uid": sop,
+            "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
+            "transfer_syntax_uid": "1.2.840.10008.1.2.1",
+            "key": self.prefix.instance(sop),
+            "bytes": len(body),
+            "file_sha256": digest,
+            "dataset_sha256": digest,
+            "received_at": self.received_at,
+            "calling_ae": self.calling_ae,
+            "called_ae": "EDGE",
+            "attributes": self._identity(number) | self.attributes(number),
+        }
+        return ManifestInstance.model_validate(fields | self.described(number))
