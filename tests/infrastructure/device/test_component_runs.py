@@ -38,9 +38,8 @@ SETTINGS = {
     "watermark_refuse_percent": 100,
 }
 SUDO = "sudo"
+FIRST = next(iter(INTERPRETERS))
 
-
-WAYS = [*INTERPRETERS, SUDO]
 shared = pytest.mark.xdist_group("installed-component")
 """Uses one installation after another: a second worker would install it again."""
 
@@ -71,8 +70,6 @@ def exchange() -> Iterator[TokenExchange]:
 @contextmanager
 def device(way: str) -> Iterator[Nucleus]:
     """A device with the Python, or the way of starting, of this name."""
-    if way == SUDO and not sudo_works():
-        pytest.skip("sudo is not installed, or asks for a password")
     root = Path(tempfile.mkdtemp(prefix="greengrass-"))
     root.chmod(0o755)  # unlike pytest's own folders, every user may enter it
     try:
@@ -91,7 +88,7 @@ def _shelf(root: Path, python: Path) -> Path:
 @pytest.fixture(scope="module")
 def installed_once(artifact: Path) -> Iterator[Nucleus]:
     """By sudo where it can."""
-    with device(SUDO if sudo_works() else WAYS[0]) as nucleus:
+    with device(SUDO if sudo_works() else FIRST) as nucleus:
         yield install(nucleus, artifact)
 
 
@@ -153,19 +150,31 @@ def announced(cloud: EdgeCloud) -> list[str]:
     return [event["detail"]["series_instance_uid"] for event in cloud.announcements()]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("python", INTERPRETERS)
 def test_it_installs_without_an_index_runs_uploads_and_shuts_down(
-    way: str, artifact: Path, cloud: EdgeCloud, exchange: TokenExchange
+    python: str, artifact: Path, cloud: EdgeCloud, exchange: TokenExchange
 ) -> None:
+    with device(python) as fresh:
+        serves_a_series(connect(install(fresh, artifact), cloud, exchange), cloud, exchange)
+
+
+@shared
+def test_started_by_sudo_it_uploads_and_shuts_down(
+    nucleus: Nucleus, cloud: EdgeCloud, exchange: TokenExchange
+) -> None:
+    if not nucleus.by_sudo:
+        pytest.skip("sudo is not installed, or asks for a password")
+    serves_a_series(nucleus, cloud, exchange)
+
+
+def serves_a_series(nucleus: Nucleus, cloud: EdgeCloud, exchange: TokenExchange) -> None:
     exchange.listen()
-    with device(way) as fresh:
-        nucleus = connect(install(fresh, artifact), cloud, exchange)
-        with running(nucleus) as process:
-            assert status(nucleus)["edge"] == THING
-            images = series_of(2)
-            assert send(nucleus.ready()["dicom_port"], images) == [0, 0]
-            wait_until(lambda: images[0].SeriesInstanceUID in announced(cloud), "the series is announced")
-            shut_down(nucleus, process)
+    with running(nucleus) as process:
+        assert status(nucleus)["edge"] == THING
+        images = series_of(2)
+        assert send(nucleus.ready()["dicom_port"], images) == [0, 0]
+        wait_until(lambda: images[0].SeriesInstanceUID in announced(cloud), "the series is announced")
+        shut_down(nucleus, process)
     assert set(exchange.answered) == {200}
 
 
@@ -234,11 +243,11 @@ def test_an_operators_verb_runs_without_being_told_where_its_code_is(nucleus: Nu
 
 @pytest.mark.parametrize("version", ["(3, 9)", "(3, 14)"])
 def test_a_python_without_wheels_is_refused_in_one_line(artifact: Path, version: str) -> None:
-    with device(WAYS[0]) as nucleus:
+    with device(FIRST) as nucleus:
         python = nucleus.root / "python" / "python3"
         python.unlink()
         python.write_text(
-            f"#!{INTERPRETERS[WAYS[0]]}\nimport sys\nsys.version_info = {version}\nexec(sys.argv[2])\n"
+            f"#!{INTERPRETERS[FIRST]}\nimport sys\nsys.version_info = {version}\nexec(sys.argv[2])\n"
         )
         python.chmod(0o755)
         nucleus.deploy(artifact, "0.1.7")

@@ -61,6 +61,7 @@ class Host:
         """Run the file as root would."""
         (self.root / "edge.sh").write_bytes(file)
         environment = {"PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}", "PREFIX": str(self.root)}
+        environment["PIP_NO_COMPILE"] = "1"
         command = ["bash", str(self.root / "edge.sh"), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

@@ -95,8 +95,8 @@ class Nucleus:
         lifecycle = self.lifecycle()
         given = {name: self._filled(value) for name, value in lifecycle[step].get("Setenv", {}).items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        no_index = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_CONFIG_FILE": os.devnull}
-        environment = inherited | no_index | {"PYTHONPATH": str(self.root)} | self.variables | given
+        pip = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_CONFIG_FILE": os.devnull, "PIP_NO_COMPILE": "1"}
+        environment = inherited | pip | {"PYTHONPATH": str(self.root)} | self.variables | given
         command = ["sh", "-c", self._filled(lifecycle[step]["Script"])]
         if self.by_sudo:
             command = ["sudo", "-n", "-E", "-H", "-u", self.user, "-g", self.group, "--", *command]
