@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from console.pages import flow as stages
 from console.pages import listing, operations, series
 from console.pages.confirm import confirm
 from console.pages.instances import instances
+from console.pages.modalities import the_modalities
 from console.pages.pictures import Pictures
 from console.pages.runbook import runbook
 from console.pages.viewer import viewer
@@ -61,6 +63,7 @@ class Application:
                 Rule("/confirm", endpoint=self._answer, methods=["POST"]),
                 Rule("/edges", endpoint=self._edges),
                 Rule("/runbook", endpoint=self._runbook),
+                Rule("/modalities", endpoint=self._modalities),
                 Rule("/ledger", endpoint=self._ledger),
                 Rule("/static/<name>", endpoint=self._static),
             ]
@@ -199,6 +202,12 @@ class Application:
     def _edges(self, _: Request) -> Markup:
         with self._sources.index() as index:
             return self._page("Edges", "/edges", *operations.the_edges(index, *self._sources.edges()))
+
+    def _modalities(self, request: Request) -> Markup:
+        today = datetime.now(timezone.utc).date()
+        with self._sources.index() as index:
+            shown = the_modalities(index, request.args.to_dict(), today)
+        return self._page("Modalities", "/modalities", *shown)
 
     def _ledger(self, _: Request) -> Markup:
         with self._sources.index() as index:

@@ -196,7 +196,10 @@ CREATE TABLE public.instance (
     dataset_sha256 text NOT NULL,
     received_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    stored_transfer_syntax_uid text,
+    stored_bytes bigint,
+    stored_sha256 text
 );
 
 ALTER TABLE public.instance ALTER COLUMN pk ADD GENERATED ALWAYS AS IDENTITY (
@@ -227,6 +230,11 @@ CREATE TABLE public.instance_transfer (
     imported_at timestamp with time zone,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     ahlijob_pk bigint,
+    stored_transfer_syntax_uid text,
+    stored_bytes bigint,
+    stored_sha256 text,
+    calling_ae text,
+    foretold jsonb,
     CONSTRAINT instance_transfer_verdict_check CHECK ((verdict = ANY (ARRAY['PENDING'::text, 'IMPORTED'::text, 'WARNED'::text, 'FAILED'::text, 'MISSING'::text, 'UNCHANGED'::text, 'SUPERSEDED'::text])))
 );
 
@@ -292,6 +300,9 @@ CREATE TABLE public.series_transfer (
     balanced boolean GENERATED ALWAYS AS ((COALESCE((objects_found = instance_count), false) AND (indexed = instance_count) AND (NOT (verdicts ? 'MISSING'::text)) AND ((((COALESCE(((verdicts ->> 'IMPORTED'::text))::integer, 0) + COALESCE(((verdicts ->> 'WARNED'::text))::integer, 0)) + COALESCE(((verdicts ->> 'UNCHANGED'::text))::integer, 0)) + COALESCE(((verdicts ->> 'SUPERSEDED'::text))::integer, 0)) = instance_count))) STORED NOT NULL,
     acknowledged_at timestamp with time zone,
     transfer_series integer,
+    chain_id uuid,
+    chain_number bigint,
+    chain_previous_sha256 text,
     CONSTRAINT series_transfer_outcome_check CHECK ((outcome = ANY (ARRAY['COMPLETED'::text, 'DUPLICATE'::text, 'SUPERSEDED'::text, 'NON_PRIMARY'::text, 'PARTIAL'::text, 'FAILED'::text, 'UNKNOWN'::text, 'INDEXED'::text]))),
     CONSTRAINT series_transfer_state_check CHECK ((state = ANY (ARRAY['CLAIMED'::text, 'INDEXED'::text, 'IMPORTING'::text, 'OVER'::text])))
 );
@@ -632,6 +643,8 @@ CREATE INDEX ahlijob_waiting_since ON public.ahlijob USING btree (datastore_id, 
 CREATE INDEX instance_by_uid ON public.instance USING btree (sop_instance_uid);
 
 CREATE INDEX instance_transfer_by_uid ON public.instance_transfer USING btree (sop_instance_uid, dataset_sha256);
+
+CREATE INDEX instance_transfer_foretold ON public.instance_transfer USING btree (series_transfer_pk) WHERE (foretold IS NOT NULL);
 
 CREATE INDEX operator_action_of_datastore ON public.operator_action USING btree (datastore_id, action, pk);
 

@@ -19,6 +19,7 @@ from ops.verbs import completion
 from ops.verbs.changing import acknowledge, replay, reprocess, slots
 from ops.verbs.checking import audit, ledger, verify
 from ops.verbs.looking import console, edges, sql, status, tail, where
+from ops.verbs.reporting import modalities
 
 VERBS = {
     "where": where,
@@ -29,6 +30,7 @@ VERBS = {
     "acknowledge": acknowledge,
     "console": console,
     "edges": edges,
+    "modalities": modalities,
     "audit": audit,
     "replay": replay,
     "reprocess": reprocess,

@@ -10,7 +10,13 @@ from markupsafe import Markup
 from console.markup.html import join, tag
 from console.markup.words import text
 
-PAGES = {"/": "Series", "/slots": "Slots", "/edges": "Edges", "/ledger": "Ledger"}
+PAGES = {
+    "/": "Series",
+    "/slots": "Slots",
+    "/edges": "Edges",
+    "/modalities": "Modalities",
+    "/ledger": "Ledger",
+}
 DOCTYPE = Markup("<!doctype html>\n")
 
 

@@ -119,11 +119,23 @@ class _Rows:
         verdict, message = self.objects.verdict(record)
         stored = _stored(record)
         self.instances.append(_text(_instance_row(record) | stored))
-        self.versions.append(_text(_version_row(record, verdict, message) | stored))
+        self.versions.append(_text(self._version_row(record, verdict, message) | stored))
         self.present += verdict is Verdict.PENDING
         self.extra.discard(record.key)
         for keyword, value in _compared(record.attributes, COMPARED_TAGS).items():
             self.conflict_values[keyword].add(value)
+
+    def _version_row(
+        self, instance: ManifestInstance, verdict: Verdict, message: str | None
+    ) -> dict[str, Any]:
+        foretold = [about.model_dump(exclude_none=True) for about in instance.foretold]
+        return {
+            "uid_findings": storable(instance.uid_findings),
+            "verdict": verdict.value,
+            "message": message,
+            "calling_ae": instance.calling_ae if len(self.transfer.calling_aes) > 1 else None,
+            "foretold": storable(foretold) or None,
+        }
 
     def _complete(self, attributes: Dataset) -> None:
         """Of patient, study and series: what no instance before has said."""
@@ -163,6 +175,18 @@ def _stored(instance: ManifestInstance) -> dict[str, Any]:
         "file_sha256": instance.file_sha256,
         "dataset_sha256": instance.dataset_sha256,
         "received_at": rfc3339(instance.received_at),
+        **_compressed(instance),
+    }
+
+
+def _compressed(instance: ManifestInstance) -> dict[str, Any]:
+    """The object, where it is not the file that was received."""
+    if (stored := instance.stored) is None:
+        return {}
+    return {
+        "stored_transfer_syntax_uid": stored.transfer_syntax_uid,
+        "stored_bytes": stored.bytes,
+        "stored_sha256": stored.sha256,
     }
 
 
@@ -172,14 +196,6 @@ def _instance_row(instance: ManifestInstance) -> dict[str, Any]:
         "sop_class_uid": instance.sop_class_uid,
         "transfer_syntax_uid": instance.transfer_syntax_uid,
         "unparsed": level.unparsed,
-    }
-
-
-def _version_row(instance: ManifestInstance, verdict: Verdict, message: str | None) -> dict[str, Any]:
-    return {
-        "uid_findings": storable(instance.uid_findings),
-        "verdict": verdict.value,
-        "message": message,
     }
 
 

@@ -68,6 +68,7 @@ def index(
     connection.run(_COUNT, series_pk=series_pk)
     odd += findings.findings(connection, rows)
     execution, fence = owner or (None, None)
+    link = transfer.chain
     updated = connection.one(
         _INDEXED,
         pk=series_transfer_pk,
@@ -77,6 +78,9 @@ def index(
         extra=json.dumps(rows.extra[:100]),
         conflict_attributes=json.dumps(conflict_attributes(rows.dataset)),
         findings=odd,
+        chain_id=link.chain_id if link else None,
+        chain_number=link.number if link else None,
+        chain_previous=link.previous_sha256 if link else None,
         execution=execution,
         fence=fence,
     )
@@ -294,9 +298,14 @@ PATIENT_LEVEL = Level("patient", ("issuer", "identifier", "identifier_is_study")
 STUDY_LEVEL = Level("study", ("patient_pk", "study_instance_uid"), STUDY)
 SERIES_LEVEL = Level("series", ("study_pk", "series_instance_uid"), SERIES)
 
-_VERSION_COLUMNS = "key text, bytes bigint, file_sha256 text, dataset_sha256 text, received_at timestamptz"
+_STORED = "stored_transfer_syntax_uid, stored_bytes, stored_sha256"
+_VERSION_COLUMNS = (
+    "key text, bytes bigint, file_sha256 text, dataset_sha256 text, received_at timestamptz, "
+    "stored_transfer_syntax_uid text, stored_bytes bigint, stored_sha256 text"
+)
 _INSTANCE_OWN = (
-    "sop_class_uid, transfer_syntax_uid, unparsed, key, bytes, file_sha256, dataset_sha256, received_at"
+    "sop_class_uid, transfer_syntax_uid, unparsed, key, bytes, file_sha256, dataset_sha256, received_at, "
+    + _STORED
 )
 _KEPT = f"edge, transfer_id, sequence, {_INSTANCE_OWN}, {_names(INSTANCE)}"
 
@@ -337,11 +346,13 @@ WHERE {_newer("excluded")}
 # An object that was missing and has come is waiting for its import; one that has gone is missing.
 _UPSERT_VERSIONS = f"""
 INSERT INTO instance_transfer AS old (series_transfer_pk, sop_instance_uid, key, bytes, file_sha256,
-    dataset_sha256, received_at, uid_findings, verdict, message)
+    dataset_sha256, received_at, {_STORED}, uid_findings, verdict, message, calling_ae, foretold)
 SELECT :pk, r.sop_instance_uid, r.key, r.bytes, r.file_sha256, r.dataset_sha256, r.received_at,
-    r.uid_findings, r.verdict, r.message
+    r.stored_transfer_syntax_uid, r.stored_bytes, r.stored_sha256,
+    r.uid_findings, r.verdict, r.message, r.calling_ae, r.foretold
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
-    sop_instance_uid text, {_VERSION_COLUMNS}, uid_findings text[], verdict text, message text)
+    sop_instance_uid text, {_VERSION_COLUMNS}, uid_findings text[], verdict text, message text,
+    calling_ae text, foretold jsonb)
 LEFT JOIN instance_transfer known
     ON known.series_transfer_pk = :pk AND known.sop_instance_uid = r.sop_instance_uid
 WHERE known.verdict IS NULL OR ('MISSING' IN (known.verdict, r.verdict)
@@ -381,6 +392,8 @@ _INDEXED = """
 UPDATE series_transfer SET series_pk = :series_pk, indexed_at = COALESCE(indexed_at, clock_timestamp()),
     after = CAST(:after AS uuid[]), objects_found = :found, objects_extra = CAST(:extra AS jsonb),
     conflict_attributes = CAST(:conflict_attributes AS jsonb), findings = CAST(:findings AS text[]),
+    chain_id = CAST(:chain_id AS uuid), chain_number = CAST(:chain_number AS bigint),
+    chain_previous_sha256 = CAST(:chain_previous AS text),
     state = CASE WHEN CAST(:execution AS text) IS NULL THEN state ELSE 'INDEXED' END
 WHERE pk = :pk AND (CAST(:execution AS text) IS NULL
     OR (owner_execution = :execution AND fence = CAST(:fence AS bigint)))

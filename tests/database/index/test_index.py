@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
+from dicom_ingest.contracts.manifest import ManifestLink
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
 from dicom_ingest.db.series import transfers as series_transfers
@@ -235,3 +237,32 @@ def test_a_hundred_first_images_of_one_patient_at_once_make_one_patient(
 def test_transfers_times_are_kept_as_received(database: Database) -> None:
     index_series(database, Announced())
     assert rows(database, "SELECT first_received_at FROM series_transfer") == [{"first_received_at": MORNING}]
+
+
+def test_what_is_stored_stands_beside_what_was_received(database: Database) -> None:
+    stored = {"transfer_syntax_uid": "1.2.840.10008.1.2.4.202", "bytes": 400, "sha256": "5f" * 32}
+    announced = Announced(described=lambda number: {"stored": stored} if number == 1 else {})
+    index_series(database, announced)
+    for table in ("instance", "instance_transfer"):
+        found = rows(
+            database,
+            f"SELECT stored_transfer_syntax_uid, stored_bytes, stored_sha256, bytes, file_sha256 FROM {table}"
+            " ORDER BY stored_bytes",
+        )
+        assert [row["stored_bytes"] for row in found] == [400, None]
+        assert found[0]["stored_transfer_syntax_uid"] == stored["transfer_syntax_uid"]
+        assert found[0]["stored_sha256"] == stored["sha256"] != found[0]["file_sha256"]
+        assert found[0]["bytes"] != 400
+
+
+def test_a_manifest_s_place_in_its_chain_is_kept(database: Database) -> None:
+    link = ManifestLink(chain_id=str(uuid4()), number=7, previous_sha256="5f" * 32)
+    index_series(database, Announced(chain=link))
+    index_series(database, Announced())
+    found = rows(
+        database,
+        "SELECT CAST(chain_id AS text) AS chain_id, chain_number, chain_previous_sha256 FROM series_transfer"
+        " ORDER BY chain_number",
+    )
+    assert list(found[0].values()) == [link.chain_id, 7, "5f" * 32]
+    assert list(found[1].values()) == [None, None, None]

@@ -249,7 +249,7 @@ def test_new_counts_are_told_politely(console: ConsoleRun, page: Browser) -> Non
     page.until("document.getElementById('said').innerText.includes('7 series announced')")
 
 
-@pytest.mark.parametrize("path", ["", "/slots", "/edges", "/ledger", "series"])
+@pytest.mark.parametrize("path", ["", "/slots", "/edges", "/modalities", "/ledger", "series"])
 def test_every_page_can_be_read_aloud_and_used_without_a_mouse(
     console: ConsoleRun, page: Browser, path: str
 ) -> None:
@@ -287,7 +287,7 @@ def test_it_follows_the_systems_colours_and_wish_for_rest(console: ConsoleRun, p
 
 def test_it_fits_a_narrow_window(console: ConsoleRun, page: Browser) -> None:
     page.look(width=420)
-    for path in ("", "/slots", "/edges", "/ledger"):
+    for path in ("", "/slots", "/edges", "/modalities", "/ledger"):
         page.open(console.url + path)
         assert page.ask("document.documentElement.scrollWidth") <= 420, path
 

@@ -84,6 +84,8 @@ def answer(asked: Callable[..., tuple[int, str, str]]) -> Ask:
         ("where", "PH26-0002"),
         ("ledger", "--since", "2020-01-01"),
         ("slots",),
+        ("modalities",),
+        ("modalities", "--since", "2020-01-01", "--by-day"),
         ("reprocess", "PH26-0001", "--dry-run"),
         ("audit",),
         ("sql", "SELECT pk, state, status, attempt, created_at FROM Ahlijob ORDER BY pk"),
@@ -216,7 +218,13 @@ def part(page: bytes, begin: str) -> str:
 def test_the_console_of_a_stack_shows_what_the_one_of_the_run_shows(
     console: ConsoleRun, on_aws: Client[Any]
 ) -> None:
-    for path, begin in {"/": BODY, "/?q=PH26-0001": BODY, "/slots": "<h1", "/ledger": "<h1"}.items():
+    for path, begin in {
+        "/": BODY,
+        "/?q=PH26-0001": BODY,
+        "/slots": "<h1",
+        "/ledger": "<h1",
+        "/modalities": "<h1",
+    }.items():
         assert part(fetched(on_aws, path), begin) == part(fetched(console.url, path), begin), path
     first = fetched(on_aws, "/").decode()
     assert "no upload has succeeded since 2026-11-22T07:45:00Z" in first

@@ -63,6 +63,7 @@ class Announced:
     missing: tuple[str, ...] = ()
     transfer_series: int | None = None
     calling_ae: str = "CT1"
+    more_aes: tuple[str, ...] = ()
     chain: ManifestLink | None = None
     described: Callable[[int], dict[str, Any]] = lambda _: {}
     """Further fields of an instance's line, by its number."""
@@ -101,7 +102,7 @@ class Announced:
             last_received_at=self.received_at,
             sealed_at=self.received_at + timedelta(minutes=1),
             seal_reason="quiet",
-            calling_aes=[self.calling_ae],
+            calling_aes=[self.calling_ae, *self.more_aes],
             called_aes=["EDGE"],
             transfer_series=self.transfer_series,
             chain=self.chain,

@@ -1,0 +1,1 @@
+"""Verbs that add up what was sent, over days."""
