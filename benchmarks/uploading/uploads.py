@@ -95,7 +95,7 @@ def _edge(order: Order) -> Callable[[], int]:
 
 def _sha256(spool: Spool, row: InstanceRow) -> str:
     with spool.read(row.file, row.bytes) as stream:
-        return digest(stream, EXPLICIT).hashes.file
+        return digest(stream).sha256
 
 
 def _assign(journal: sqlite3.Connection, rows: list[InstanceRow], digests: list[str]) -> None:

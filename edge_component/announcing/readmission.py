@@ -62,7 +62,7 @@ def readmit(journal: sqlite3.Connection, spool: Spool, name: str, clock: Clock) 
 def read_instance(
     spool: Spool, path: Path, sender: AssociationRow, clock: Clock
 ) -> tuple[InstanceRow, Digest]:
-    """The journal row of an instance file that has none, and its hashes, read from its bytes.
+    """The journal row of an instance file that has none, and its digest, read from its bytes.
 
     Raises:
         UNREADABLE: it is no instance of ours.
@@ -73,7 +73,7 @@ def read_instance(
         read_head(stream)
         header = read_header(stream, syntax)
         stream.seek(0)
-        found = digest(stream, syntax)
+        found = digest(stream)
     row = InstanceRow(
         association=sender.association,
         file=place(path.stem, 0),

@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 
-from edge_component.assembling.hashing import AlteredError, Stored, hashes_of
+from edge_component.assembling.hashing import AlteredError, Stored, sha256_of
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import Arrival, insert_instances
 from edge_component.journal.releases import accounted_for, complete, seal
@@ -103,7 +103,7 @@ def _look_through(spool: Spool, segment: str, known: set[str]) -> tuple[dict[str
 
 def _whole(spool: Spool, row: InstanceRow) -> bool:
     try:
-        hashes_of(spool, Stored.of(row))
+        sha256_of(spool, Stored.of(row))
     except AlteredError:
         return False
     return True

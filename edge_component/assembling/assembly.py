@@ -7,9 +7,10 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from dicom_ingest.contracts.events import SealReason
-from edge_component.assembling.hashing import AlteredError, Stored, hashes_of
+from edge_component.assembling.hashing import AlteredError, Stored, sha256_of
 from edge_component.assembling.quiet import quiet_seconds
 from edge_component.assembling.rules import (
     Arrival,
@@ -36,7 +37,6 @@ from edge_component.assembling.transfers import (
 )
 from edge_component.journal import instances
 from edge_component.journal.database import transaction
-from edge_component.journal.instances import Hashes
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Age, Ages, Clock
@@ -108,9 +108,9 @@ class Assembly:
         """Returns how many were assigned. Versions of an instance keep their order, read or unread."""
         rows = instances.received(self._journal, BATCH + self._unread.failing())
         waiting: set[str] = set()
-        hashed: list[tuple[sqlite3.Row, Hashes, str | None]] = []
+        hashed: list[tuple[sqlite3.Row, str, str | None]] = []
         for row in rows:
-            found = None if row["sop_instance_uid"] in waiting else self._hashes(row)
+            found = None if row["sop_instance_uid"] in waiting else self._hash(row)
             if found is None:
                 waiting.add(row["sop_instance_uid"])
             else:
@@ -119,20 +119,20 @@ class Assembly:
             return 0
         open_series: OpenSeriesByUid = {}
         with transaction(self._journal) as journal:
-            for row, hashes, problem in hashed:
-                self._assign(journal, row, hashes, problem, open_series)
+            for row, sha256, problem in hashed:
+                self._assign(journal, row, sha256, problem, open_series)
         return len(hashed)
 
-    def _hashes(self, row: sqlite3.Row) -> tuple[Hashes, str | None] | None:
-        """With the reason why they are not the file's; None: it cannot be read now, and is tried again."""
+    def _hash(self, row: sqlite3.Row) -> tuple[str, str | None] | None:
+        """Its SHA-256, and why that is not the file's. None: it cannot be read now, and is tried again."""
         stored = Stored(**{name: row[name] for name in Stored.__dataclass_fields__})
         instance, now = row["instance"], self._monotonic()
         if not self._unread.ready(instance, now):
             return None
         try:
-            hashes, problem = hashes_of(self._spool, stored), None
+            sha256, problem = sha256_of(self._spool, stored), None
         except (AlteredError, FileNotFoundError) as error:
-            hashes, problem = _nothing(stored), ALTERED if isinstance(error, AlteredError) else UNREADABLE
+            sha256, problem = _nothing(stored), ALTERED if isinstance(error, AlteredError) else UNREADABLE
             logs.error("spool file is not what was received", file=stored.file, reason=str(error))
         except OSError as error:
             problem = f"spool file cannot be read: {error.strerror}"
@@ -142,34 +142,31 @@ class Assembly:
             since = self._unread_since.setdefault(instance, now)
             if now - since < self._settings.series_patience_seconds:
                 return None
-            hashes = _nothing(stored)
+            sha256 = _nothing(stored)
         self._unread.done(instance)
         self._unread_since.pop(instance, None)
-        return hashes, problem
+        return sha256, problem
 
     def _assign(
         self,
         journal: sqlite3.Connection,
         row: sqlite3.Row,
-        hashes: Hashes,
+        sha256: str,
         problem: str | None,
         open_series: OpenSeriesByUid,
     ) -> None:
         study, series = row["study_instance_uid"], row["series_instance_uid"]
         if (study, series) not in open_series:  # counting is asked for once a batch, not once an instance
             open_series[study, series] = open_series_of(journal, study, series)
-        last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
         decision = assign(
-            Arrival(row["sop_instance_uid"], hashes.dataset, row["bytes"], row["received_at"]),
+            Arrival(row["sop_instance_uid"], sha256, row["bytes"], row["received_at"]),
             versions(journal, series, row["sop_instance_uid"]),
             open_series[study, series],
-            self._sittings(journal, row),
             self._rules,
-            next_sequence(last, self._clock()),
-            self._transfer_ids,
+            partial(self._new_place, journal, row),
         )
         if isinstance(decision, Duplicate):
-            instances.duplicate(journal, row["instance"], decision.twin, hashes)
+            instances.duplicate(journal, row["instance"], decision.twin, sha256)
             return
         if isinstance(decision, Begin):
             self._begin(journal, decision, row)
@@ -179,12 +176,18 @@ class Assembly:
             journal,
             row["instance"],
             decision.sequence,
-            hashes,
+            sha256,
             problem,
             bulk=self._bulk(row["calling_ae"]),
             compress=self._compress(row["calling_ae"]),
         )
         open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
+
+    def _new_place(self, journal: sqlite3.Connection, row: sqlite3.Row) -> tuple[int, str]:
+        """Sequence and transfer id of a new series transfer: what comes together shares the transfer."""
+        last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
+        sittings = self._sittings(journal, row)
+        return next_sequence(last, self._clock()), sittings[-1] if sittings else self._transfer_ids()
 
     def _sittings(self, journal: sqlite3.Connection, row: sqlite3.Row) -> list[str]:
         series = row["series_instance_uid"]
@@ -288,7 +291,6 @@ class Assembly:
         )
 
 
-def _nothing(stored: Stored) -> Hashes:
+def _nothing(stored: Stored) -> str:
     """Equal to no file: such an instance is never sent, and announced as missing in the end."""
-    nothing = hashlib.sha256(stored.file.encode()).hexdigest()
-    return Hashes(nothing, nothing)
+    return hashlib.sha256(stored.file.encode()).hexdigest()

@@ -84,15 +84,13 @@ def assign(
     arrival: Arrival,
     versions: Collection[Version],
     open_series: Sequence[OpenSeries],
-    sittings: Sequence[str],
     rules: Rules,
-    next_sequence: int,
-    new_transfer_id: Callable[[], str],
+    new_place: Callable[[], tuple[int, str]],
 ) -> Duplicate | Join | Begin:
     """Where an instance goes.
 
-    `open_series`: the open transfers of its series. `sittings`: ids of open transfers of its study (or of its
-    bulk sender) that hold nothing of its series yet, newest last: what comes together shares the transfer.
+    `open_series`: the open transfers of its series. `new_place`: sequence and transfer id of a new series
+    transfer; it is asked only where one begins.
     """
     latest = max(versions, key=lambda version: version.sequence, default=None)
     if latest is not None and _unchanged(arrival, latest, rules):
@@ -108,7 +106,7 @@ def assign(
         full = _full(newest, rules)
     else:
         full = None
-    return Begin(next_sequence, sittings[-1] if sittings else new_transfer_id(), after, full)
+    return Begin(*new_place(), after, full)
 
 
 def _full(series: OpenSeries, rules: Rules) -> tuple[int, SealReason]:

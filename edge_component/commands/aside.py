@@ -11,7 +11,6 @@ from pathlib import Path
 
 from edge_component.announcing.aside import NotAsideError, ask_again, files_aside, read_note
 from edge_component.announcing.readmission import UNKNOWN, UNREADABLE, read_instance
-from edge_component.journal.instances import Hashes
 from edge_component.journal.reading import open_to_read
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running.clock import SYSTEM_CLOCK
@@ -53,7 +52,7 @@ def _send(spool: Spool, journal: sqlite3.Connection, path: Path) -> int:
     except UNREADABLE as error:
         why: str | None = f"cannot be read: {error}"
     else:
-        why = cannot_be_sent_again(journal, row, found.hashes)
+        why = cannot_be_sent_again(journal, row, found.sha256)
     if why is not None:
         sys.stdout.write(f"{path.stem}  stays aside: {why}\n")
         return 1
@@ -62,7 +61,7 @@ def _send(spool: Spool, journal: sqlite3.Connection, path: Path) -> int:
     return 0
 
 
-def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, hashes: Hashes) -> str | None:
+def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, sha256: str) -> str | None:
     """Why an instance that lies aside must stay there; None: it may be sent again.
 
     An altered file is not what was acknowledged; one that the sender has sent again since must not come
@@ -78,7 +77,7 @@ def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, hashes: 
     ours = [
         receipt["sequence"]
         for receipt in missing
-        if receipt["crc32"] == row.crc32 or receipt["dataset_sha256"] == hashes.dataset
+        if receipt["crc32"] == row.crc32 or receipt["dataset_sha256"] == sha256
     ]
     if missing and not ours:
         return "altered since it was acknowledged; ask the sender to send it again"

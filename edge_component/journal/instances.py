@@ -20,7 +20,6 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from edge_component.journal.chain import withdraw
 from edge_component.journal.database import count
@@ -32,13 +31,6 @@ Arrival = tuple[AssociationRow, InstanceRow]
 
 class StateError(RuntimeError):
     """An instance is not in the state that its only owner left it in."""
-
-
-class Hashes(NamedTuple):
-    """SHA-256 in hex. `dataset`: of the transfer syntax, a NUL, and the data set without group 0002."""
-
-    file: str
-    dataset: str
 
 
 @dataclass(frozen=True)
@@ -107,13 +99,13 @@ def assign(
     journal: sqlite3.Connection,
     instance: int,
     sequence: int,
-    hashes: Hashes,
+    sha256: str,
     problem: str | None = None,
     *,
     bulk: bool = False,
     compress: bool = False,
 ) -> None:
-    """Give a received instance its place. `problem`: why it will not be sent.
+    """Give a received instance its place. `sha256`: of its file; `problem`: why it will not be sent.
 
     `bulk`: its sender's priority; `compress`: it is to be compressed before it is sent.
     """
@@ -121,19 +113,19 @@ def assign(
         journal.execute(
             """UPDATE instance SET state = 'assigned', sequence = ?, file_sha256 = ?, dataset_sha256 = ?,
                       problem = ?, bulk = ?, compress = ? WHERE instance = ? AND state = 'received'""",
-            (sequence, hashes.file, hashes.dataset, problem, bulk, compress and problem is None, instance),
+            (sequence, sha256, sha256, problem, bulk, compress and problem is None, instance),
         ),
         instance,
     )
 
 
-def duplicate(journal: sqlite3.Connection, instance: int, twin: int | None, hashes: Hashes) -> None:
+def duplicate(journal: sqlite3.Connection, instance: int, twin: int | None, sha256: str) -> None:
     """A received instance equals another. Its bytes stay until its `twin` is in S3; None: it is there."""
     _one(
         journal.execute(
             """UPDATE instance SET state = 'duplicate', twin = ?, file_sha256 = ?, dataset_sha256 = ?,
                       problem = NULL WHERE instance = ? AND state = 'received'""",
-            (twin, hashes.file, hashes.dataset, instance),
+            (twin, sha256, sha256, instance),
         ),
         instance,
     )

@@ -18,7 +18,7 @@ class AssociationRow(NamedTuple):
 class InstanceRow(NamedTuple):
     """An instance in the spool under `file`, `bytes` long, `crc32` that of its data set as it came.
 
-    Its hashes come later, from the worker, which checks the CRC first.
+    Its SHA-256 comes later, from the worker, which checks the CRC.
     """
 
     association: str

@@ -112,7 +112,7 @@ class Straight:
                 key=prefix.instance(image.sop_instance_uid),
                 bytes=len(image.part10),
                 file_sha256=image.file_sha256,
-                dataset_sha256=image.dataset_sha256,
+                dataset_sha256=image.file_sha256,
                 received_at=now,
                 calling_ae=VERIFIER,
                 called_ae=VERIFIER,

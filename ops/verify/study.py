@@ -35,13 +35,6 @@ class Image:
         return hashlib.sha256(self.part10).hexdigest()
 
     @property
-    def dataset_sha256(self) -> str:
-        """Of transfer syntax and data set, as the edge computes it."""
-        encoded = io.BytesIO()
-        self.ds.save_as(encoded, implicit_vr=False, little_endian=True)
-        return hashlib.sha256(ExplicitVRLittleEndian.encode() + b"\0" + encoded.getvalue()).hexdigest()
-
-    @property
     def attributes(self) -> dict[str, Any]:
         """What a manifest says of its header."""
         wanted = {attribute.tag for attribute in ATTRIBUTES}

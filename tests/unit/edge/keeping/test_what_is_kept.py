@@ -16,11 +16,11 @@ import pytest
 from edge_component.announcing.aside import ask_again, take_again
 from edge_component.announcing.retention import DAY, Retention
 from edge_component.assembling.adoption import adopt
-from edge_component.assembling.hashing import Stored, hashes_of
+from edge_component.assembling.hashing import Stored, sha256_of
 from edge_component.commands.aside import cannot_be_sent_again
 from edge_component.journal import channels
 from edge_component.journal.database import open_journal, transaction
-from edge_component.journal.instances import Hashes, StateError, announced, assign
+from edge_component.journal.instances import StateError, announced, assign
 from edge_component.journal.intake import Intake
 from edge_component.records.commitment import Reference, Request, judge
 from edge_component.records.receipt import UnknownReceiptError, decode_receipt, encode_receipt, of_place
@@ -215,14 +215,14 @@ def test_a_state_changes_only_from_the_state_it_is_in(bench: Bench) -> None:
     [row] = rows(bench.journal, "SELECT * FROM instance")
     bench.assembly.run_once()
     with pytest.raises(StateError):
-        assign(bench.journal, row["instance"], 1, hashes_of(bench.spool, stored_of(row)))
+        assign(bench.journal, row["instance"], 1, sha256_of(bench.spool, stored_of(row)))
     with pytest.raises(StateError), transaction(bench.journal) as journal:
         announced(journal, bench.journal.execute("SELECT max(sequence) FROM instance").fetchone()[0], 1.0)
     assert bench.unsent() == 1
 
 
 def stored_of(row: dict[str, Any]) -> Stored:
-    return Stored(row["file"], row["bytes"], row["crc32"], row["transfer_syntax_uid"])
+    return Stored(row["file"], row["bytes"], row["crc32"])
 
 
 # Commitment
@@ -520,4 +520,4 @@ def test_an_altered_copy_aside_is_not_sent_again(bench: Bench) -> None:
     rot(bench.segment_of("1"), row["file"])
     bench.settle()
     found = InstanceRow(**{**{name: row[name] for name in InstanceRow._fields}, "crc32": row["crc32"] ^ 1})
-    assert "altered" in (cannot_be_sent_again(bench.journal, found, Hashes("0", "0")) or "")
+    assert "altered" in (cannot_be_sent_again(bench.journal, found, "0") or "")

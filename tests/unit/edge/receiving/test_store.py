@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -310,3 +311,11 @@ def test_the_same_instance_makes_the_same_file_whoever_sends_it(tmp_path: Path) 
     files = [store.spool.read(row.file, row.bytes) for row in (first, second)]
     with files[0] as one, files[1] as other:
         assert one.read() == other.read()
+
+
+def test_the_head_of_a_file_never_changes() -> None:
+    """Its hash says which version of an instance it is: a new head makes a new version of everything."""
+    head = part10_head("1.2.840.10008.5.1.4.1.1.2", "1.2.3.45", EXPLICIT)
+    assert (
+        hashlib.sha256(head).hexdigest() == "43b6774daa751f465a947aafdd0a26e4838c6fbfb96e9ea82506074eb23eb0c2"
+    )
