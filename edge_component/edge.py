@@ -12,7 +12,6 @@ from pathlib import Path
 from edge_component import VERSION
 from edge_component.assembling.adoption import adopt, end_epochs
 from edge_component.commitment.reports import CommitmentReports
-from edge_component.dimse.admission import CONGESTED
 from edge_component.dimse.tls import checked_contexts
 from edge_component.journal.damage import DamageCheck, set_broken_aside
 from edge_component.journal.database import open_journal
@@ -33,6 +32,7 @@ from edge_component.running.task import Task
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 from edge_component.watching.certificate import Certificate
+from edge_component.watching.foresight import Foresight
 from edge_component.watching.health import LOOPBACK, HealthServer
 from edge_component.watching.overview import Overview
 from edge_component.watching.status import JournalNumbers
@@ -77,8 +77,12 @@ class Edge:
         self._damage = DamageCheck(self._spool.journal)
         self._worker = WorkerProcess(settings)
         self._reports = CommitmentReports(self._spool.journal, settings, self._desk, report_tls)
+        self._foresight = Foresight(
+            settings, numbers, self._watermark, received_bulk=lambda: self._intake.bulk_bytes
+        )
         self._tasks = [
             Task("watermark", self._measure, MEASURE_SECONDS),
+            Task("foresight", self._foresight.run_once, MEASURE_SECONDS),
             Task("segments", self._seal_idle, MEASURE_SECONDS),
             Task("overview", self._tell_worker, TELL_SECONDS),
         ]
@@ -88,6 +92,7 @@ class Edge:
             spool=self._spool,
             numbers=numbers,
             watermark=self._watermark,
+            foresight=self._foresight,
             associations=self._associations,
             readers=self._readers,
             receiver=self._receiver,
@@ -108,7 +113,7 @@ class Edge:
                 logs.error("journal cannot be read: made again from the files", kept_as=aside.name)
             with closing(open_journal(path)) as journal:
                 end_epochs(journal, time.time())
-                self._intake = Intake(path)
+                self._intake = Intake(path, bulk_aes=self.settings.bulk_aes)
                 adopt(journal, self._spool, self._intake.epoch)
         except JournalError as error:
             raise StartError(str(error)) from error
@@ -176,15 +181,18 @@ class Edge:
         logs.info("edge stopped", edge=self.settings.edge)
 
     def _measure(self) -> bool:
-        before = self._watermark.level
+        before, step = self._watermark.level, self._watermark.bulk_step
         try:
             measured = self._watermark.measure()
         finally:  # the level is "refuse" while it is unknown: readers are told that, too
-            self._receiver.congested(CONGESTED if self._watermark.level == "refuse" else None)
-            self._readers.tell_room(self._watermark.refusal_now(), self._watermark.slow_down_now)
+            self._receiver.congested(self._watermark.pressures)
+            self._readers.tell_room(self._watermark.pressures)
         if measured != before:
             say = logs.warning if measured != "normal" else logs.info
             say("watermark", watermark=measured, before=before, disk_free_bytes=self._watermark.disk.free)
+        if (changed := self._watermark.bulk_step) != step:
+            say = logs.warning if changed != "normal" else logs.info
+            say("bulk senders", step=changed, before=step, full_percent=round(self._watermark.percent, 1))
         return False
 
     def _seal_idle(self) -> bool:

@@ -15,11 +15,13 @@ from typing_extensions import Self
 from dicom_ingest.contracts.config import SenderConfig
 from dicom_ingest.contracts.identifiers import EDGE_NAME
 from dicom_ingest.contracts.keys import RESERVED_EDGE_NAMES
-from dicom_ingest.contracts.model import StrictModel
+from dicom_ingest.contracts.uplink import LineConfig
 
 PREFIX = "EDGE_"
 WHOLE = "EDGE_CONFIG"
 """The environment variable that may hold the whole configuration as one JSON text (Greengrass)."""
+SINGLE = "edges"
+"""Settings of single edges, by name: all edges of a stack get the same configuration."""
 THING_NAME = "AWS_IOT_THING_NAME"
 """Greengrass says which device this is; the thing's name is ``{stack}-{name}``."""
 MIB = 1024 * 1024
@@ -29,7 +31,7 @@ class SettingsError(ValueError):
     """Settings that cannot be used; the message lists every mistake."""
 
 
-class Settings(StrictModel):
+class Settings(LineConfig):
     """Every setting of the edge. Times in seconds, sizes in bytes."""
 
     stack: str = Field(min_length=1)
@@ -122,6 +124,14 @@ class Settings(StrictModel):
     """Free space below which instances are refused whatever the percentage."""
     slow_down_seconds: float = Field(default=0.25, ge=0, le=10)
     """Above the slow watermark each answer waits so long."""
+    watermark_bulk_slow_percent: float | None = Field(default=None, gt=0, le=100)
+    """Above it answers to `bulk` senders wait, the longer the fuller the spool. None: as for all senders."""
+    watermark_bulk_refuse_percent: float | None = Field(default=None, gt=0, le=100)
+    """Above it instances and associations of `bulk` senders are refused for now. None: as for all senders."""
+    bulk_slow_down_seconds: float = Field(default=5, gt=0, le=10)
+    """The longest that an answer to a `bulk` sender waits: less than any DIMSE time-out in use."""
+    forecast_minutes: float = Field(default=15, gt=0, le=1440)
+    """The forecast of disk and backlog goes by the rates of about this time."""
 
     quarantine_days: float = Field(default=30, gt=0)
     quarantine_max_bytes: int | None = Field(default=None, ge=0)
@@ -150,6 +160,18 @@ class Settings(StrictModel):
             )
         if not self.watermark_warn_percent <= self.watermark_slow_percent <= self.watermark_refuse_percent:
             raise ValueError("watermarks must rise: warn, slow, refuse")
+        slow, refuse = self.watermark_bulk_slow_percent, self.watermark_bulk_refuse_percent
+        marks = [mark for mark in (slow, refuse, self.watermark_refuse_percent) if mark is not None]
+        if marks != sorted(marks):
+            raise ValueError(
+                "watermarks must rise: watermark_bulk_slow_percent, watermark_bulk_refuse_percent, "
+                f"watermark_refuse_percent, not {', '.join(f'{mark:g}' for mark in marks)}"
+            )
+        if slow is not None and self.bulk_slow_down_seconds >= self.network_timeout / 2:
+            raise ValueError(
+                "bulk_slow_down_seconds must be below half of network_timeout, "
+                f"not {self.bulk_slow_down_seconds:g}"
+            )
         if self.tls_port is not None and not (self.tls_certificate and self.tls_key):
             raise ValueError("tls_port needs tls_certificate and tls_key")
         if not self.plain_dicom and self.tls_port is None:
@@ -168,9 +190,16 @@ class Settings(StrictModel):
         """What is configured for this application entity."""
         return next((sender for sender in self.senders if sender.calling_ae == calling_ae), None)
 
+    @property
+    def bulk_aes(self) -> frozenset[str]:
+        """The application entities that give way to others."""
+        return frozenset(sender.calling_ae for sender in self.senders if sender.priority == "bulk")
+
 
 def load_settings(environment: Mapping[str, str], file: Path | None = None) -> Settings:
     """The settings: the file, then the JSON text in EDGE_CONFIG, then single EDGE_ variables; the last wins.
+
+    What `edges` has for an edge of this name fills in what none of them says.
 
     Raises:
         SettingsError: one line per mistake: where, what was found, what is allowed.
@@ -185,6 +214,10 @@ def load_settings(environment: Mapping[str, str], file: Path | None = None) -> S
             data[variable.removeprefix(PREFIX).lower()] = _parsed(text)
     if "name" not in data and (thing := environment.get(THING_NAME)):
         data["name"] = thing.removeprefix(f"{data.get('stack')}-")
+    single = data.pop(SINGLE, {})
+    if not isinstance(single, dict) or not isinstance(own := single.get(data.get("name"), {}), dict):
+        raise SettingsError(f"{SINGLE}: settings by the name of an edge are expected")
+    data = {**own, **data}
     try:
         return Settings.model_validate(data)
     except ValidationError as error:

@@ -21,6 +21,8 @@ from edge_component.announcing.retention import Retention
 from edge_component.assembling.assembly import Assembly
 from edge_component.compressing.compressor import Compressor
 from edge_component.journal.database import JournalError, open_journal
+from edge_component.line.line import Line
+from edge_component.line.timetable import Timetable
 from edge_component.running import logs
 from edge_component.running.beats import BEAT_SECONDS
 from edge_component.running.clock import ClockWatch
@@ -58,10 +60,15 @@ class Worker:
 
         self._pool = ThreadPoolExecutor(2 * settings.uploads_in_flight, thread_name_prefix="upload")
         assembly = Assembly(journal(), spool, settings)
-        uploader = Uploader(journal(), spool, settings, clients.s3, self._pool, put_file=clients.put_file)
+        self._line = Line(Timetable(settings.uplink, settings.time_zone), settings.uplink_pause)
+        uploader = Uploader(
+            *(journal(), spool, settings, clients.s3, self._pool),
+            put_file=clients.put_file,
+            line=self._line,
+        )
         self._compressor = Compressor(journal(), spool, settings)
         announcer = Announcer(journal(), spool, settings, clients.s3, clients.events)
-        self._heartbeat = Heartbeat(journal(), spool, settings, clients.events)
+        self._heartbeat = Heartbeat(journal(), spool, settings, clients.events, line=self._line)
         retention = Retention(journal(), spool, settings)
         asked = journal()
         self._tasks = [
@@ -92,7 +99,8 @@ class Worker:
     def report(self) -> WorkerReport:
         """What the edge is to know, each second."""
         own = [task.problem for task in self._tasks if task.problem]
-        return WorkerReport([*own, *self._heartbeat.problems()], {"heartbeat": self._heartbeat.facts()})
+        facts = {"heartbeat": self._heartbeat.facts(), "uplink": self._line.facts()}
+        return WorkerReport([*own, *self._heartbeat.problems()], facts)
 
     def stop(self, seconds: float) -> None:
         """End after the current steps. An upload that is cut off is repeated at the next start."""

@@ -58,7 +58,8 @@ def _value(found: re.Match[str], values: Mapping[str, Any]) -> Any:
 def recipe_settings(config: Config) -> dict[str, Any]:
     """What of `config.yaml` is in the recipe, and so in its version: the rest is no edge's business."""
     senders = [sender.model_dump(mode="json", exclude_none=True) for sender in config.senders]
-    return {"stack": config.cdk_app_name, "senders": senders}
+    edges = {edge.name: line for edge in config.edge_config if (line := edge.line)}
+    return {"stack": config.cdk_app_name, "senders": senders, "edges": edges}
 
 
 def component_version(pyproject: Path, *content: str) -> str:

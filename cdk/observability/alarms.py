@@ -12,7 +12,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from cdk.observability.metrics import Metrics
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.config import Config, EdgeConfig
 
 ATTENTION = ("FAILED", "PARTIAL", "NON_PRIMARY", "UNKNOWN")
 """Outcomes that a person should look at (docs/architecture.md, "Outcomes")."""
@@ -46,7 +46,7 @@ class Alarms(Construct):
         if config.ahli_config.ahli_enabled:
             self._of_imports(metrics)
         for edge in config.edge_config:
-            self._of_edge(metrics, config.edge_name(edge.name))
+            self._of_edge(metrics, config.edge_name(edge.name), edge)
 
     def _let_alarms_in(self) -> None:
         """A topic with a policy of its own has lost the default one, which let the account's alarms in."""
@@ -94,7 +94,7 @@ class Alarms(Construct):
         )
         self._alarm("slots-reclaimed", metrics.slots_reclaimed(), 1, "Slots were left behind and freed.")
 
-    def _of_edge(self, metrics: Metrics, edge: str) -> None:
+    def _of_edge(self, metrics: Metrics, edge: str, config: EdgeConfig) -> None:
         self._alarm(
             f"{edge}-silent",
             metrics.heartbeats(edge),
@@ -106,6 +106,13 @@ class Alarms(Construct):
         )
         self._alarm(
             f"{edge}-disk", metrics.disk_filling(edge), 1, "The spool's disk fills: uploads are behind."
+        )
+        self._alarm(
+            f"{edge}-disk-will-be-full",
+            metrics.hours_until_full(edge),
+            config.full_warning_hours,
+            "The spool's disk will be full before the backlog is gone.",
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         )
         self._alarm(f"{edge}-failed", metrics.failed(edge), 1, "It does not receive, or a process ended.")
         self._alarm(

@@ -65,12 +65,12 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
         ),
     )
     page.add_widgets(
-        _graph("Senders that fell silent", [metrics.silent_senders(edge) for edge in edges], width=12),
+        _graph("Senders that fell silent", [metrics.silent_senders(edge) for edge in edges]),
+        _graph("Edge disk, hours until it is full", [metrics.hours_until_full(edge) for edge in edges]),
         _graph(
             "Edge certificates, days left",
             [metrics.certificate_days_left(edge) for edge in edges],
             limit=(CERTIFICATE_DAYS, "alarm"),
-            width=12,
         ),
     )
     page.add_widgets(

@@ -25,6 +25,7 @@ _NUMBERS = {
     "EdgeInstancesMissing": "$.detail.instances_missing_lately",
     "EdgeSilentSenders": "$.detail.silent_senders",
     "EdgeCertificateDaysLeft": "$.detail.certificate_days_left",
+    "EdgeHoursUntilFull": "$.detail.hours_until_full",
 }
 _EVERY = "($.detail.edge = *)"
 """A value or a dimension is taken from the event only where the pattern names it.

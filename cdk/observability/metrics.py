@@ -177,6 +177,10 @@ class Metrics(Construct):
         """Days until the certificate of one edge's DICOM TLS expires; nothing where it has none."""
         return self._heartbeats.metric("EdgeCertificateDaysLeft", edge, "Minimum")
 
+    def hours_until_full(self, edge: str) -> cloudwatch.Metric:
+        """Hours until one edge's disk is full; nothing where its backlog is gone before."""
+        return self._heartbeats.metric("EdgeHoursUntilFull", edge, "Minimum")
+
     def _own(self, name: str, statistic: str = "Maximum", **more: str) -> cloudwatch.Metric:
         dimensions = {"stack": self._stack, **more}
         label = next(iter(more.values()), name)

@@ -14,6 +14,7 @@ from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.ledger import differences, sums
+from dicom_ingest.operators.read.line import bulk_senders, forecast, uplink
 from dicom_ingest.operators.read.slots import semaphores, tickets
 from dicom_ingest.operators.read.steps import PRIORITY_WORDS
 
@@ -206,6 +207,9 @@ def _said(said: Row) -> Markup:
                 "In the spool": f"{said['spool_instances']} instances, {size(said['spool_bytes'])}",
                 "Oldest unsent": _moment(said.get("oldest_unsent_at")) or "none",
                 "Disk free": _disk(said),
+                "Uplink": uplink(said),
+                "Forecast": forecast(said),
+                "Bulk senders": bulk_senders(said),
                 "Certificate until": said.get("certificate_expires_at"),
                 "Silent": ", ".join(said.get("silent_aes", [])),
                 "Last association": _last_associations(said.get("senders", {})),

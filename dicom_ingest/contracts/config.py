@@ -15,6 +15,7 @@ from dicom_ingest.contracts.events import Priority
 from dicom_ingest.contracts.identifiers import EDGE_NAME
 from dicom_ingest.contracts.keys import RESERVED_EDGE_NAMES
 from dicom_ingest.contracts.model import StrictModel
+from dicom_ingest.contracts.uplink import LineConfig, UplinkRule
 from dicom_ingest.contracts.yaml_file import YamlFileError, read_yaml
 
 HEALTHIMAGING_REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-west-2", "ap-southeast-2")
@@ -81,7 +82,7 @@ AvailabilityZone = Annotated[
 ]
 
 
-class EdgeConfig(StrictModel):
+class EdgeConfig(LineConfig):
     """One edge device."""
 
     name: Annotated[
@@ -104,6 +105,11 @@ class EdgeConfig(StrictModel):
         | None
     ) = None
     """An edge without Greengrass signs in with a certificate of this anchor of IAM Roles Anywhere."""
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """What it is told of its line, where that is not the default; for its settings."""
+        return self.model_dump(mode="json", include=set(LineConfig.model_fields), exclude_defaults=True)
 
     @field_validator("dicom_networks")
     @classmethod
@@ -322,6 +328,7 @@ def _allowed(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the model allows beside the unknown one at this place."""
     models: dict[str, type[StrictModel]] = {
         "edge_config": EdgeConfig,
+        "uplink": UplinkRule,
         "ahli_config": HealthImagingConfig,
         "db_config": DatabaseConfig,
         "senders": SenderConfig,

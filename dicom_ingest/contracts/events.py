@@ -80,6 +80,37 @@ class EdgeProblem(Message):
     see: str
 
 
+class EdgeUplink(Message):
+    """What an edge may use of its line, and uses. Rates in Mbit/s."""
+
+    limit_mbit: float | None = None
+    """None: no limit; 0: a pause of what `paused` says."""
+    paused: Literal["bulk", "all"] | None = None
+    since: Timestamp | None = None
+    changes_at: Timestamp | None = None
+    next_limit_mbit: float | None = None
+    """From `changes_at` on."""
+    used_mbit: float = 0
+
+
+class EdgeForecast(Message):
+    """Where an edge's spool goes if it goes on like this. None: not within two weeks, or not known yet."""
+
+    behind: bool = False
+    """False: everything goes out as it comes in, and nothing is foretold."""
+    in_bytes_per_second: float
+    """Acknowledged."""
+    out_bytes_per_second: float | None = None
+    """Released, under the limit of now; None: nothing has had to wait yet."""
+    disk_full_at: Timestamp | None = None
+    """When instances will be refused."""
+    backlog_empty_at: Timestamp | None = None
+
+
+BulkStep = Literal["normal", "slow", "refuse"]
+"""What is done to `bulk` senders so that there is room for the others."""
+
+
 class EdgeHeartbeat(Message):
     """``detail`` of *Edge Heartbeat*, every five minutes: cumulative, so a lost one costs nothing."""
 
@@ -122,6 +153,11 @@ class EdgeHeartbeat(Message):
     """For how long no upload, announcement or commitment report has succeeded: the longest; 0: all do."""
     state: Literal["ok", "degraded", "failed"] = "ok"
     problems: list[EdgeProblem] = []
+    uplink: EdgeUplink | None = None
+    forecast: EdgeForecast | None = None
+    hours_until_full: float | None = None
+    """Only where the disk will be full before the backlog is gone."""
+    bulk_senders: BulkStep = "normal"
 
 
 class HeldSeries(Message):

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
@@ -37,6 +37,14 @@ def describe(model: type[BaseModel]) -> Iterator[Described]:
 
 
 def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if issubclass(each, BaseModel) and each is not BaseModel:
+            found |= _own_docstrings(each)
+    return found
+
+
+def _own_docstrings(model: type[BaseModel]) -> dict[str, str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
     assert isinstance(body, ast.ClassDef)  # noqa: S101 - the source of a class is one
     found: dict[str, str] = {}
@@ -74,11 +82,16 @@ def _kinds(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
+def _plain(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
 def _kind(kind: Any) -> str:
+    kind = _plain(kind)
     if get_origin(kind) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(kind))
     if get_origin(kind) is list:
-        (inner,) = get_args(kind)
+        inner = _plain(get_args(kind)[0])
         return "list" if inner is str else f"list of {inner.__name__}"
     names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path"}
     return names.get(getattr(kind, "__name__", ""), getattr(kind, "__name__", "text"))

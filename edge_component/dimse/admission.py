@@ -30,6 +30,7 @@ CALLED = Rejection(1, 1, 7, "called AE title not allowed")
 TOO_MANY = Rejection(2, 3, 2, "too many associations")
 TOO_MANY_OF_PEER = Rejection(2, 3, 2, "too many associations of this peer")
 CONGESTED = Rejection(2, 3, 1, "spool above its watermark")
+CONGESTED_BULK = Rejection(2, 3, 1, "spool has room for live senders only")
 DRAINING = Rejection(2, 3, 1, "shutting down")
 
 

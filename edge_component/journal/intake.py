@@ -46,7 +46,9 @@ class _Posted:
 class Intake:
     """Takes rows at any rate and writes them in large transactions, in the order in which they came."""
 
-    def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, path: Path, clock: Clock = SYSTEM_CLOCK, bulk_aes: frozenset[str] = frozenset()
+    ) -> None:
         self._clock = clock
         self._queue: queue.SimpleQueue[_Posted | Arrival | None] = queue.SimpleQueue()
         self._connection = open_journal(path)
@@ -56,6 +58,9 @@ class Intake:
         self.epoch: int = cursor.lastrowid
         self.problem: str | None = None
         """Why the journal takes nothing at present; it is tried again and again."""
+        self._bulk_aes = bulk_aes
+        self.bulk_bytes = 0
+        """Received from `bulk` senders by this process."""
         self._synced = True
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -176,6 +181,8 @@ class Intake:
                 with transaction(self._connection) as journal:
                     self._apply(journal, batch)
                 self.problem = None
+                rows = (each for each in batch if isinstance(each, tuple))
+                self.bulk_bytes += sum(row.bytes for by, row in rows if by.calling_ae in self._bulk_aes)
                 batch = []
             except sqlite3.Error as error:
                 if self.problem is None:

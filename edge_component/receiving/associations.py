@@ -82,6 +82,7 @@ class Associations:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
+        self._bulk_aes = settings.bulk_aes
         self._sleep = sleep
         self._journal = journal
         self._clock = clock
@@ -98,6 +99,11 @@ class Associations:
         self.congested: Rejection | None = None
         self.draining: Rejection | None = None
         """Each, while it is set, is what every new association is rejected with."""
+        self.congested_bulk: Rejection | None = None
+        """The same for `bulk` senders."""
+        self.answers_delayed: Counter[str] = Counter()
+        self.bulk_rejected: Counter[str] = Counter()
+        """By `bulk` sender."""
 
     @property
     def open(self) -> int:
@@ -155,8 +161,12 @@ class Associations:
             visitor = self._visitors.get(number)
             if visitor is None or visitor.dropped:
                 return UNKNOWN_CONNECTION
+            bulk = applicant.calling_ae in self._bulk_aes
             refused = (
-                self.draining or self.congested or rejection(self._settings, applicant, self._established)
+                self.draining
+                or self.congested
+                or rejection(self._settings, applicant, self._established)
+                or (self.congested_bulk if bulk else None)
             )
             if refused is None:
                 visitor.row = AssociationRow(
@@ -167,11 +177,20 @@ class Associations:
                 self.accepted += 1
         if refused is not None:
             self._rejected(refused.reason, applicant.peer, applicant.calling_ae, applicant.called_ae)
+            if refused is self.congested_bulk:
+                self.bulk_rejected[applicant.calling_ae] += 1
             return refused
         assert visitor.row is not None  # noqa: S101 - just made
         self._journal.heard(applicant.calling_ae)
         sender = self._settings.sender(applicant.calling_ae)
-        return Admission(visitor.row, sender.prefer if sender is not None else "as_proposed")
+        return Admission(visitor.row, sender.prefer if sender is not None else "as_proposed", bulk)
+
+    def delayed(self, number: int) -> None:
+        """An answer to this connection waits."""
+        with self._lock:
+            visitor = self._visitors.get(number)
+            if visitor is not None and visitor.row is not None:
+                self.answers_delayed[visitor.row.calling_ae] += 1
 
     def left(self, number: int, *, aborted: bool, reason: str) -> Visitor | None:
         """A connection is over; None: that was known."""

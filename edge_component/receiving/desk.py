@@ -138,6 +138,10 @@ class Desk:
 
         self._parsers.submit(run)
 
+    def delayed(self, connection: int) -> None:
+        """An answer to this connection waits."""
+        self._associations.delayed(connection)
+
     def reported(self, connection: int, status: int | None) -> None:
         """How a report was answered; None: it was not sent."""
         with self._lock:

@@ -6,13 +6,14 @@ import socket
 import threading
 from typing import Protocol
 
-from edge_component.dimse.admission import DRAINING, Applicant, Rejection
+from edge_component.dimse.admission import CONGESTED, CONGESTED_BULK, DRAINING, Applicant, Rejection
 from edge_component.dimse.codec import Identity
 from edge_component.dimse.limits import Limits
 from edge_component.receiving.associations import Associations, Served, Visitor
 from edge_component.receiving.certificates import Certificates
 from edge_component.receiving.desk import Desk
 from edge_component.receiving.listener import Listener
+from edge_component.receiving.pressure import Pressures
 from edge_component.receiving.readers.connection import Connection, Services
 from edge_component.receiving.readers.messages import Action, Admission, Loan
 from edge_component.receiving.readers.pace import Memory, Pace
@@ -75,9 +76,10 @@ class Receiver:
         """Whether all ports are being listened on."""
         return all(listener.alive for listener in self._listeners.values())
 
-    def congested(self, rejection: Rejection | None) -> None:
-        """Reject new associations with this while the spool is full; None: accept them."""
-        self._associations.congested = rejection
+    def congested(self, pressures: Pressures) -> None:
+        """Reject new associations of those from whom nothing is taken."""
+        self._associations.congested = CONGESTED if pressures.live.refusal else None
+        self._associations.congested_bulk = CONGESTED_BULK if pressures.bulk.refusal else None
 
     def close(self) -> None:
         """Accept no new association, for good."""
@@ -139,3 +141,7 @@ class _NearDesk:
     def reported(self, status: int | None, /) -> None:
         """At once."""
         self._desk.reported(self._number, status)
+
+    def delayed(self) -> None:
+        """At once."""
+        self._desk.delayed(self._number)

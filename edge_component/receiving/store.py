@@ -59,12 +59,16 @@ class InstanceJournal(Protocol):
 class Room(Protocol):
     """Whether the disk may take more."""
 
-    def refusal(self) -> str | None:
+    def refusal(self, *, bulk: bool) -> str | None:
         """Why not, for the sender; None: it may. May wait a little to slow a sender down."""
         ...
 
-    def refusal_now(self) -> str | None:
+    def refusal_now(self, *, bulk: bool) -> str | None:
         """Asked again while a large instance comes: why the rest of it is not taken."""
+        ...
+
+    def answer_after(self, *, bulk: bool) -> float:
+        """Seconds that the answer to a stored instance waits."""
         ...
 
 
@@ -91,15 +95,18 @@ class Reception:
         sender: AssociationRow,
         command: StoreCommand,
         spent: Callable[[int], None] = lambda _steps: None,
+        *,
+        bulk: bool = False,
     ) -> None:
         self.sender = sender
+        self._bulk = bulk
         self._store = store
         self._refusal: Status | None = None
         self._file: IncomingFile | None = None
         self._stored: tuple[IncomingFile, InstanceRow, bytes] | None = None
         self._steps = 0
         self._ask_at = ROOM_BYTES
-        if why := store.room.refusal():
+        if why := store.room.refusal(bulk=bulk):
             self._refusal = out_of_resources(why)
             return
         self._sop_class = self._checked("Affected SOP Class UID", command.sop_class_uid)
@@ -166,7 +173,7 @@ class Reception:
             file.abandon()
 
     def _ask_again(self, file: IncomingFile) -> None:
-        if why := self._store.room.refusal_now():
+        if why := self._store.room.refusal_now(bulk=self._bulk):
             self._refusal, self._file = out_of_resources(why), None
             file.abandon()
 
@@ -257,6 +264,11 @@ class Store:
         sender: AssociationRow,
         command: StoreCommand,
         spent: Callable[[int], None] = lambda _steps: None,
+        *,
+        bulk: bool = False,
     ) -> Reception:
-        """A C-STORE-RQ has come; its data set follows. `spent` hears what inflating it costs, in steps."""
-        return Reception(self, sender, command, spent)
+        """A C-STORE-RQ has come; its data set follows.
+
+        `spent` hears what inflating it costs, in steps. `bulk`: its sender gives way to others.
+        """
+        return Reception(self, sender, command, spent, bulk=bulk)

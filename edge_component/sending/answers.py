@@ -7,6 +7,7 @@
 | `Foreign`      | the object there has another checksum    | the series goes under a new transfer id       |
 | `ObjectFault`  | one of `OBJECT_CODES`; a damaged file    | announced as missing after `series_patience`  |
 | `CopyLost`     | nothing: the compressed copy is damaged   | it is made again from what was received       |
+| `Held`         | nothing: the line is paused               | it goes when the pause has ended              |
 | `ServiceFault` | anything else, or nothing                | tried again for ever                          |
 
 A role, a key, a bucket, a quota, a proxy: people fix those, and no instance is at fault meanwhile. S3 answers
@@ -28,6 +29,8 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
 )
+
+from edge_component.line.line import PausedError
 
 OBJECT_CODES = frozenset(("EntityTooLarge", "KeyTooLong", "KeyTooLongError"))
 """Another attempt with the same bytes and key cannot succeed, whatever people change."""
@@ -90,7 +93,12 @@ class ServiceFault:
     unsure: bool = False
 
 
-Outcome = Stored | Foreign | ObjectFault | CopyLost | ServiceFault
+@dataclass(frozen=True)
+class Held:
+    """The line was paused in the middle of it. Nothing has failed."""
+
+
+Outcome = Stored | Foreign | ObjectFault | CopyLost | Held | ServiceFault
 """How an attempt ended."""
 
 
@@ -106,11 +114,11 @@ NEVER_SENT = (
 """S3 has not heard of such an attempt."""
 
 
-def meaning(error: Exception) -> Exists | ObjectFault | ServiceFault:
+def meaning(error: Exception) -> Exists | Held | ObjectFault | ServiceFault:
     """What an attempt that raised this has come to."""
     if isinstance(error, ClientError) and status_of(error) == PRECONDITION_FAILED:
         return Exists()
-    return fault(error)
+    return Held() if isinstance(error, PausedError) else fault(error)
 
 
 def fault(error: Exception) -> ObjectFault | ServiceFault:

@@ -50,7 +50,7 @@ class ClientPut:
     def __call__(self, bucket: str, key: str, file: VerifiedFile) -> str | None:
         """The checksum that S3 answered."""
         answer = self._client.put_object(
-            Bucket=bucket, Key=key, Body=file.verified(), ChecksumSHA256=file.checksum, **self._parameters
+            Bucket=bucket, Key=key, Body=file.body(), ChecksumSHA256=file.checksum, **self._parameters
         )
         checksum: str | None = answer.get("ChecksumSHA256")
         return checksum

@@ -12,62 +12,16 @@ from typing import Any, BinaryIO
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_component.sending.answers import PRECONDITION_FAILED, code, status_of
-from edge_component.sending.way import Gate, NoGate
+from edge_component.sending.part import FilePart
+from edge_component.sending.way import Gate
 
 DICOM = "application/dicom"
-READ_BYTES = 1024 * 1024
 UPLOAD_GONE = frozenset(("NoSuchUpload", "InvalidPart", "InvalidPartOrder"))
 """What S3 has of the upload is of no use any more."""
 
 
 class PartError(RuntimeError):
     """S3 answered a part without its checksum, or with another."""
-
-
-class FilePart(io.RawIOBase):
-    """A window on an open file: a part is sent without ever being in memory."""
-
-    def __init__(self, stream: BinaryIO, start: int, length: int) -> None:
-        super().__init__()
-        self._stream, self._start, self._length, self._at = stream, start, length, 0
-        self.gate: Gate = NoGate()
-        """Passed before each piece."""
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes: a failed attempt begins again."""
-        return True
-
-    def tell(self) -> int:
-        """Where in the part."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go there."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
-        self._at = base + offset
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        """The next piece of the part."""
-        self.gate()
-        left = max(0, self._length - self._at)
-        self._stream.seek(self._start + self._at)
-        data = self._stream.read(left if size < 0 else min(size, left))
-        self._at += len(data)
-        return data
-
-    def digest(self) -> bytes:
-        """SHA-256 of the whole part; the window is at its beginning afterwards."""
-        sha256 = hashlib.sha256()
-        self.seek(0)
-        while piece := self.read(READ_BYTES):
-            sha256.update(piece)
-        self.seek(0)
-        return sha256.digest()
 
 
 class Multipart:
@@ -83,14 +37,11 @@ class Multipart:
         self._where = {"Bucket": bucket, "Key": key}
         size = stream.seek(0, io.SEEK_END)
         starts = range(0, size, part_bytes)
-        self._parts = [FilePart(stream, start, min(part_bytes, size - start)) for start in starts]
-        self._gate = gate or NoGate()
+        self._parts = [FilePart(stream, start, min(part_bytes, size - start), gate) for start in starts]
         self._digests = [part.digest() for part in self._parts]
         self.checksum = f"{_text(hashlib.sha256(b''.join(self._digests)).digest())}-{len(self._parts)}"
         self._upload_id: str | None = None
         self._present: dict[int, dict[str, Any]] = {}
-        for part in self._parts:
-            part.gate = self._gate
         self.ending = False
         """S3 was asked to put the parts together: the object may be there."""
 
@@ -146,7 +97,6 @@ class Multipart:
         checksum = _text(self._digests[number - 1])
         found = self._present.get(number, {})
         if found.get("ChecksumSHA256") != checksum:
-            self._gate.renew()
             found = self._client.upload_part(
                 **self._where,
                 UploadId=self._upload_id,

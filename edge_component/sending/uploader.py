@@ -13,12 +13,14 @@ from dicom_ingest.contracts.keys import SeriesPrefix
 from edge_component.journal import channels, compression, instances
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import Assigned
+from edge_component.line.line import Line
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Clock
 from edge_component.sending.answers import (
     CopyLost,
     Foreign,
+    Held,
     ObjectFault,
     Outcome,
     ServiceFault,
@@ -30,7 +32,7 @@ from edge_component.sending.answers import (
 from edge_component.sending.exchange import Exchange, FilePut
 from edge_component.sending.order import in_order
 from edge_component.sending.verified import VerifiedFile
-from edge_component.sending.way import NoGate, Way
+from edge_component.sending.way import Way
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
@@ -67,10 +69,12 @@ class Uploader:
         clock: Clock = MONOTONIC,
         put_file: FilePut | None = None,
         wall: Clock = SYSTEM_CLOCK,
+        line: Line | None = None,
     ) -> None:
         """The only one that sends from this journal: attempts of an earlier process have ended.
 
-        `put_file`: how files go that need no parts; by default the client's own way.
+        `put_file`: how files go that need no parts; by default the client's own way. `line`: what all uploads
+        share; by default without a limit.
         """
         self._journal = journal
         self._spool = spool
@@ -83,7 +87,7 @@ class Uploader:
         self._series = Schedule(Backoff(base, max(cap, LONGEST_REDRAW_SECONDS)))
         """Those that were given another transfer id."""
         self._begun_so_far = 0
-        self._way = Way()
+        self._way = Way(line)
         self._waiting: deque[Assigned] = deque()
         """Claimed, and not begun."""
         self._in_flight: dict[int, Assigned] = {}
@@ -128,6 +132,8 @@ class Uploader:
             self._objects.done(upload.instance)
             self._service.done(SERVICE)
             return
+        if isinstance(outcome, Held):
+            return
         if isinstance(outcome, ServiceFault):
             self._service.failed(SERVICE, now)
         if isinstance(outcome, Foreign):
@@ -147,7 +153,8 @@ class Uploader:
         now = self._clock()
         while not self._begun.empty():
             self._unwritten.append(self._begun.get())
-        unwanted = list(self._waiting) if self._service.failures(SERVICE) else []
+        failing = self._service.failures(SERVICE)
+        unwanted = [one for one in self._waiting if failing or self._way.line.paused(bulk=one.bulk)]
         soon = self._in_flight and not self._unwritten and now - self._written_at < WRITE_SECONDS
         if (soon and not unwanted) or not (self._unwritten or self._ended or unwanted):
             return
@@ -160,8 +167,8 @@ class Uploader:
         for result in self._ended.values():
             if isinstance(result.outcome, Stored) and result.upload.compressed:
                 discard(self._spool, result.upload.file)
-        if unwanted:
-            self._waiting.clear()
+        for one in unwanted:
+            self._waiting.remove(one)
         self._unwritten.clear()
         self._ended.clear()
         self._written_at = now
@@ -172,6 +179,8 @@ class Uploader:
             case Stored():
                 instances.uploaded(journal, upload)
                 channels.succeeded(journal, channels.UPLOAD, now)
+            case Held():
+                instances.hand_back(journal, [upload])
             case ServiceFault(code, words, unsure):
                 instances.not_uploaded(journal, upload, because=because(outcome), unsure=unsure)
                 channels.failed(journal, channels.UPLOAD, now, code, words)
@@ -205,6 +214,8 @@ class Uploader:
 
     def _begin(self, upload: Assigned, most: int) -> bool:
         """Where there is room; bulk uploads take none from live ones: the pool has twice the threads."""
+        if self._way.line.paused(bulk=upload.bulk):
+            return False
         busy = len(self._in_flight) if upload.bulk else self._live_in_flight()
         if busy >= most:
             return False
@@ -236,6 +247,8 @@ class Uploader:
 
     def _candidates(self, now: float, number: int, *, bulk: bool) -> list[Assigned]:
         """Of one priority, that may be tried now."""
+        if self._way.line.paused(bulk=bulk):
+            return []
         apart = self._in_flight.keys() | self._ended.keys()
         limit = number + len(apart) + self._objects.failing()
         return [
@@ -281,8 +294,7 @@ class Uploader:
             file = self._open(upload)
         except OSError as error:
             return _of_the_copy(fault(unreadable(error)), upload)
-        gate = self._way.gate() if upload.bulk else NoGate()
-        file.gate = gate
+        gate = file.gate = self._way.gate(bulk=upload.bulk)
         with file:
             if file.bytes <= part_bytes:
                 return _of_the_copy(self._exchange.put(key, file, unsure=upload.unsure), upload)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from edge_component.sending.answers import UnreadableError, unreadable
-from edge_component.sending.way import Gate, NoGate
+from edge_component.sending.part import FilePart
+from edge_component.sending.way import Gate
 
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in the processor's cache between disk, hash and socket."""
@@ -23,7 +24,7 @@ class VerifiedFile:
         self._stream = stream
         self.bytes = size
         self.sha256 = sha256
-        self.gate: Gate = NoGate()
+        self.gate = Gate()
         """Passed before each piece that is sent."""
 
     def __enter__(self) -> VerifiedFile:
@@ -37,27 +38,20 @@ class VerifiedFile:
         """The SHA-256 as S3 writes it."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
-    def pieces(self, buffer: memoryview) -> Iterator[memoryview]:
-        """From the beginning, each time; a piece is valid until the next one is asked for.
+    def pieces(self, buffer: memoryview, head: int = 0) -> Iterator[memoryview]:
+        """From the beginning, each time; a piece is valid until the next one is asked for, and may go now.
+
+        `head`: bytes of the request before its body.
 
         Raises:
             UnreadableError: it is damaged, or is not what was acknowledged.
             LocalError: it cannot be read at present.
+            PausedError: it may not go on.
         """
-        left = self._rewind()
-        self.gate.renew()
-        digest = hashlib.sha256()
-        while True:
-            piece = buffer[: self._read(buffer[:left])]
-            digest.update(piece)
-            left -= len(piece)
-            if not left or not piece:
-                break
-            self.gate()
+        self.gate.renew(head)
+        for piece in self._compared(buffer, self.gate):
+            self.gate(len(piece))
             yield piece
-        if left or digest.hexdigest() != self.sha256:
-            raise UnreadableError(ALTERED)
-        yield piece
 
     def verified(self) -> BinaryIO:
         """The open file at its beginning, read and compared once: for senders that read for themselves.
@@ -65,10 +59,33 @@ class VerifiedFile:
         Raises:
             UnreadableError, LocalError: as `pieces`.
         """
-        for _ in self.pieces(memoryview(bytearray(PIECE_BYTES))):
+        for _ in self._compared(memoryview(bytearray(PIECE_BYTES)), Gate()):
             pass
         self._rewind()
         return self._stream
+
+    def body(self) -> FilePart:
+        """All of the file as the body of a client's request, read and compared once.
+
+        Raises:
+            UnreadableError, LocalError: as `pieces`.
+        """
+        return FilePart(self.verified(), 0, self.bytes, self.gate)
+
+    def _compared(self, buffer: memoryview, gate: Gate) -> Iterator[memoryview]:
+        """Piece by piece; the last one only where the hash of all is right."""
+        left = self._rewind()
+        digest = hashlib.sha256()
+        while True:
+            piece = buffer[: self._read(buffer[: min(left, gate.most(len(buffer)))])]
+            digest.update(piece)
+            left -= len(piece)
+            if not left or not piece:
+                break
+            yield piece
+        if left or digest.hexdigest() != self.sha256:
+            raise UnreadableError(ALTERED)
+        yield piece
 
     def _rewind(self) -> int:
         try:

@@ -18,11 +18,13 @@ from dicom_ingest.contracts.events import (
     EdgeHeartbeat,
     EdgeHoldings,
     EdgeProblem,
+    EdgeUplink,
     HeldSeries,
     SenderSilence,
 )
 from edge_component import VERSION
 from edge_component.journal.senders import Rhythm
+from edge_component.line.line import Line
 from edge_component.receiving.watermark import Disk, disk_under, level_of
 from edge_component.running import logs
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Clock, moment
@@ -41,6 +43,8 @@ MAX_SERIES = 1000
 SERIES_AN_EVENT = 80
 LONGEST_PROBLEM = 100
 DAY = timedelta(days=1)
+OF_THE_EDGE = ("forecast", "hours_until_full", "bulk_senders")
+"""Fields that it fills in as the edge says."""
 WAYS = ("upload", "announcement", "storage commitment report")
 """Names of the problems that say that nothing gets out this way."""
 
@@ -57,18 +61,20 @@ class Heartbeat:
         clock: Clock = SYSTEM_CLOCK,
         monotonic: Clock = MONOTONIC,
         after_seconds: float = 0.0,
+        line: Line | None = None,
     ) -> None:
         self._journal = journal
         self._spool = spool
         self._settings = settings
         self._events = events
+        self._line = line or Line()
         self._clock = clock
         self._monotonic = monotonic
         self._next_at = monotonic() + after_seconds
         self._rhythm = Rhythm(journal, clock)
         self._outage = Outage(clock)
         self.edge_says: dict[str, Any] = {}
-        """`problems`, and `certificate_expires_at` in seconds since 1970: the edge knows them."""
+        """Fields of the heartbeat that the edge knows; `certificate_expires_at` in seconds since 1970."""
 
     def run_once(self) -> bool:
         """Send it when it is time; after a failure sooner, so that its end is seen."""
@@ -141,6 +147,8 @@ class Heartbeat:
             silent_senders=len(silent),
             state=state_of(problems),
             problems=[_said(problem) for problem in problems[:MAX_PROBLEMS]],
+            uplink=EdgeUplink.model_validate(self._line.facts()),
+            **{name: self.edge_says[name] for name in OF_THE_EDGE if name in self.edge_says},
         )
 
     def holdings(self) -> Iterator[EdgeHoldings]:

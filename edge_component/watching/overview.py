@@ -23,6 +23,7 @@ from edge_component.spool.folder import Spool
 from edge_component.spool.quarantine import INSTANCE
 from edge_component.watching.certificate import Certificate
 from edge_component.watching.channels import fields_of, problem_of
+from edge_component.watching.foresight import Foresight
 from edge_component.watching.health import prometheus
 from edge_component.watching.holdings import MOST, find, held
 from edge_component.watching.status import Backlog, JournalNumbers
@@ -66,6 +67,7 @@ class Overview:
     spool: Spool
     numbers: JournalNumbers
     watermark: Watermark
+    foresight: Foresight
     associations: Associations
     readers: Readers
     receiver: Listens
@@ -108,6 +110,12 @@ class Overview:
             yield Problem("watermark", reason, "edge-disk", "failed")
         elif self.watermark.level == "slow":
             yield Problem("watermark", "the spool fills: senders are slowed down", "edge-disk")
+        if self.watermark.bulk_step != "normal":
+            done = "refused for now" if self.watermark.bulk_step == "refuse" else "answered slowly"
+            reason = f"the spool is {self.watermark.percent:.0f} % full: bulk senders are {done}"
+            yield Problem("bulk senders", reason, "bulk-senders-wait")
+        if forecast := self.foresight.problem():
+            yield forecast
 
     def _of_channels(self) -> Iterator[Problem]:
         now = time.time()
@@ -159,6 +167,10 @@ class Overview:
             "instances_with_problem": backlog.with_problem,
             "open_associations": self.associations.open,
             "watermark": self.watermark.level,
+            **self.foresight.facts(),
+            "bulk_senders": self.watermark.bulk_step,
+            "bulk_answers_delayed": dict(self.associations.answers_delayed),
+            "bulk_associations_rejected": dict(self.associations.bulk_rejected),
             "disk_free_bytes": self.watermark.disk.free,
             "disk_total_bytes": self.watermark.disk.total,
             "worker_pid": self.worker.pid,
@@ -184,7 +196,12 @@ class Overview:
     def facts(self) -> dict[str, Any]:
         """For the heartbeat, which the worker sends."""
         expires = self.certificate.expires_at
-        return {"problems": [vars(problem) for problem in self.problems()], "certificate_expires_at": expires}
+        return {
+            "problems": [vars(problem) for problem in self.problems()],
+            "certificate_expires_at": expires,
+            "bulk_senders": self.watermark.bulk_step,
+            **self.foresight.facts(),
+        }
 
     def where(self, term: str) -> dict[str, Any]:
         """The series that a term means and what each waits for; without one, all that are not announced."""
@@ -200,6 +217,10 @@ class Overview:
         numbers = {name: value for name, value in status.items() if type(value) in (int, float)}
         numbers["oldest_unsent_seconds"] = self.backlog().oldest_seconds(time.time())
         numbers["associations_accepted"] = self.associations.accepted
+        line = status.get("uplink", {})
+        numbers |= {
+            f"uplink_{name}": line[name] for name in ("limit_mbit", "used_mbit") if line.get(name) is not None
+        }
         levels = {level: int(level == self.watermark.level) for level in ("normal", "warn", "slow", "refuse")}
         states = {state: int(state == status["state"]) for state in ("ok", "degraded", "failed")}
         return prometheus(
@@ -207,6 +228,8 @@ class Overview:
             {
                 "associations_rejected": self.associations.rejections,
                 "instances_refused_by_status": status["refusals"],
+                "bulk_answers_delayed": status["bulk_answers_delayed"],
+                "bulk_associations_rejected": status["bulk_associations_rejected"],
                 "watermark": levels,
                 "state": states,
             },

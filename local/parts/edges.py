@@ -136,6 +136,9 @@ class Edges:
             **{f"WATERMARK_{level}_PERCENT": "100" for level in ("WARN", "SLOW", "REFUSE")},
             "SENDERS": json.dumps([sender.model_dump(mode="json") for sender in options.config.senders]),
         }
+        for edge in options.config.edge_config:
+            if edge.name == name:
+                settings |= {key.upper(): _text(value) for key, value in edge.line.items()}
         if options.quiet_seconds is not None:
             settings["SERIES_QUIET_SECONDS"] = str(options.quiet_seconds)
         return settings
@@ -151,3 +154,8 @@ class Edges:
             tls_port=said.get("tls_port"),
             health_port=said["health_port"],
         )
+
+
+def _text(value: object) -> str:
+    """As an EDGE_ variable has it."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -12,7 +12,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "cdk_app_name": "clinic",
         "vpc_cidr": "10.9.0.0/24",
         "edge_config": [
-            {"name": "edge1"},
+            {
+                "name": "edge1",
+                "time_zone": "Europe/Berlin",
+                "uplink": [{"days": "mon-fri", "hours": "08:00-18:00", "mbit": 20}],
+                "full_warning_hours": 24,
+            },
             {
                 "name": "edge10",
                 "trust_anchor": "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/"

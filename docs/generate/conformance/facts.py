@@ -41,6 +41,7 @@ def facts() -> dict[str, str]:
         **_times(),
         "settings": settings.edge_settings(),
         "senders": settings.sender_settings(),
+        "uplink": settings.uplink_rules(),
         "implicit": UID(negotiation.IMPLICIT_VR_LITTLE_ENDIAN).name,
         "ciphers": tls.CIPHERS,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from dicom_ingest.contracts.config import SenderConfig
+from dicom_ingest.contracts.uplink import UplinkRule
 from docs.generate.fields import describe
 from docs.generate.markdown import table
 from edge_component.settings import Settings
@@ -50,6 +51,11 @@ def edge_settings() -> str:
 def sender_settings() -> str:
     """The settings of a sender."""
     return _table(SenderConfig)
+
+
+def uplink_rules() -> str:
+    """The fields of one limit."""
+    return _table(UplinkRule)
 
 
 def _table(model: type[BaseModel]) -> str:

@@ -38,6 +38,7 @@ REJECTIONS = {
     "TOO_MANY": "`max_associations` are established",
     "TOO_MANY_OF_PEER": "`max_associations_per_peer` are established from this address",
     "CONGESTED": "the spool is above its watermark",
+    "CONGESTED_BULK": "a `bulk` sender, and the spool is above `watermark_bulk_refuse_percent`",
     "DRAINING": "the edge is shutting down",
 }
 RESULTS = {1: "rejected permanent", 2: "rejected transient"}

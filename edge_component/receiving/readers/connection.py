@@ -92,6 +92,10 @@ class Desk(Protocol):
         """How the peer answered a report."""
         ...
 
+    def delayed(self) -> None:
+        """An answer waits: the spool fills, and the sender is a `bulk` one."""
+        ...
+
 
 @dataclass
 class Services:
@@ -360,6 +364,7 @@ class Connection:
                 event.context.abstract_syntax,
             ),
             self._inflated,
+            bulk=self.admission.bulk,
         )
 
     def _inflated(self, steps: int) -> None:
@@ -371,10 +376,19 @@ class Connection:
         self._reception = None
         try:
             status: Status = reception.finish()
+            self._slow_down(stored=status.stored)
             self._association.answer(status.code, "" if status.stored else status.short_comment)
             self._flush()
         finally:
             reception.settle()
+
+    def _slow_down(self, *, stored: bool) -> None:
+        """Only a sender that can wait, and only for what is safe on the disk."""
+        assert self.admission is not None  # noqa: S101 - it is established
+        seconds = self._services.store.room.answer_after(bulk=self.admission.bulk) if stored else 0.0
+        if seconds and not self._dropped:
+            self._desk.delayed()
+            time.sleep(seconds)
 
     # Other messages
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_component.dimse.admission import Applicant, Rejection
+from edge_component.receiving.pressure import Pressure, Pressures
 from edge_component.records.rows import AssociationRow
 
 if TYPE_CHECKING:  # readers do without its model, which takes memory
@@ -16,11 +17,11 @@ if TYPE_CHECKING:  # readers do without its model, which takes memory
 
 LEND, ROOM, ADMITTED, ACTED, REPORT, DROP = b"L", b"W", b"A", b"C", b"P", b"D"
 """From the edge: a connection; whether there is room; answers to ADMIT and ACTION; a report; an end."""
-ARRIVED, SEALED, REFUSED, READY, ADMIT, ACTION, REPORTED, OVER, BEAT = (
-    *(b"I", b"F", b"R", b"S", b"?", b"N", b"Q", b"O", b"T"),
+ARRIVED, SEALED, REFUSED, READY, ADMIT, ACTION, REPORTED, DELAYED, OVER, BEAT = (
+    *(b"I", b"F", b"R", b"S", b"?", b"N", b"Q", b"V", b"O", b"T"),
 )
 """From a reader: receipts; a sealed segment; a failure status; its run's name; a request for an association;
-an N-ACTION; how a report was answered; a connection that is over; it is alive."""
+an N-ACTION; how a report was answered; an answer that waits; a connection that is over; it is alive."""
 
 _LENGTH = struct.Struct("<L")
 
@@ -64,10 +65,11 @@ class Loan:
 
 @dataclass(frozen=True)
 class Admission:
-    """An association that is welcome. `prefer`: what the sender's profile says of transfer syntaxes."""
+    """An association that is welcome. `prefer`, `bulk`: what the sender's profile says."""
 
     row: AssociationRow
     prefer: TransferSyntaxPreference = "as_proposed"
+    bulk: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,13 @@ def encode_admitted(connection: int, answer: Admission | Rejection) -> bytes:
     """For the channel."""
     if isinstance(answer, Rejection):
         return _text(connection, None, list(asdict(answer).values()))
-    return _text(connection, list(answer.row), answer.prefer)
+    return _text(connection, list(answer.row), [answer.prefer, answer.bulk])
 
 
 def decode_admitted(body: bytes) -> tuple[int, Admission | Rejection]:
     """What `encode_admitted` made."""
     connection, row, other = json.loads(body)
-    return connection, Rejection(*other) if row is None else Admission(AssociationRow(*row), other)
+    return connection, Rejection(*other) if row is None else Admission(AssociationRow(*row), *other)
 
 
 def encode_action(connection: int, action: Action) -> bytes:
@@ -200,15 +202,14 @@ def decode_sealed(body: bytes) -> tuple[str, int]:
     return segment, records
 
 
-def encode_room(refusal: str | None, slow_down_seconds: float) -> bytes:
+def encode_room(pressures: Pressures) -> bytes:
     """For the channel."""
-    return _text(refusal, slow_down_seconds)
+    return _text(*(list(asdict(each).values()) for each in (pressures.live, pressures.bulk)))
 
 
-def decode_room(body: bytes) -> tuple[str | None, float]:
+def decode_room(body: bytes) -> Pressures:
     """What `encode_room` made."""
-    refusal, slow_down = json.loads(body)
-    return refusal, slow_down
+    return Pressures(*(Pressure(*each) for each in json.loads(body)))
 
 
 def _text(*values: Any) -> bytes:

@@ -6,6 +6,7 @@ import socket
 import time
 from pathlib import Path
 
+from edge_component.receiving.pressure import Pressures
 from edge_component.receiving.readers.messages import Loan, ReaderSettings, encode_room
 from edge_component.receiving.readers.process import Desk, Heal, Lent, ReaderProcess, Rows
 from edge_component.running import logs
@@ -32,7 +33,7 @@ class Readers:
         self._rows = rows
         self._heal = heal
         self._desk = desk
-        self._room = encode_room(None, 0.0)
+        self._room = encode_room(Pressures())
         self._processes: list[ReaderProcess] = []
         self._schedule = Schedule(Backoff(1.0, 30.0, uniform=lambda _low, high: high))
         self._noticed: set[int] = set()
@@ -81,9 +82,9 @@ class Readers:
             found.append(Problem("readers", "no reader is running: the edge reads itself", "a-process-ends"))
         return found
 
-    def tell_room(self, refusal: str | None, slow_down_seconds: float) -> None:
-        """Whether there is room on the disk."""
-        room = encode_room(refusal, slow_down_seconds)
+    def tell_room(self, pressures: Pressures) -> None:
+        """Whether there is room on the disk, and for whom."""
+        room = encode_room(pressures)
         if room != self._room:
             self._room = room
             for process in self._processes:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from edge_component.dimse.admission import Applicant, Rejection
 from edge_component.journal.database import JournalError
@@ -23,6 +23,7 @@ from edge_component.receiving.readers.messages import (
     ADMIT,
     ADMITTED,
     ARRIVED,
+    DELAYED,
     DROP,
     LEND,
     OVER,
@@ -100,6 +101,10 @@ class Desk(Protocol):
 
     def reported(self, connection: int, status: int | None, /) -> None:
         """How a report was answered."""
+        ...
+
+    def delayed(self, connection: int, /) -> None:
+        """An answer to this connection waits."""
         ...
 
     def left(self, connection: int, *, aborted: bool, reason: str) -> None:
@@ -269,15 +274,20 @@ class ReaderProcess:
         elif message.kind == ACTION:
             number, action = decode_action(message.body)
             self._desk.act_later(number, action, lambda status: self._acted(number, status))
-        elif message.kind == REPORTED:
-            self._desk.reported(*decode_pair(message.body))
-        elif message.kind == OVER:
-            number, (aborted, reason) = decode_pair(message.body)
-            if self._over(number):
-                self._desk.left(number, aborted=aborted, reason=reason)
+        elif message.kind in (REPORTED, DELAYED, OVER):
+            self._heard_of(message.kind, *decode_pair(message.body))
         elif message.kind == READY:
             self._run = message.body.decode()
             self.ready.set()
+
+    def _heard_of(self, kind: bytes, connection: int, said: Any) -> None:
+        if kind == REPORTED:
+            self._desk.reported(connection, said)
+        elif kind == DELAYED:
+            self._desk.delayed(connection)
+        elif self._over(connection):
+            aborted, reason = said
+            self._desk.left(connection, aborted=aborted, reason=reason)
 
     def _acted(self, number: int, status: int) -> None:
         self.tell(ACTED, encode_pair(number, status))

@@ -19,6 +19,7 @@ from edge_component.dimse.admission import Applicant, Rejection
 from edge_component.dimse.codec import Identity
 from edge_component.dimse.limits import Limits
 from edge_component.receiving.certificates import Certificates
+from edge_component.receiving.pressure import Pressures
 from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.connection import Connection, Services
 from edge_component.receiving.readers.messages import (
@@ -28,6 +29,7 @@ from edge_component.receiving.readers.messages import (
     ADMITTED,
     ARRIVED,
     BEAT,
+    DELAYED,
     DROP,
     LEND,
     OVER,
@@ -120,24 +122,28 @@ class RemoteRoom:
     def __init__(self, spool: Path, reserve_bytes: int) -> None:
         self._spool = spool
         self._reserve = reserve_bytes
-        self._refusal: str | None = None
-        self._slow_down = 0.0
+        self._pressures = Pressures()
 
     def set(self, body: bytes) -> None:
         """As the edge says."""
-        self._refusal, self._slow_down = decode_room(body)
+        self._pressures = decode_room(body)
 
-    def refusal(self) -> str | None:
+    def refusal(self, *, bulk: bool = False) -> str | None:
         """Why the next instance is not taken."""
-        if self._slow_down:
-            time.sleep(self._slow_down)
-        return self._refusal
+        if seconds := self._pressures.of(bulk=bulk).before:
+            time.sleep(seconds)
+        return self._pressures.of(bulk=bulk).refusal
 
-    def refusal_now(self) -> str | None:
+    def refusal_now(self, *, bulk: bool = False) -> str | None:
         """Why no more is taken of an instance that is coming."""
-        if self._refusal is None and shutil.disk_usage(self._spool).free < self._reserve:
+        refusal = self._pressures.of(bulk=bulk).refusal
+        if refusal is None and shutil.disk_usage(self._spool).free < self._reserve:
             return "the disk is full to its reserve, try again later"
-        return self._refusal
+        return refusal
+
+    def answer_after(self, *, bulk: bool) -> float:
+        """Seconds that the answer to a stored instance waits."""
+        return self._pressures.of(bulk=bulk).answer
 
 
 class RemoteDesk:
@@ -170,6 +176,11 @@ class RemoteDesk:
         """Tell."""
         with suppress(OSError):
             self._channel.send(REPORTED, encode_pair(self._connection, status))
+
+    def delayed(self) -> None:
+        """Tell."""
+        with suppress(OSError):
+            self._channel.send(DELAYED, encode_pair(self._connection, None))
 
     def over(self, *, aborted: bool, reason: str) -> None:
         """Tell, behind the rows."""

@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -154,7 +154,8 @@ class _Connection:
         self._allow(size)
         try:
             unsent = head
-            for piece in body(self._buffer):
+            pieces = iter(body(self._buffer))
+            while (piece := self._next(pieces)) is not None:
                 self._send(unsent + piece if unsent else piece)
                 unsent = b""
             if unsent:
@@ -172,6 +173,13 @@ class _Connection:
 
     def close(self) -> None:
         self._socket.close()
+
+    def _next(self, pieces: Iterator[memoryview]) -> memoryview | None:
+        """The time for which the edge itself holds a piece back is not the server's."""
+        asked = time.monotonic()
+        piece = next(pieces, None)
+        self._until += time.monotonic() - asked
+        return piece
 
     def _send(self, data: bytes | memoryview) -> None:
         """Not `sendall`: its time-out is for all of the data, and a slow line may need longer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from botocore.credentials import Credentials
@@ -39,7 +40,8 @@ class DirectPut:
         if template is None or self._credentials is None:
             return self._by_client(bucket, key, file)
         head = template.head(key, file, self._credentials.get_frozen_credentials())
-        answer = self._servers.to(template.origin).exchange(head, file.pieces, file.bytes)
+        body = partial(file.pieces, head=len(head))
+        answer = self._servers.to(template.origin).exchange(head, body, file.bytes)
         if answer.status == 200:
             return answer.headers.get(CHECKSUM)
         if answer.status <= 400:  # perhaps another region by now: botocore knows what to do, or how to say it

@@ -16,7 +16,10 @@ from botocore.compat import HTTPHeaders
 
 from edge_component.sending.direct_put.answers import Answer
 from edge_component.sending.direct_put.servers import Servers, authorization, proxy_of
+from edge_component.sending.part import FilePart
 
+HEAD_BYTES = 2048
+"""Of a request that botocore sends itself: about what a signature and a session token take."""
 LEFT_OUT = frozenset(("expect", "connection"))
 """Neither is signed. A body is sent at once: an answer before its end is read all the same."""
 
@@ -47,6 +50,7 @@ class Transport:
         proxy = proxy_of(origin)
         size = len(request.body) if isinstance(request.body, bytes) else _length(request)
         if size is None or (proxy and urlsplit(proxy).scheme != "http"):
+            _sent(request.body, HEAD_BYTES)
             return None
         target, lines = request.url.removeprefix(origin) or "/", [f"Host: {url.netloc.rpartition('@')[2]}"]
         extra = ""
@@ -59,6 +63,7 @@ class Transport:
         if "content-length" not in names and request.method in ("POST", "PUT"):
             lines.append(f"Content-Length: {size}")
         head = f"{request.method} {target} HTTP/1.1\r\n" + "\r\n".join(lines) + f"\r\n{extra}\r\n"
+        _sent(request.body, len(head))
         connections = self._servers.to(origin, proxy)
         answer = connections.exchange(head.encode("latin-1"), partial(_pieces, request.body), size)
         headers = HTTPHeaders.from_pairs(list(answer.headers.items()))
@@ -74,6 +79,12 @@ class _Body:
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         """All of it."""
         yield self._answer.body
+
+
+def _sent(body: Any, head: int) -> None:
+    """It is signed by now: what is read of it leaves."""
+    if isinstance(body, FilePart):
+        body.sent(head)
 
 
 def _length(request: AWSPreparedRequest) -> int | None:

@@ -12,6 +12,7 @@ import argparse
 from dicom_ingest.operators.read.attention import unheard
 from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.line import bulk_senders, forecast, uplink
 from ops.output import Output
 from ops.target import Target
 
@@ -39,7 +40,7 @@ def run(_: argparse.Namespace, target: Target, output: Output) -> int:
         output.data({"edges_say": said, "index_says": seen, "senders": heard})
     else:
         output.table("Edges, as they say", said, HEARTBEAT)
-        for line in problems(said):
+        for line in [*problems(said), *lines(said)]:
             output.line(line)
         output.table(f"Edges, as the index says: received in the last {HOURS} hours", seen)
         output.table(f"Senders of the last {RECENT_DAYS} days", heard)
@@ -53,4 +54,15 @@ def problems(said: list[Row]) -> list[str]:
         f"{edge['edge']} {problem['level']}: {problem['reason']} (see {problem['see']})"
         for edge in said
         for problem in edge.get("problems", [])
+    ]
+
+
+def lines(said: list[Row]) -> list[str]:
+    """What each edge says of its line: the limit and its use, the forecast, what `bulk` senders meet."""
+    told = {"uplink": uplink, "forecast": forecast, "bulk senders": bulk_senders}
+    return [
+        f"{edge['edge']} {name}: {words}"
+        for edge in said
+        for name, words_of in told.items()
+        if (words := words_of(edge))
     ]

@@ -169,6 +169,9 @@ def test_settings_of_the_configuration_reach_devices_that_had_others(edges: Temp
             "compress": "off",
         }
     ]
+    rule = {"days": ["mon", "tue", "wed", "thu", "fri"], "hours": "08:00-18:00", "mbit": 20}
+    line = {"uplink": [rule], "time_zone": "Europe/Berlin", "full_warning_hours": 24}
+    assert settings["edge"]["edges"] == {"edge1": line}
     assert settings["edge"]["bucket"] == "<data/bucket>"
     assert settings["edge"]["event_bus"] == "<pipeline/bus/bus>"
     component = edges.properties("AWS::GreengrassV2::Deployment")["Components"]["clinic-DIMSEtoS3"]

@@ -77,6 +77,9 @@ EDGE = {
     " | Maximum of 300 s >= 1, 1 time, else notBreaching",
     "quiet-sender": "DicomIngest EdgeSilentSenders edge={edge}"
     " | Maximum of 300 s >= 1, 1 time, else notBreaching",
+    # `full_warning_hours` of the edge; a day for the edge of the variant that says so.
+    "disk-will-be-full": "DicomIngest EdgeHoursUntilFull edge={edge}"
+    " | Minimum of 300 s < {hours}, 1 time, else notBreaching",
     "certificate": "DicomIngest EdgeCertificateDaysLeft edge={edge}"
     " | Minimum of 300 s < 30, 1 time, else notBreaching",
 }
@@ -115,7 +118,11 @@ def test_every_alarm_watches_what_it_is_for(
     if variant != "no-import":
         expected |= {f"{stack}-{name}": watched for name, watched in IMPORTS.items()}
     for edge in edges:
-        expected |= {f"{edge}-{name}": watched.replace("{edge}", edge) for name, watched in EDGE.items()}
+        hours = "24" if edge == "clinic-edge1" else "12"
+        expected |= {
+            f"{edge}-{name}": watched.replace("{edge}", edge).replace("{hours}", hours)
+            for name, watched in EDGE.items()
+        }
     expected = {name: watched.replace("{stack}", stack) for name, watched in expected.items()}
     alarms = template(variant).resources("AWS::CloudWatch::Alarm").values()
     found = {a["Properties"]["AlarmName"]: _watched(template(variant), a["Properties"]) for a in alarms}
@@ -148,6 +155,10 @@ FILTERS: dict[str, tuple[Callable[[dict[str, Any]], bool], str]] = {
     "EdgeCertificateDaysLeft": (
         lambda beat: beat.get("certificate_days_left") is not None,
         "$.detail.certificate_days_left",
+    ),
+    "EdgeHoursUntilFull": (
+        lambda beat: beat.get("hours_until_full") is not None,
+        "$.detail.hours_until_full",
     ),
 }
 WATERMARKS = get_args(EdgeHeartbeat.model_fields["watermark"].annotation)

@@ -97,7 +97,7 @@ def test_heartbeats_become_metrics_of_their_edge(default: Template) -> None:
 
 def test_what_is_taken_from_a_heartbeat_is_named_in_its_pattern(default: Template) -> None:
     """Else CloudWatch does not find the value: the metric would stay empty, its alarm silent."""
-    beat = json.loads((ROOT / "tests" / "events" / "edge_heartbeat.degraded.v1.json").read_text())["detail"]
+    beat = json.loads((ROOT / "tests" / "events" / "edge_heartbeat.line.v1.json").read_text())["detail"]
     for path, one in default.resources("AWS::Logs::MetricFilter").items():
         pattern = one["Properties"]["FilterPattern"]
         (made,) = one["Properties"]["MetricTransformations"]

@@ -528,9 +528,16 @@ class Silent:
 class Roomy:
     """A disk without end."""
 
-    def refusal(self) -> str | None:
+    def refusal(self, *, bulk: bool) -> str | None:
         """None."""
+        del bulk
         return None
 
-    def refusal_now(self) -> None:
-        return None
+    def answer_after(self, *, bulk: bool) -> float:
+        """At once."""
+        del bulk
+        return 0.0
+
+    def refusal_now(self, *, bulk: bool) -> None:
+        """None."""
+        del bulk

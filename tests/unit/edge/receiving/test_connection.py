@@ -32,6 +32,9 @@ class Desk:
     def reported(self, _status: int | None) -> None:
         return
 
+    def delayed(self) -> None:
+        return
+
 
 def services(root: Path, pace: Pace) -> Services:
     identity = Identity("1.2.3", "TEST")

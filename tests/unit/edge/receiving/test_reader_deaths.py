@@ -68,6 +68,9 @@ class Desk:
     def reported(self, connection: int, status: int | None) -> None:
         raise AssertionError((connection, status))
 
+    def delayed(self, connection: int) -> None:
+        raise AssertionError(connection)
+
     def left(self, connection: int, *, aborted: bool, reason: str) -> None:
         assert connection == 1
         self.reason = reason if aborted else None

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_component.dimse.admission import TOO_MANY, Applicant, Rejection
+from edge_component.receiving.pressure import Pressure, Pressures
 from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.messages import (
     ARRIVED,
@@ -127,17 +128,23 @@ def test_what_is_said_is_understood(tmp_path: Path) -> None:
     assert decode_sealed(encode_sealed("a-1", 3)) == ("a-1", 3)
     applicant = Applicant("::1", "A\\xE9", "B")
     assert decode_admit(encode_admit(7, applicant)) == (7, applicant)
-    for answer in (Admission(SENDER, "lossless"), TOO_MANY):
+    for answer in (Admission(SENDER, "lossless", bulk=True), TOO_MANY):
         assert decode_admitted(encode_admitted(7, answer)) == (7, answer)
     action = Action("a1", 3, EXPLICIT, None, "1.2", b"\n{}\n\0")
     assert decode_action(encode_action(7, action)) == (7, action)
     report = Report(3, b"\n\0command", b"\ndata\n")
     assert decode_report(encode_report(7, report)) == (7, report)
     assert decode_pair(encode_pair(7, None)) == (7, None)
-    assert decode_room(encode_room("full", 0.5)) == ("full", 0.5)
+    pressures = Pressures(Pressure(None, 0.001), Pressure("full", 0.0, 0.5))
+    assert decode_room(encode_room(pressures)) == pressures
     room = RemoteRoom(tmp_path, 0)
-    room.set(encode_room("full", 0.0))
-    assert (room.refusal(), room.refusal_now()) == ("full", "full")
+    room.set(encode_room(pressures))
+    assert (room.refusal(bulk=True), room.refusal_now(bulk=True), room.answer_after(bulk=True)) == (
+        "full",
+        "full",
+        0.5,
+    )
+    assert (room.refusal(), room.refusal_now(), room.answer_after(bulk=False)) == (None, None, 0.0)
 
 
 def test_a_reader_sees_by_itself_that_the_disk_is_full_to_its_reserve(tmp_path: Path) -> None:
@@ -178,6 +185,9 @@ class Desk:
 
     def reported(self, connection: int, status: int | None) -> None:
         raise AssertionError((connection, status))
+
+    def delayed(self, connection: int) -> None:
+        raise AssertionError(connection)
 
     def left(self, connection: int, *, aborted: bool, reason: str) -> None:
         self.over[connection] = aborted, reason

@@ -56,11 +56,17 @@ class Room:
         self.reason = reason
         self.full: str | None = None
 
-    def refusal(self) -> str | None:
+    def refusal(self, *, bulk: bool) -> str | None:
+        assert not bulk
         return self.reason
 
-    def refusal_now(self) -> str | None:
+    def refusal_now(self, *, bulk: bool) -> str | None:
+        assert not bulk
         return self.full
+
+    def answer_after(self, *, bulk: bool) -> float:
+        """A `bulk` sender waits a moment."""
+        return 0.001 if bulk else 0.0
 
 
 def store_at(

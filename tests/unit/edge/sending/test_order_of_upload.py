@@ -101,10 +101,10 @@ def test_a_live_study_does_not_wait_for_a_migration_that_fills_every_slot(tmp_pa
 def test_a_bulk_upload_pauses_between_its_pieces_while_a_live_one_is_on_its_way() -> None:
     way, passed = Way(), threading.Event()
     way.live(1)
-    gate = way.gate()
+    gate = way.gate(bulk=True)
 
     def pass_it() -> None:
-        gate()
+        gate(1)
         passed.set()
 
     thread = threading.Thread(target=pass_it, daemon=True)
@@ -118,9 +118,9 @@ def test_a_bulk_upload_pauses_between_its_pieces_while_a_live_one_is_on_its_way(
 def test_a_pause_ends_before_s3_would_close_the_connection() -> None:
     way = Way(pause_seconds=0.01)
     way.live(1)
-    gate = way.gate()
-    gate()
-    gate()  # once in an exchange
+    gate = way.gate(bulk=True)
+    gate(1)
+    gate(1)  # once in an exchange
 
 
 class SlowLine:
