@@ -10,11 +10,11 @@ from typing import Any
 
 from edge_component.line.bucket import burst_of
 from tests.e2e.edge.test_says import said
-from tests.support.edge_aws import EdgeCloud
-from tests.support.edge_dicom import association, send, series_of
-from tests.support.edge_gateway import Gateway
-from tests.support.edge_line import MeteredLine
-from tests.support.edge_process import EdgeProcess, wait_until
+from tests.support.edge.aws import EdgeCloud
+from tests.support.edge.dicom import association, send, series_of
+from tests.support.edge.gateway import Gateway
+from tests.support.edge.line import MeteredLine
+from tests.support.edge.process import EdgeProcess, wait_until
 
 BULK = [{"calling_ae": "OLD", "priority": "bulk"}]
 UNSHAPED_BYTES = 100_000

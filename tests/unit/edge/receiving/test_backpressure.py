@@ -13,9 +13,9 @@ from edge_component.receiving.pressure import Pressure, Pressures
 from edge_component.receiving.readers.messages import Admission
 from edge_component.receiving.watermark import FULL, KEPT_FREE, Disk, Watermark, room_for
 from edge_component.settings import SettingsError, load_settings
-from tests.support.edge_stand_ins import settings
-from tests.unit.edge.test_associations import Journal
-from tests.unit.edge.test_settings import LEAST
+from tests.support.edge.stand_ins import settings
+from tests.unit.edge.receiving.test_associations import Journal
+from tests.unit.edge.running.test_settings import LEAST
 
 STEPS: dict[str, Any] = {
     "watermark_bulk_slow_percent": 50,

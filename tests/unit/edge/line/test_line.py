@@ -24,8 +24,8 @@ from edge_component.line.bucket import KEEP_SECONDS, Bucket, Turn, Turns, burst_
 from edge_component.line.line import Line, PausedError
 from edge_component.line.timetable import BYTES_A_MBIT, Timetable
 from edge_component.settings import SettingsError, load_settings
-from tests.support.edge_stand_ins import Clock, settings
-from tests.unit.edge.test_settings import LEAST
+from tests.support.edge.stand_ins import Clock, settings
+from tests.unit.edge.running.test_settings import LEAST
 
 BERLIN = "Europe/Berlin"
 DAY = 86400.0

@@ -22,12 +22,12 @@ from edge_component.sending.part import FilePart
 from edge_component.sending.uploader import Uploader
 from edge_component.sending.verified import VerifiedFile
 from edge_component.sending.way import Gate, Way
-from tests.support.edge_bench import Bench, rows
-from tests.support.edge_s3_wire import Put, WireS3, reply, stored
-from tests.support.edge_stand_ins import Clock, ImmediatePool
-from tests.unit.edge.test_direct_put import KEY, LARGE, spooled
-from tests.unit.edge.test_exchange_deadlines import client_of
-from tests.unit.edge.test_line import at, timetable
+from tests.support.edge.bench import Bench, rows
+from tests.support.edge.s3_wire import Put, WireS3, reply, stored
+from tests.support.edge.stand_ins import Clock, ImmediatePool
+from tests.unit.edge.line.test_line import at, timetable
+from tests.unit.edge.sending.test_direct_put import KEY, LARGE, spooled
+from tests.unit.edge.sending.test_exchange_deadlines import client_of
 
 HEAD_BYTES = 2500
 """No request of ours has a longer head."""

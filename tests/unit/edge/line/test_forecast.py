@@ -14,8 +14,8 @@ from edge_component.line.timetable import HORIZON_SECONDS, Stretch
 from edge_component.receiving.watermark import Disk, Watermark
 from edge_component.watching.foresight import Foresight
 from edge_component.watching.status import Backlog
-from tests.support.edge_stand_ins import Clock, settings
-from tests.unit.edge.test_line import BERLIN, at
+from tests.support.edge.stand_ins import Clock, settings
+from tests.unit.edge.line.test_line import BERLIN, at
 
 HOUR, GB, MB = 3600.0, 10**9, 10**6
 ALWAYS = [(0.0, HORIZON_SECONDS, None)]
