@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from dicom_ingest.contracts.config import Config
 from local.parts.part import Part, PartFailedError
 from local.run.options import Options
 from local.run.state import EdgeState
@@ -136,9 +137,7 @@ class Edges:
             **{f"WATERMARK_{level}_PERCENT": "100" for level in ("WARN", "SLOW", "REFUSE")},
             "SENDERS": json.dumps([sender.model_dump(mode="json") for sender in options.config.senders]),
         }
-        for edge in options.config.edge_config:
-            if edge.name == name:
-                settings |= {key.upper(): _text(value) for key, value in edge.line.items()}
+        settings |= line_settings(options.config, name)
         if options.quiet_seconds is not None:
             settings["SERIES_QUIET_SECONDS"] = str(options.quiet_seconds)
         return settings
@@ -156,6 +155,9 @@ class Edges:
         )
 
 
-def _text(value: object) -> str:
-    """As an EDGE_ variable has it."""
-    return value if isinstance(value, str) else json.dumps(value)
+def line_settings(config: Config, name: str) -> dict[str, str]:
+    """What `config.yaml` says of this edge's uplink, as EDGE_ variables without their prefix."""
+    told = next((edge.line for edge in config.edge_config if edge.name == name), {})
+    return {
+        key.upper(): value if isinstance(value, str) else json.dumps(value) for key, value in told.items()
+    }

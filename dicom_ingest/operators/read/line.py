@@ -30,10 +30,12 @@ def forecast(said: Row) -> str | None:
     rates = f"in {_rate(found['in_bytes_per_second'])}, out {_rate(found['out_bytes_per_second'])}"
     if not found["behind"]:
         return f"{rates}; all goes out as it comes in"
+    if found["out_bytes_per_second"] is None:
+        return rates
     full, empty = found["disk_full_at"], found["backlog_empty_at"]
     return (
-        f"{rates}; disk full {f'at {_moment(full)}' if full else 'not within two weeks'}, "
-        f"backlog gone {f'at {_moment(empty)}' if empty else 'not within two weeks'}"
+        f"{rates}; disk {f'full at {_moment(full)}' if full else 'not full within two weeks'}, "
+        f"backlog {f'gone at {_moment(empty)}' if empty else 'not gone within two weeks'}"
     )
 
 

@@ -100,3 +100,14 @@ def test_the_console_calls_a_person_to_a_silent_sender(database: Database) -> No
         assert marked not in "".join(the_edges(connection, STATUS | WELL))
         other = STATUS | SILENT | {"edge": "dicom-ingest-edge2"}
         assert marked not in "".join(the_edges(connection, other)), "another edge's sender of the same title"
+
+
+def test_the_console_and_the_command_line_say_what_the_uplink_may_carry(
+    database: Database, verb: Callable[[Row], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"limit_mbit": 20, "paused": None, "since": None, "changes_at": None, "used_mbit": 19.6}
+    said = STATUS | WELL | {"uplink": {**line, "next_limit_mbit": None}}
+    with database.transaction() as connection:
+        assert "20 Mbit/s; uses 19.6 Mbit/s" in "".join(the_edges(connection, said))
+    assert verb(said) == 0
+    assert f"{EDGE} uplink: 20 Mbit/s; uses 19.6 Mbit/s" in capsys.readouterr().out

@@ -43,8 +43,8 @@ def test_uploads_on_many_connections_and_in_parts_are_never_faster_than_the_limi
 
 def test_a_stat_study_passes_a_migration_on_a_narrow_line(tmp_path: Path, cloud: EdgeCloud) -> None:
     """The migration needs 40 seconds of this line, the study half a second."""
-    migration, stat = series_of(160, pixels=128 * 1024), series_of(4, pixels=60_160)
-    settings = {"uplink": [{"mbit": 4}], "senders": BULK, "series_quiet_seconds": 0.5}
+    migration, stat = series_of(160, pixels=32 * 1024), series_of(4, pixels=15_360)
+    settings = {"uplink": [{"mbit": 1}], "senders": BULK, "series_quiet_seconds": 0.5}
     with EdgeProcess(tmp_path, cloud.environment, **settings) as edge:
         assert set(send(edge.dicom_port, migration, calling_ae="OLD")) == {0}
         wait_until(lambda: edge.status()["instances_uploaded"] >= 4, "the migration is on its way")
