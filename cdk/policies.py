@@ -189,7 +189,11 @@ def deployer(stack: str, account: str, region: str) -> Policy:
             _allow("Database", ["rds:ModifyDBCluster"], [own("rds", f"cluster:{cluster}")]),
             _allow("Instances", ["ec2:ModifyInstanceAttribute"], [own("ec2", "instance/*")]),
             # ops
-            _allow("Objects", ["s3:ListBucket", "s3:GetObject"], [buckets, f"{buckets}/*"]),
+            _allow(
+                "Objects",
+                ["s3:ListBucket", "s3:GetObject", "s3:GetLifecycleConfiguration"],
+                [buckets, f"{buckets}/*"],
+            ),
             _allow("Manifests", ["s3:PutObject"], [f"{buckets}/manifests/{stack}-*"]),
             _allow("Index", ["rds-data:ExecuteStatement"], [own("rds", f"cluster:{cluster}")]),
             _allow(

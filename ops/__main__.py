@@ -17,7 +17,7 @@ from ops.output import Output
 from ops.target import Target
 from ops.verbs import completion
 from ops.verbs.changing import acknowledge, replay, reprocess, slots
-from ops.verbs.checking import audit, ledger, verify
+from ops.verbs.checking import audit, custody, ledger, verify
 from ops.verbs.looking import console, edges, sql, status, tail, where
 from ops.verbs.reporting import modalities
 
@@ -32,6 +32,7 @@ VERBS = {
     "edges": edges,
     "modalities": modalities,
     "audit": audit,
+    "custody": custody,
     "replay": replay,
     "reprocess": reprocess,
     "tail": tail,

@@ -177,6 +177,8 @@ class ManifestStream:
 
     transfer: ManifestTransfer
     records: Iterator[ManifestRecord]
+    sha256: str = ""
+    """Of its lines."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ def stream_manifest(body: bytes, expected_sha256: str | None = None) -> Manifest
     transfer = next((_record(*line) for line in lines), None)
     if not isinstance(transfer, ManifestTransfer):
         raise ManifestFormatError("the manifest does not begin with its transfer line")
-    return ManifestStream(transfer, _records(lines))
+    return ManifestStream(transfer, _records(lines), found)
 
 
 def _records(lines: Iterator[tuple[int, bytes]]) -> Iterator[ManifestRecord]:

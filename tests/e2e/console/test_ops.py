@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import tickets as import_slots
+from local.clients.aws import Clients
 from local.postgres.databases import session
 from ops.__main__ import main
 from tests.e2e.console.running import ConsoleRun
@@ -78,6 +80,59 @@ def test_status_ledger_edges_and_audit_agree(ops: Ops) -> None:
     assert edges["edges_say"][0]["instances_received"] == edges["index_says"][0]["instances"] == 91
     audit = answer(ops, "audit")
     assert (audit["manifests"], audit["findings"], audit["not_looked_at"]) == (7, [], 0)
+
+
+def test_custody_says_of_every_instance_who_sent_it_and_what_became_of_it(ops: Ops) -> None:
+    study = answer(ops, "where", "PH26-0002")[0]["found"]["study_instance_uid"]
+    found = answer(ops, "custody", study)
+    assert found["study_instance_uid"] == study
+    instances = [one for transfer in found["series_transfers"] for one in transfer["instances"]]
+    assert len(instances) == 42
+    for one in instances:
+        assert (one["calling_ae"], one["called_ae"], one["peer"]) == ("CLIENT_AE", "EDGE_AE", "127.0.0.1")
+        received, stored, imported = (one[f"{step}_at"][:19] for step in ("received", "stored", "imported"))
+        assert received <= stored <= imported, "S3 says whole seconds"
+        assert (one["verdict"], one["object"], one["image_set_version"]) == ("IMPORTED", "stored", 1)
+        assert one["stored_sha256"] == one["file_sha256"] != one["dataset_sha256"]
+    for transfer in found["series_transfers"]:
+        assert transfer["manifest"] == "intact"
+        assert transfer["chain"]["number"] >= 1
+        assert transfer["sealed_at"] < transfer["announced_at"] < transfer["indexed_at"] < transfer["over_at"]
+    code, out, _ = ops("custody", study)
+    assert code == 0
+    assert out.count("CLIENT_AE") >= 42
+    assert ops("custody", "1.2.3")[2] == "error: the index of local run console has no study 1.2.3\n"
+    assert ops("custody")[2] == "error: give either a STUDY_UID, or --verify\n"
+
+
+def test_a_manifest_that_was_altered_or_removed_is_found(ops: Ops, console: ConsoleRun) -> None:
+    whole = answer(ops, "custody", "--verify")
+    [edge] = whole["edges"]
+    assert (whole["whole"], edge["manifests"], edge["chained"], edge["findings"]) == (True, 7, 7, [])
+    code, out, _ = ops("custody", "--verify", "--edge", edge["edge"])
+    assert (code, "nothing is absent, altered or forked" in out) == (0, True)
+    s3, bucket = Clients(console.runtime.state.aws_url).s3, console.runtime.state.bucket
+    study = answer(ops, "where", "PH26-0001")[0]["found"]["study_instance_uid"]
+    transfer = answer(ops, "custody", study)["series_transfers"][0]
+    key, number = transfer["manifest_key"], transfer["chain"]["number"]
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        s3.delete_object(Bucket=bucket, Key=key)
+        code, out, _ = ops("custody", "--verify")
+        assert code == 1
+        assert "the first broken link: absent: it was announced and indexed, and is not in S3" in out
+        [finding] = answer(ops, "custody", "--verify")["edges"][0]["findings"]
+        assert (finding["kind"], finding["manifest_key"], finding["number"]) == ("absent", key, number)
+        forged = gzip.compress(gzip.decompress(body).replace(b'"modality"', b'"modalitY"', 1), mtime=0)
+        s3.put_object(Bucket=bucket, Key=key, Body=forged)
+        [finding] = answer(ops, "custody", "--verify")["edges"][0]["findings"]
+        assert (finding["kind"], finding["manifest_key"]) == ("altered", key)
+        code, out, _ = ops("custody", study, "--json")
+        assert code == 1
+        assert json.loads(out)["series_transfers"][0]["manifest"].startswith("altered: ")
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    assert answer(ops, "custody", "--verify")["whole"]
 
 
 def test_sql_answers_changes_nothing_and_shows_no_token(ops: Ops) -> None:

@@ -84,6 +84,7 @@ def answer(asked: Callable[..., tuple[int, str, str]]) -> Ask:
         ("where", "PH26-0002"),
         ("ledger", "--since", "2020-01-01"),
         ("slots",),
+        ("custody", "--verify"),
         ("modalities",),
         ("modalities", "--since", "2020-01-01", "--by-day"),
         ("reprocess", "PH26-0001", "--dry-run"),
@@ -95,6 +96,13 @@ def answer(asked: Callable[..., tuple[int, str, str]]) -> Ask:
 )
 def test_a_verb_answers_as_it_does_of_the_run(answer: Ask, arguments: tuple[str, ...]) -> None:
     assert answer(*arguments) == answer(*arguments, local=True)
+
+
+def test_the_custody_of_a_study_is_the_same(answer: Ask) -> None:
+    study = answer("where", "PH26-0002")[0]["found"]["study_instance_uid"]
+    found = answer("custody", study)
+    assert found.pop("pipeline") == "stack dicom-ingest in us-east-1"
+    assert found.items() < answer("custody", study, local=True).items()
 
 
 def test_status_and_edges_come_from_the_index_and_the_heartbeats(answer: Ask) -> None:
