@@ -19,6 +19,7 @@ from benchmarks.emulator import compare as emulator
 from benchmarks.functions import cold_start, indexing
 from benchmarks.receiving import compare as receiving
 from benchmarks.uploading import compare as uploading
+from benchmarks.uploading import line
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "stages": Benchmark(stages.run),
     "receiving": Benchmark(receiving.run, has_full=True),
     "uploading": Benchmark(uploading.run),
+    "line": Benchmark(line.run, has_full=True),
     "indexing": Benchmark(indexing.run),
     "cold_start": Benchmark(cold_start.run),
     "semaphore": Benchmark(semaphore.run, has_full=True),

@@ -110,6 +110,22 @@ def _uploading(results: dict[str, Any]) -> str:
     return f"{ways}\n\n{_table(('receiving while uploading', 'rate', 'CPU'), receiving)}"
 
 
+def _line(results: dict[str, Any]) -> str:
+    rows = [
+        [
+            *(row["way"], f"{row['received_bytes'] / 1e6:.0f} MB", f"{row['line_bytes'] / 1e6:.0f} MB"),
+            *(row["upload_seconds"], row["mbit"], row["day_hours"]),
+            *(row["stat_seconds"], row["stat_line_seconds"], row["stat_quiet_seconds"]),
+        ]
+        for row in results["ways"]
+    ]
+    head = (
+        *("migration", "received", "on the line", "upload, s", "Mbit/s", "a day of 10 GB, h"),
+        *("STAT announced after, s", "of it on the line, s", "of it quiet time, s"),
+    )
+    return _table(head, rows)
+
+
 def _indexing(results: dict[str, Any]) -> str:
     rows = [
         [row[name] for name in ("instances", "seconds", "cpu_seconds", "database_cpu_seconds")]
@@ -214,6 +230,7 @@ def _emulator(results: dict[str, Any]) -> str:
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "receiving": _receiving,
     "uploading": _uploading,
+    "line": _line,
     "indexing": _indexing,
     "cold_start": _cold_start,
     "semaphore": _semaphore,

@@ -34,6 +34,7 @@ class Order:
     """How many on each association."""
     first_number: int
     raw: bool = False
+    calling: str = wire.CALLING
 
     def text(self) -> str:
         """As the sender's process reads it."""
@@ -62,7 +63,8 @@ class Association:
 
     def __init__(self, order: Order, dataset: bytes) -> None:
         self._connection = _connection(order.port)
-        self._connection.sendall(wire.associate(order.sop_class_uid, order.transfer_syntax_uid))
+        request = wire.associate(order.sop_class_uid, order.transfer_syntax_uid, calling=order.calling)
+        self._connection.sendall(request)
         kind, body = wire.receive(self._connection)
         if kind != wire.ASSOCIATE_AC:
             raise ConnectionError(f"the association was answered with a PDU of type {kind}")

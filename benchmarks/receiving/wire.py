@@ -12,17 +12,20 @@ ASSOCIATE_RQ, ASSOCIATE_AC, P_DATA, RELEASE_RQ = 1, 2, 4, 5
 COMMAND, DATA, LAST = 1, 0, 2
 STATUS = struct.pack("<HHL", 0, 0x0900, 2)
 
+CALLING = "BENCHMARK"
+"""The sender's title, unless it is said otherwise."""
+
 
 def pdu(kind: int, body: bytes) -> bytes:
     """One PDU."""
     return struct.pack(">BBL", kind, 0, len(body)) + body
 
 
-def associate(sop_class: str, syntax: str, called: str = "EDGE") -> bytes:
+def associate(sop_class: str, syntax: str, called: str = "EDGE", calling: str = CALLING) -> bytes:
     """A-ASSOCIATE-RQ with one presentation context."""
     proposed = bytes([CONTEXT, 0, 0, 0]) + _item(0x30, sop_class.encode()) + _item(0x40, syntax.encode())
     user = _item(0x51, struct.pack(">L", LONGEST_PDU)) + _item(0x52, b"2.25.1")
-    head = struct.pack(">HH", 1, 0) + called.ljust(16).encode() + b"BENCHMARK".ljust(16) + bytes(32)
+    head = struct.pack(">HH", 1, 0) + called.ljust(16).encode() + calling.ljust(16).encode() + bytes(32)
     items = _item(0x10, APPLICATION_CONTEXT.encode()) + _item(0x20, proposed) + _item(0x50, user)
     return pdu(ASSOCIATE_RQ, head + items)
 

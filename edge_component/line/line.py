@@ -38,6 +38,7 @@ class Line:
         self._turns = Turns(clock())
         self._changed = threading.Condition()
         self._sent: deque[tuple[float, int]] = deque()
+        self._sent_bytes = 0
 
     @property
     def limited(self) -> bool:
@@ -67,10 +68,11 @@ class Line:
                 self._turns.withdraw(turn)
                 raise
             self._sent.append((self._clock(), size))
+            self._sent_bytes += size
             self._forget()
 
     def facts(self) -> dict[str, Any]:
-        """For `/status` and the heartbeat. Rates in Mbit/s."""
+        """For `/status` and the heartbeat. Rates in Mbit/s; `sent_bytes` since the process began."""
         limit = self._limit()
         with self._changed:
             self._forget()
@@ -82,6 +84,7 @@ class Line:
             "changes_at": None if limit.until is None else text_of(limit.until),
             "next_limit_mbit": limit.following,
             "used_mbit": round(used, 2),
+            "sent_bytes": self._sent_bytes,
         }
 
     def _wait(self, turn: Turn) -> None:

@@ -219,7 +219,9 @@ class Overview:
         numbers["associations_accepted"] = self.associations.accepted
         line = status.get("uplink", {})
         numbers |= {
-            f"uplink_{name}": line[name] for name in ("limit_mbit", "used_mbit") if line.get(name) is not None
+            f"uplink_{name}": line[name]
+            for name in ("limit_mbit", "used_mbit", "sent_bytes")
+            if line.get(name) is not None
         }
         levels = {level: int(level == self.watermark.level) for level in ("normal", "warn", "slow", "refuse")}
         states = {state: int(state == status["state"]) for state in ("ok", "degraded", "failed")}

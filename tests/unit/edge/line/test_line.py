@@ -397,6 +397,7 @@ def test_what_is_used_is_what_passed_in_the_last_ten_seconds() -> None:
         "changes_at": "2026-11-23T17:00:00Z",
         "next_limit_mbit": None,
         "used_mbit": 0.4,
+        "sent_bytes": 4 * BYTES_A_MBIT,
     }
     clock.now += 11
     assert line.facts()["used_mbit"] == 0
