@@ -39,9 +39,8 @@ from edge_component.watching.heartbeat import Heartbeat
 NICENESS = 15
 """Where processor time is short, whoever waits for an answer comes first; the spool can wait."""
 ASSEMBLE_SECONDS = 0.25
-UPLOAD_SECONDS = 0.05
-ANNOUNCE_SECONDS = 0.1
-COMPRESS_SECONDS = 0.25
+IDLE_SECONDS = 0.25
+"""Of the tasks that another one wakes when it has made work for them."""
 HOUSEKEEPING_SECONDS = 1.0
 NO_REGION = "no AWS region is set: set AWS_DEFAULT_REGION, or `region` in the AWS configuration"
 CANNOT_START, HANGS, ORPHANED = 1, 3, 2
@@ -71,11 +70,15 @@ class Worker:
         self._heartbeat = Heartbeat(journal(), spool, settings, clients.events, line=self._line)
         retention = Retention(journal(), spool, settings)
         asked = journal()
+        announce = Task("announcer", announcer.run_once, IDLE_SECONDS)
+        upload = Task("uploader", _waking(uploader.run_once, announce), IDLE_SECONDS)
+        compress = Task("compressor", _waking(self._compressor.run_once, upload), IDLE_SECONDS)
+        assemble = _paced(_waking(assembly.run_once, upload, compress, announce))
         self._tasks = [
-            Task("assembler", _paced(assembly.run_once), ASSEMBLE_SECONDS),
-            Task("uploader", uploader.run_once, UPLOAD_SECONDS),
-            Task("compressor", self._compressor.run_once, COMPRESS_SECONDS),
-            Task("announcer", announcer.run_once, ANNOUNCE_SECONDS),
+            Task("assembler", assemble, ASSEMBLE_SECONDS),
+            upload,
+            compress,
+            announce,
             Task("heartbeat", self._heartbeat.run_once, HOUSEKEEPING_SECONDS),
             Task("aside", lambda: take_again(asked, spool), HOUSEKEEPING_SECONDS),
             Task("clock", ClockWatch().run_once, HOUSEKEEPING_SECONDS),
@@ -120,6 +123,18 @@ def _paced(step: Callable[[], bool]) -> Callable[[], bool]:
         return False
 
     return paced
+
+
+def _waking(step: Callable[[], bool], *tasks: Task) -> Callable[[], bool]:
+    """A step that has done something has made work for these tasks."""
+
+    def waking() -> bool:
+        if done := step():
+            for task in tasks:
+                task.wake()
+        return done
+
+    return waking
 
 
 def main() -> int:

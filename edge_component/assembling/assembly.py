@@ -22,7 +22,9 @@ from edge_component.assembling.rules import (
     Rules,
     assign,
     grown,
+    is_full,
     next_sequence,
+    not_due_for,
     seal_reason,
 )
 from edge_component.assembling.transfers import (
@@ -47,6 +49,8 @@ BATCH = 200
 """Instances hashed, then assigned in one transaction: the receiver's commits wait for it."""
 ALTERED = "spool file was altered"
 UNREADABLE = "spool file cannot be read: No such file or directory"
+LOOK_SECONDS = 5.0
+"""All open series are looked at as often as that: the quiet time of a series changes with its senders."""
 MAX_NAMED = 20
 """Associations in one log line; a modality may open one an image."""
 
@@ -94,6 +98,9 @@ class Assembly:
         self._ages = Ages(clock, monotonic)
         self._transfer_ids = transfer_ids
         self._unread = Schedule(Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds))
+        self._look_at = monotonic()
+        """When a series may be complete, at the soonest: looking at all that are open costs more the longer
+        they are."""
         self._unread_since: dict[int, float] = {}
         """Instances that the disk does not give at present."""
 
@@ -182,6 +189,10 @@ class Assembly:
             compress=self._compress(row["calling_ae"]),
         )
         open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
+        if isinstance(decision, Begin) or any(
+            is_full(one, self._rules) for one in open_series[study, series]
+        ):
+            self._look_at = self._monotonic()
 
     def _new_place(self, journal: sqlite3.Connection, row: sqlite3.Row) -> tuple[int, str]:
         """Sequence and transfer id of a new series transfer: what comes together shares the transfer."""
@@ -236,9 +247,14 @@ class Assembly:
 
     def _seal(self) -> bool:
         due: list[tuple[int, SealReason, bool]] = []
+        if (now := self._monotonic()) < self._look_at:
+            return False
+        self._look_at = now + LOOK_SECONDS
         with self._ages.look() as age:
             for row in self._journal.execute(OPEN_PROGRESS).fetchall():
-                reason = seal_reason(self._progress(row, age), self._rules)
+                progress = self._progress(row, age)
+                reason = seal_reason(progress, self._rules)
+                self._look_at = min(self._look_at, now + not_due_for(progress, self._rules))
                 if reason is not None:
                     due.append((row["sequence"], reason, row["last_aborted_at"] is not None))
         if not due:

@@ -109,6 +109,11 @@ def assign(
     return Begin(*new_place(), after, full)
 
 
+def is_full(series: OpenSeries, rules: Rules) -> bool:
+    """Whether it has reached a limit of size."""
+    return series.instances >= rules.max_instances or series.bytes >= rules.max_bytes
+
+
 def _full(series: OpenSeries, rules: Rules) -> tuple[int, SealReason]:
     return series.sequence, "instances" if series.instances >= rules.max_instances else "bytes"
 
@@ -164,6 +169,12 @@ def seal_reason(series: Progress, rules: Rules) -> SealReason | None:
         return "quiet" if min(series.since_received, aborted) >= series.quiet_seconds else None
     inactive = max(rules.inactive_seconds, series.quiet_seconds)
     return "inactive" if series.since_received >= inactive else None
+
+
+def not_due_for(series: Progress, rules: Rules) -> float:
+    """Seconds for which it cannot count as complete, if it does not reach a limit of size; at least 0."""
+    quiet = series.quiet_seconds - series.since_received
+    return max(0.0, min(quiet, rules.hard_cap_seconds - series.age_seconds))
 
 
 def next_sequence(last: int, now: float) -> int:

@@ -54,7 +54,7 @@ class Task:
         self._pause = idle_seconds
         self._failures = 0
         self._problem: Problem | None = None
-        self._stop = threading.Event()
+        self._stop, self._awake = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -65,6 +65,12 @@ class Task:
     def stop(self) -> None:
         """No further step."""
         self._stop.set()
+        self._awake.set()
+
+    def wake(self) -> None:
+        """There is something to do: end the pause after an idle step. After a failure the pause goes on."""
+        if self._problem is None:
+            self._awake.set()
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the last step to end."""
@@ -100,7 +106,8 @@ class Task:
                 self._pause = self._idle_seconds if idle else 0.0
             self.beat()
             if self._pause:
-                self._stop.wait(self._pause)
+                self._awake.wait(self._pause)
+            self._awake.clear()
 
     def _failed(self, error: BaseException) -> None:
         words = words_of(error)

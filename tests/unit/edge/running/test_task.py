@@ -106,3 +106,36 @@ def test_silence_is_counted_only_while_the_listener_itself_was_awake() -> None:
     assert beats.silence() < 10
     beats.heard()
     assert beats.silence() == 0
+
+
+def test_a_task_that_is_woken_does_not_finish_its_pause() -> None:
+    steps: list[int] = []
+
+    def step() -> bool:
+        steps.append(1)
+        return False
+
+    task = Task("uploader", step, 1000.0)
+    task.start()
+    wait_until(lambda: steps, "its first step")
+    task.wake()
+    wait_until(lambda: len(steps) > 1, "its next step")
+    task.stop()
+    task.join(10)
+    assert not task.hung
+
+
+def test_a_task_that_fails_waits_until_it_is_time_whoever_wakes_it() -> None:
+    steps: list[int] = []
+
+    def step() -> bool:
+        steps.append(1)
+        raise OSError("disk")
+
+    task = Task("uploader", step, 0.0, backoff=Backoff(1000.0, 1000.0, uniform=lambda _low, high: high))
+    task.start()
+    wait_until(lambda: task.problem, "it fails")
+    task.wake()
+    task.stop()
+    task.join(10)
+    assert len(steps) == 1
