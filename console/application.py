@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from pydicom import Dataset
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
@@ -19,13 +20,18 @@ from console.markup.page import page
 from console.markup.words import address
 from console.pages import flow as stages
 from console.pages import listing, operations, series
+from console.pages.bulk import ask_bulk, bulk_done
 from console.pages.confirm import confirm
+from console.pages.instance import INLINE, content, instance
 from console.pages.instances import instances
 from console.pages.modalities import the_modalities
 from console.pages.pictures import Pictures
 from console.pages.runbook import runbook
+from console.pages.study import study
 from console.pages.viewer import viewer
-from console.run import changes
+from console.pictures.files import UnreadableError, document
+from console.run import bulk, changes
+from console.run.query import found, searched
 from console.run.questions import answer, question
 from console.run.sources import Sources
 from console.workflow import graph
@@ -34,11 +40,13 @@ from dicom_ingest.operators.read.attention import attention
 from dicom_ingest.operators.read.edges import edges
 from dicom_ingest.operators.read.flow import flow
 from dicom_ingest.operators.read.places import Filter, places
-from dicom_ingest.operators.read.timeline import Timeline, timeline
+from dicom_ingest.operators.read.timeline import Timeline, object_key, timeline
 
 STATIC = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SERIES = "/series/<uuid:transfer>/<series_uid>"
+
+INSTANCE = f"{SERIES}/instances/<sop_uid>"
 
 
 class Application:
@@ -52,7 +60,12 @@ class Application:
             [
                 Rule("/", endpoint=self._home),
                 Rule("/live", endpoint=self._home_live),
+                Rule("/study/<study_uid>", endpoint=self._study),
+                Rule("/bulk", endpoint=self._bulk, methods=["GET"]),
+                Rule("/bulk", endpoint=self._change_many, methods=["POST"]),
                 Rule(SERIES, endpoint=self._series),
+                Rule(INSTANCE, endpoint=self._instance),
+                Rule(f"{INSTANCE}/document", endpoint=self._document),
                 Rule(f"{SERIES}/live", endpoint=self._series_live),
                 Rule(f"{SERIES}/frames/<int:number>.png", endpoint=self._frame),
                 Rule(f"{SERIES}/thumbnail", endpoint=self._thumbnail),
@@ -117,8 +130,8 @@ class Application:
         """The flow and the table, which change; what a person types into stands between them and stays."""
         said = self._sources.edges()
         with self._sources.index() as index:
-            counts, rows, calls = flow(index), listing.found(index, query), attention(index, said)
-        held = self._sources.held(query.get("q", "").strip()) if not listing.filtered(query) else []
+            counts, rows, calls = flow(index), found(index, query), attention(index, said)
+        held = self._sources.held(searched(query)) if not listing.filtered(query) else []
         picture = tag(
             "div",
             stages.picture(counts, self._sources.edge(said), calls),
@@ -140,10 +153,12 @@ class Application:
 
     def _series(self, request: Request, transfer: Any, series_uid: str) -> Markup:
         found = self._find(transfer, series_uid)
-        frames, execution = self._pictures.frames(str(transfer), series_uid), self._execution(found)
-        window, shown = self._pictures.window(frames), request.args.get("frame", (len(frames) + 1) // 2, int)
+        (frames, shown), execution = self._pictures.look(found), self._execution(found)
+        number = request.args.get("frame", (len(frames) + 1) // 2, int)
         live = series.live(found, self._graph, execution)
-        left = [live["steps"], viewer(found.series_transfer, frames, window, shown)]
+        left = [live["steps"], viewer(found.series_transfer, shown, number)]
+        if not frames and (text := self._text(found)):
+            left.insert(0, text)
         right = [
             live["workflow"],
             series.facts(found, self._sources.source.viewer_url),
@@ -166,6 +181,46 @@ class Application:
     def _execution(self, found: Timeline) -> Execution | None:
         return self._sources.execution(found.series_transfer["owner_execution"])
 
+    def _text(self, found: Timeline) -> Markup | None:
+        """The report or document of a series without pictures: of its first instance."""
+        row = found.series_transfer
+        if row["state"] != "OVER" or not found.instances:
+            return None
+        first = found.instances[0]["sop_instance_uid"]
+        try:
+            return content(row, first, self._file(row["transfer_id"], row["series_instance_uid"], first))
+        except (NotFound, UnreadableError) as error:
+            return tag("p", f"The first instance cannot be shown: {error}", class_="card empty")
+
+    def _file(self, transfer: Any, series_uid: str, sop_uid: str, *, whole: bool = False) -> Dataset:
+        with self._sources.index() as index:
+            key = object_key(index, str(transfer), series_uid, sop_uid)
+        if key is None:
+            raise NotFound(f"The index has no instance {sop_uid} of this series transfer.")
+        files = self._sources.files
+        return files.whole(key) if whole else files.header(key)
+
+    def _instance(self, request: Request, transfer: Any, series_uid: str, sop_uid: str) -> Markup:
+        row = self._find(transfer, series_uid).series_transfer
+        dataset = self._read(transfer, series_uid, sop_uid)
+        parts = instance(row, sop_uid, dataset, request.args.get("q", ""))
+        return self._page(f"Instance {sop_uid}", "", *parts)
+
+    def _document(self, _: Request, transfer: Any, series_uid: str, sop_uid: str) -> Response:
+        held = document(self._read(transfer, series_uid, sop_uid, whole=True))
+        if held is None:
+            raise NotFound("The instance has no document.")
+        answer = Response(held[0], mimetype=held[1])
+        if held[1] != INLINE:
+            answer.headers["Content-Disposition"] = "attachment"
+        return answer
+
+    def _read(self, *named: Any, whole: bool = False) -> Dataset:
+        try:
+            return self._file(*named, whole=whole)
+        except UnreadableError as error:
+            raise NotFound(str(error)) from error
+
     def _frame(self, request: Request, transfer: Any, series_uid: str, number: int) -> Response:
         return self._pictures.frame(str(transfer), series_uid, number, request.args)
 
@@ -177,9 +232,24 @@ class Application:
         self._sources.reprocess(row, force=False)
         return redirect(address(row), 303)
 
-    def _slots(self, _: Request) -> Markup:
+    def _slots(self, request: Request) -> Markup:
         with self._sources.index() as index:
-            return self._page("Slots", "/slots", *operations.slots(index))
+            return self._page("Slots", "/slots", *operations.slots(index, request.args))
+
+    def _study(self, _: Request, study_uid: str) -> Markup:
+        held = self._sources.held(study_uid)
+        with self._sources.index() as index:
+            shown = study(index, study_uid, held, self._sources.source.viewer_url)
+        return self._page(shown.title, "", *shown.parts)
+
+    def _bulk(self, request: Request) -> Markup:
+        with self._sources.index() as index:
+            asked = bulk.wanted(index, request.args)
+        return self._page(asked.title, "", *ask_bulk(asked))
+
+    def _change_many(self, request: Request) -> Markup:
+        done = bulk.change(self._sources, request.form)
+        return self._page(done.title, "", *bulk_done(done))
 
     def _change_slots(self, request: Request) -> Any:
         changes.change(self._sources, request.form)

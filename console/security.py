@@ -9,7 +9,7 @@ NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 HEADERS = {
     # Nothing is fetched from elsewhere, nothing is kept, nobody frames it.
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -35,4 +35,6 @@ def harden(response: Response) -> Response:
     """The headers of every answer."""
     for name, value in HEADERS.items():
         response.headers[name] = value
+    if response.mimetype == "application/pdf":  # the browser's own viewer shows it, in a frame of our page
+        response.headers["Content-Security-Policy"] = "frame-ancestors 'self'"
     return response

@@ -16,7 +16,7 @@ from ops.local_run import RUNS, find_run, local_target
 from ops.output import Output
 from ops.target import Target
 from ops.verbs import completion
-from ops.verbs.changing import acknowledge, replay, reprocess, slots
+from ops.verbs.changing import acknowledge, cancel, replay, reprocess, slots
 from ops.verbs.checking import audit, custody, ledger, verify
 from ops.verbs.looking import console, edges, sql, status, tail, where
 from ops.verbs.reporting import modalities
@@ -27,6 +27,7 @@ VERBS = {
     "ledger": ledger,
     "verify": verify,
     "slots": slots,
+    "cancel": cancel,
     "acknowledge": acknowledge,
     "console": console,
     "edges": edges,

@@ -21,7 +21,17 @@ from dicom_ingest.db.series import ledger as accounts
 from dicom_ingest.db.series.held import held
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
-from dicom_ingest.operators.read import attention, choices, edges, flow, ledger, places, slots, timeline
+from dicom_ingest.operators.read import (
+    attention,
+    choices,
+    edges,
+    flow,
+    ledger,
+    places,
+    search,
+    slots,
+    timeline,
+)
 from dicom_ingest.operators.read.places import Filter
 
 Action = Callable[[Connection], Any]
@@ -90,7 +100,7 @@ def reads(examples: Known) -> dict[str, Action]:
         "one": Filter(transfer=row["transfer_id"], series=row["series_instance_uid"]),
     }
     found: dict[str, Action] = {
-        f"where: {kind}": _asked(places.where, row[column]) for kind, column in terms.items()
+        f"where: {kind}": _asked(search.where, row[column]) for kind, column in terms.items()
     }
     found |= {f"places: {name}": _asked(places.places, chosen) for name, chosen in filters.items()}
     found |= {
@@ -99,7 +109,7 @@ def reads(examples: Known) -> dict[str, Action]:
     }
     yesterday = _days_ago(1)
     return found | {
-        "where: an AE of one edge": lambda c: places.where(
+        "where: an AE of one edge": lambda c: search.where(
             c, row["calling_ae"], chosen=Filter(edge=row["edge"])
         ),
         "flow": flow.flow,

@@ -32,7 +32,7 @@ def page(title: str, run: str, here: str, note: str, *content: Any) -> Markup:
             tag("title", f"{title} – {run}"),
             tag("link", rel="icon", href="/static/icon.svg", type="image/svg+xml"),
             tag("link", rel="stylesheet", href="/static/console.css"),
-            tag("script", src="/static/console.js", defer=True),
+            [tag("script", src=f"/static/{name}.js", defer=True) for name in ("console", "viewer")],
         ),
         tag(
             "body",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -25,6 +26,11 @@ def time(value: datetime | None) -> Markup | None:
 def address(row: Row) -> str:
     """The page of a series transfer."""
     return f"/series/{row['transfer_id']}/{row['series_instance_uid']}"
+
+
+def study_address(study_instance_uid: str) -> str:
+    """The page of a study."""
+    return f"/study/{quote(study_instance_uid, safe='')}"
 
 
 def runbook(see: str) -> str:

@@ -7,6 +7,7 @@ from markupsafe import Markup
 from console.markup.html import tag
 from console.markup.page import table
 from console.markup.words import address, size, time, verdict
+from console.pages.instance import instance_address
 from console.pages.series import primary, uid
 from console.pictures.frames import Frame
 from dicom_ingest.operators.read.index import Row
@@ -25,7 +26,12 @@ def instances(found: Timeline, frames: list[Frame]) -> Markup:
             "Picture": lambda row: _picture(base, numbers.get(row["sop_instance_uid"])),
             "Number": "instance_number",
             "Verdict": lambda row: verdict(row["verdict"]),
-            "SOP Instance UID": lambda row: uid(row["sop_instance_uid"]),
+            "SOP Instance UID": lambda row: tag(
+                "a",
+                uid(row["sop_instance_uid"]),
+                href=instance_address(found.series_transfer, row["sop_instance_uid"]),
+                title="DICOM tags",
+            ),
             "Words": "message",
             "Image set": _image_set,
             "Size": lambda row: size(row["bytes"]) if row["bytes"] is not None else "",

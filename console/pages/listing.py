@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -12,69 +10,27 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from console.markup.html import tag
+from console.markup.lists import pages, part, sorting
 from console.markup.page import table, wide
-from console.markup.words import address, duration, place, time
+from console.markup.words import address, duration, place, study_address, time
+from console.run.query import PAGE, VIEWS, Found, order_of, searched
 from dicom_ingest.operators.read.attention import counted
-from dicom_ingest.operators.read.choices import resolved
-from dicom_ingest.operators.read.index import Index, Row
-from dicom_ingest.operators.read.places import COUNTED, PLACES, Filter, places, total, where
+from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.places import COUNTED, NEWEST_FIRST, ORDERS, PLACES
 
-VIEWS = {"": "all", "under_way": "under way", "needs_attention": "need attention"}
-COLUMNS = ("Picture", "Place", "Series", "Instances", "From", "Edge", "Received", "Took", "Reason")
-
-
-PAGE = 100
-"""Rows of a page."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A page of the rows that a query asks for. `total`: None if they are not counted."""
-
-    rows: list[Row]
-    page: int
-    total: int | None
-    more: bool
-    unknown: list[str]
-    """A sentence for each filter whose value no series has."""
-
-
-def found(index: Index, query: Mapping[str, str]) -> Found:
-    """The rows that a query asks for: by a search term, by filters, or by both."""
-    term, page = query.get("q", "").strip(), max(1, _number(query.get("page", "")))
-    wanted, unknown = resolved(index, chosen(query))
-    skip = (page - 1) * PAGE
-    if term:
-        rows = where(index, term, PAGE + 1, wanted, skip)
-    else:
-        rows = places(index, wanted, PAGE + 1, skip, oldest=query.get("sort") == "oldest")
-    whole = None if term else total(index, wanted)
-    return Found(rows[:PAGE], page, whole, len(rows) > PAGE, unknown)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 6 else 1
-
-
-def chosen(query: Mapping[str, str]) -> Filter:
-    """The filter of a query; a day that is none restricts nothing."""
-    view = query.get("view", "")
-    return Filter(
-        place=query["place"] if query.get("place") in PLACES else None,
-        edge=query.get("edge") or None,
-        ae=query.get("ae", "").strip() or None,
-        modality=query.get("modality", "").strip() or None,
-        day=_day(query.get("day", "")),
-        under_way=view == "under_way",
-        needs_attention=view == "needs_attention",
-    )
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
+COLUMNS = {
+    "Picture": None,
+    "Place": "place",
+    "Series": "series",
+    "Instances": "instances",
+    "From": "from",
+    "Edge": "edge",
+    "Received": "received",
+    "Took": "took",
+    "Reason": None,
+}
+"""Each column, and by what it sorts."""
+SORTS = {"": "newest first", "received": "oldest first", "patient": "by patient", "accession": "by accession"}
 
 
 def form(query: Mapping[str, str], edges: list[str]) -> Markup:
@@ -82,7 +38,7 @@ def form(query: Mapping[str, str], edges: list[str]) -> Markup:
     return tag(
         "form",
         _field(
-            "q", "Search", query, type="search", placeholder="accession, patient, UID, AE", size=24,
+            "q", "Search", query, type="search", placeholder="accession, patient, name, UID, AE", size=27,
             accesskey="s",
         ),
         _select("view", "Show", query, VIEWS),
@@ -91,13 +47,20 @@ def form(query: Mapping[str, str], edges: list[str]) -> Markup:
         _field("ae", "AE title", query, size=9),
         _select("edge", "Edge", query, {"": "any", **{name: name for name in edges}}),
         _field("day", "Received (UTC)", query, type="date"),
-        _select("sort", "Sort", query, {"": "newest first", "oldest": "oldest first"}),
+        _select("sort", "Sort", query, _sorts(query)),
         tag("button", "Apply", type="submit"),
         tag("a", "Reset", href="/", class_="reset"),
         class_="filters",
         role="search",
         action="/",
     )  # fmt: skip
+
+
+def _sorts(query: Mapping[str, str]) -> dict[str, str]:
+    """By what a heading sorts now is among the choices."""
+    now = query.get("sort", "")
+    by = now.removeprefix("-")
+    return {**SORTS, **({now: f"by {by}"} if by in ORDERS and now not in (*SORTS, NEWEST_FIRST) else {})}
 
 
 def filtered(query: Mapping[str, str]) -> bool:
@@ -150,49 +113,55 @@ def listing(shown: Found, query: Mapping[str, str]) -> Markup:
     if not rows:
         words = [tag("p", _nothing(query, shown.unknown), class_="empty")]
         return tag("section", tag("h2", "Series (0)"), words, class_="card")
-    caption = f"Series ({_count(shown)})"
+    first, order = (shown.page - 1) * PAGE + 1, order_of(query)
+    caption = f"Series ({part(first, len(rows), shown.total, COUNTED)})"
     columns = [name for name in COLUMNS if name != "Reason" or any(_words(row) for row in rows)]
-    heads = [tag("th", name, scope="col") for name in columns]
+    heads = [
+        sorting(name, by, order, "/", query) if (by := COLUMNS[name]) else tag("th", name, scope="col")
+        for name in columns
+    ]
     studies = [
         _study(list(group), len(columns)) for _, group in groupby(rows, lambda row: row["study_instance_uid"])
     ]
     return tag(
-        "div", wide(caption, tag("thead", tag("tr", heads)), studies, class_="studies"), _pages(shown, query)
+        "div",
+        [tag("p", _sentence([words]), class_="trouble") for words in shown.unknown],
+        _newest_only(shown, order),
+        wide(caption, tag("thead", tag("tr", heads)), studies, class_="studies"),
+        pages("/", query, shown.page, more=shown.total > first - 1 + len(rows)),
+        _bulk(query),
     )
 
 
-def _count(shown: Found) -> str:
-    """`7`, `101 to 200 of 326`, `1 to 100 of more than 10,000`."""
-    first = (shown.page - 1) * PAGE + 1
-    last = first + len(shown.rows) - 1
-    if shown.total is None:
-        return f"{first} to {last}, there are more" if shown.more else str(last)
-    if shown.total == len(shown.rows):
-        return str(shown.total)
-    whole = f"more than {COUNTED:,}" if shown.total > COUNTED else f"{shown.total:,}"
-    return f"{first} to {last} of {whole}"
+def _newest_only(shown: Found, order: str) -> Markup | None:
+    """Said where more match than are sorted."""
+    if shown.total <= COUNTED or order.removeprefix("-") == "received":
+        return None
+    return tag("p", f"Sorted among the newest {COUNTED:,}. Filters narrow the list down.", class_="quiet")
 
 
-def _pages(shown: Found, query: Mapping[str, str]) -> Markup | None:
-    """Links to the pages before and after."""
-    steps = {
-        "Previous page": shown.page - 1 if shown.page > 1 else 0,
-        "Next page": shown.page + 1 if shown.more else 0,
-    }
+def _bulk(query: Mapping[str, str]) -> Markup:
+    """What can be done with all that match; each way leads to a page that lists them first."""
+    kept = {name: value for name, value in query.items() if value and name not in ("sort", "page")}
     links = [
-        tag("a", words, href=f"/?{urlencode({**query, 'page': number})}")
-        for words, number in steps.items()
-        if number
+        tag("a", words, href=f"/bulk?{urlencode({**kept, 'change': change})}", class_="ask")
+        for change, words in (
+            ("reprocess", "Reprocess all that failed…"),
+            ("cancel", "Cancel all that wait…"),
+        )
     ]
-    return tag("nav", links, aria_label="Pages of the list", class_="pages") if links else None
+    return tag("p", tag("span", "With all that match: ", class_="quiet"), links, class_="inline bulk")
+
+
+def _sentence(words: list[str]) -> str:
+    return ". ".join(each[:1].upper() + each[1:] for each in words) + "."
 
 
 def _nothing(query: Mapping[str, str], unknown: list[str]) -> str:
     if unknown:
-        sentences = ". ".join(words[:1].upper() + words[1:] for words in unknown)
-        return f"{sentences}."
-    if searched := query.get("q", "").strip():
-        return f"The index does not know {searched}. It may still be at an edge: see Edges."
+        return _sentence(unknown)
+    if term := searched(query):
+        return f"The index does not know {term}. It may still be at an edge: see Edges."
     return "Nothing here. Send something, or reset the filters."
 
 
@@ -214,7 +183,7 @@ def _study(rows: list[Row], columns: int) -> Markup:
     ]
     heading = tag(
         "th",
-        tag("a", shown, href=f"/?q={first['study_instance_uid']}", title=first["study_instance_uid"]),
+        tag("a", shown, href=study_address(first["study_instance_uid"]), title=first["study_instance_uid"]),
         colspan=columns,
         scope="rowgroup",
     )

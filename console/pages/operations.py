@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
 from console.markup.html import tag
+from console.markup.lists import pages, part
 from console.markup.page import definitions, table
 from console.markup.words import address, place, size, time
 from console.pages.tickets import ticket_form
+from console.run.query import PAGE, beyond, page_of
 from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.index import Index, Row
@@ -19,19 +22,24 @@ from dicom_ingest.operators.read.slots import semaphores, tickets
 from dicom_ingest.operators.read.steps import PRIORITY_WORDS
 
 
-def slots(index: Index) -> list[Markup]:
+def slots(index: Index, query: Mapping[str, str]) -> list[Markup]:
     """The semaphore with what changes it, holders and queue."""
-    stores, queued = semaphores(index), tickets(index)
-    stranded = sum(row["stranded"] for row in queued)
+    page = page_of(query)
+    stores, queued = semaphores(index), tickets(index, PAGE, (page - 1) * PAGE)
+    stranded = sum(row["waiting"] for row in stores if row["replaced"])
+    whole = sum(store["held"] + store["waiting"] for store in stores)
     return [
         tag("h1", "Import slots"),
         *(_store(row, number) for number, row in enumerate(stores)),
         tag(
             "div",
             _stranded(stranded) if stranded else None,
-            _tickets(queued, sum(store["held"] + store["waiting"] for store in stores)),
+            [tag("p", f"{words.capitalize()}.", class_="trouble") for words in beyond(page, whole)],
+            _tickets(queued, page, whole),
+            pages("/slots", {}, page, more=whole > (page - 1) * PAGE + len(queued)),
+            tag("p", tag("a", "Cancel all that wait…", href="/bulk?change=cancel", class_="ask")),
             id="tickets",
-            data_live="/slots",
+            data_live=f"/slots?page={page}",
         ),
     ]
 
@@ -102,7 +110,7 @@ def _stranded(count: int) -> Markup:
     )
 
 
-def _tickets(rows: list[Row], whole: int) -> Markup:
+def _tickets(rows: list[Row], page: int, whole: int) -> Markup:
     columns: dict[str, Any] = {
         "Ticket": "ticket_id",
         "State": lambda row: tag("span", row["state"], class_="place moving"),
@@ -126,7 +134,7 @@ def _tickets(rows: list[Row], whole: int) -> Markup:
             ticket_form(row["ticket_id"], stranded=row["stranded"]) if row["state"] == "WAITING" else ""
         ),
     }
-    count = f"first {len(rows)} of {whole}" if whole > len(rows) else str(len(rows))
+    count = part((page - 1) * PAGE + 1, len(rows), whole)
     return table(f"Tickets ({count})", rows, columns, "No series is waiting or importing.")
 
 
@@ -280,6 +288,8 @@ def the_ledger(index: Index) -> list[Markup]:
             {
                 "Reason": lambda row: place(row["outcome"]) + " " + row["reason"],
                 "Series": lambda row: tag("a", row["series_instance_uid"], href=address(row)),
+                "Patient": "patient_id",
+                "Accession": "accession_number",
                 "Announced": "announced",
                 "In S3": "in_s3",
                 "Indexed": "indexed",

@@ -6,21 +6,23 @@ from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from console.markup.html import tag
+from console.pages.viewer import Shown, Window
 from console.pictures.decoding import UndecodableError
 from console.pictures.frames import Frame, Picture
+from console.pictures.geometry import geometry, rate, runs
 from console.run.sources import Sources
 from dicom_ingest.operators.read.index import first
 from dicom_ingest.operators.read.places import Filter, places
-from dicom_ingest.operators.read.timeline import held
+from dicom_ingest.operators.read.timeline import Timeline, held
 
 THUMBNAIL = 64
 """Pixels, the longer side."""
-Window = tuple[float, float]
 
 
 class Pictures:
@@ -35,12 +37,24 @@ class Pictures:
             image_sets = held(index, transfer, series_uid)
         return self._sources.frames.frames(image_sets.items(), series_uid)
 
-    def window(self, frames: list[Frame]) -> Window | str | None:
-        """The window with which the first is shown, or why it cannot be shown; None where there is none."""
+    def look(self, found: Timeline) -> tuple[list[Frame], Shown]:
+        """The frames of a series, and how they are shown; or the reason why there is none."""
+        row = found.series_transfer
         try:
-            return self._sources.frames.window(frames[0]) if frames else None
-        except UndecodableError as error:
-            return str(error)
+            frames = self.frames(row["transfer_id"], row["series_instance_uid"])
+        except (BotoCoreError, ClientError) as error:
+            return [], Shown(trouble=f"No picture: HealthImaging does not give the image set. {error}")
+        return frames, self.shown(frames) if frames else Shown(trouble=why_none(found))
+
+    def shown(self, frames: list[Frame]) -> Shown:
+        """Window, geometry and pace of these frames; `trouble` where the first cannot be shown."""
+        where = runs(geometry(frame.header) for frame in frames)
+        pace = rate(frames[0].header)
+        try:
+            window, whole = self._sources.frames.windows(frames[0])
+        except (UndecodableError, BotoCoreError, ClientError) as error:
+            return Shown(len(frames), trouble=str(error), geometry=where, rate=pace)
+        return Shown(len(frames), window, whole, geometry=where, rate=pace)
 
     def frame(self, transfer: str, series_uid: str, number: int, wanted: Mapping[str, str]) -> Response:
         """One of them, with the window that is wanted (`center`, `width`), small where `small` is.
@@ -56,16 +70,16 @@ class Pictures:
         try:
             most = THUMBNAIL if "small" in wanted else None
             return _shown(self._sources.frames.picture(frames[number - 1], _window(wanted), most))
-        except UndecodableError as error:
+        except (UndecodableError, BotoCoreError, ClientError) as error:
             return Response(_notice(f"Frame {number} cannot be shown. {error}"), mimetype="image/svg+xml")
 
     def thumbnail(self, transfer: str, series_uid: str) -> Response:
         """The middle frame, small; the modality as a word where there is no picture to show (yet)."""
-        frames = self.frames(transfer, series_uid)
         try:
+            frames = self.frames(transfer, series_uid)
             if frames:
                 return _shown(self._sources.frames.picture(frames[len(frames) // 2], None, THUMBNAIL))
-        except UndecodableError:
+        except (UndecodableError, BotoCoreError, ClientError):
             return self._word(transfer, series_uid)
         return self._word(transfer, series_uid)
 
@@ -75,6 +89,19 @@ class Pictures:
         if row is None:
             raise NotFound(f"The index has no series {series_uid} of transfer {transfer}.")
         return Response(_tile(row["modality"] or "?"), mimetype="image/svg+xml")
+
+
+def why_none(found: Timeline) -> str:
+    """Why a series has no picture, in one sentence."""
+    row = found.series_transfer
+    if row["state"] != "OVER":
+        waits = f" It waits for {found.waits_for.words}." if found.waits_for else ""
+        return f"No picture yet: the series is not imported.{waits}"
+    if row["outcome"] == "INDEXED":
+        return "No picture: the series is in the index only. Importing was off."
+    if not found.image_sets:
+        return f"No picture: the series ended {row['outcome']} and has no image set."
+    return f"No picture: the instances of this {row['modality'] or ''} series have no pixels."
 
 
 def _window(wanted: Mapping[str, Any]) -> Window | None:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from console.markup.html import tag
 from console.markup.page import definitions, table
-from console.markup.words import address, duration, place, size, time
+from console.markup.words import address, duration, place, size, study_address, time
 from console.pages.tickets import ticket_form
 from console.workflow.drawing import draw
 from console.workflow.executions import Execution
@@ -31,7 +31,11 @@ def heading(found: Timeline) -> Markup:
             "p",
             tag("a", "Series", href="/"),
             " / ",
-            transfer["study_description"] or "Study",
+            tag(
+                "a",
+                transfer["study_description"] or "Study",
+                href=study_address(transfer["study_instance_uid"]),
+            ),
             class_="crumbs",
         ),
         tag("h1", f"{transfer['modality'] or '?'} {name}"),
@@ -69,11 +73,14 @@ def facts(found: Timeline, viewer_url: str | None = None) -> Markup:
 
 
 def _viewer(row: Row, url: str | None) -> Markup | None:
-    """OHIF at this series: it shows the primary image sets of a study."""
+    return ohif(url, row["study_instance_uid"], row["series_instance_uid"])
+
+
+def ohif(url: str | None, study: str, series: str | None = None) -> Markup | None:
+    """The full viewer at a study or at a series of it: it shows the primary image sets of a study."""
     if url is None:
         return None
-    series = row["series_instance_uid"]
-    at = f"{url}/viewer?StudyInstanceUIDs={row['study_instance_uid']}&initialSeriesInstanceUID={series}"
+    at = f"{url}/viewer?StudyInstanceUIDs={study}" + (f"&initialSeriesInstanceUID={series}" if series else "")
     return tag("a", "Open in OHIF", href=at, target="_blank", rel="noopener")
 
 
@@ -188,8 +195,13 @@ def _ticket(found: Timeline) -> Markup | None:
 
 def timeline(found: Timeline) -> Markup:
     """Each step with its time and how long after the one before."""
+    return listed(found.steps)
+
+
+def listed(steps: list[Step]) -> Markup:
+    """Steps, each with its time and how long after the one before."""
     entries, before = [], None
-    for step in found.steps:
+    for step in steps:
         entries.append(_step(step, before))
         before = step.at or before
     return tag("ol", entries, class_="timeline")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mypy_boto3_medical_imaging import HealthImagingClient
 
 
+Window = tuple[float, float]
+"""Center and width."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """One frame, where it lies, and the attributes of its instance."""
@@ -67,16 +71,18 @@ class FrameStore:
             return Picture(data, JPEG)
         return Picture(pixels.picture(self._values(frame), frame.header, window, most), "image/png")
 
-    def window(self, frame: Frame) -> tuple[float, float] | None:
-        """The window with which it is shown at first: center and width; None for colour.
+    def windows(self, frame: Frame) -> tuple[Window, Window] | tuple[None, None]:
+        """The window with which it is shown at first, and that of all its values; None for colour.
 
         Raises:
             UndecodableError: it cannot be shown here.
         """
         values = self._values(frame)
         if is_colour(frame.header):
-            return None
-        return pixels.window_of(frame.header, pixels.rescaled(values, frame.header))
+            return None, None
+        rescaled = pixels.rescaled(values, frame.header)
+        low, high = float(rescaled.min()), float(rescaled.max())
+        return pixels.window_of(frame.header, rescaled), ((low + high) / 2, max(1.0, high - low))
 
     def _values(self, frame: Frame) -> Any:
         data, content_type = self._pixels(frame.image_set_id, frame.frame_id)

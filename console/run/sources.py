@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 from uuid import uuid4
 
+from console.pictures.files import Files
 from console.pictures.frames import FrameStore
 from console.run.last_minute import LastMinute
 from console.run.source import Source
@@ -28,6 +29,7 @@ class Sources:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._received, self._uploaded = LastMinute(), LastMinute()
+        self.files = Files(source.client("s3"), source.bucket)
         self.frames = FrameStore(source.client("medical-imaging"), source.datastore_id or "")
 
     def index(self) -> AbstractContextManager[Connection]:

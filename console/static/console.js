@@ -1,4 +1,4 @@
-// Pages work without this: it only keeps them up to date and makes the pictures quick to scroll.
+// Pages work without this: it only keeps them up to date.
 "use strict";
 
 const PAUSE = 2000;
@@ -53,55 +53,4 @@ async function keepRefreshing() {
   setTimeout(keepRefreshing, PAUSE);
 }
 
-function viewer(root) {
-  const picture = root.querySelector("#picture");
-  const caption = root.querySelector("#frame-caption");
-  const sliders = Object.fromEntries([...root.querySelectorAll("input[type=range]")].map((s) => [s.id, s]));
-  const last = Number(root.dataset.last);
-  let touched = false;
-
-  function address(number) {
-    const window = touched && sliders.center ? `?center=${sliders.center.value}&width=${sliders.width.value}` : "";
-    return `${root.dataset.base}/${number}.png${window}`;
-  }
-  function show() {
-    const number = Number(sliders.frame.value);
-    picture.src = address(number);
-    picture.alt = caption.textContent = `Frame ${number} of ${last}`;
-    for (const slider of Object.values(sliders)) root.querySelector(`#${slider.id}-value`).value = slider.value;
-    for (const link of document.querySelectorAll("[data-frame]")) {
-      link.toggleAttribute("aria-current", Number(link.dataset.frame) === number);
-    }
-    for (const near of [number - 1, number + 1]) if (near >= 1 && near <= last) new Image().src = address(near);
-  }
-  function scroll(by) {
-    sliders.frame.value = Number(sliders.frame.value) + by;
-    show();
-  }
-  for (const slider of Object.values(sliders)) {
-    slider.addEventListener("input", () => {
-      touched ||= slider !== sliders.frame;
-      show();
-    });
-  }
-  picture.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    scroll(Math.sign(event.deltaY));
-  }, { passive: false });
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("[data-frame]");
-    if (!link) return;
-    event.preventDefault();
-    sliders.frame.value = link.dataset.frame;
-    show();
-    root.scrollIntoView({ block: "nearest" });
-    sliders.frame.focus({ preventScroll: true });
-  });
-  document.body.classList.add("scripted");
-}
-
-document.addEventListener("DOMContentLoaded", () => {
-  const root = document.getElementById("viewer");
-  if (root) viewer(root);
-  setTimeout(keepRefreshing, PAUSE);
-});
+document.addEventListener("DOMContentLoaded", () => setTimeout(keepRefreshing, PAUSE));

@@ -32,22 +32,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which series transfers; what is None does not matter. `reason`: part of the outcome's words."""
+    """Which series transfers; what is None does not matter. `detail`: part of the outcome's words."""
 
     series: str | None = None
     study: str | None = None
     day: date | None = None
     edge: str | None = None
+    ae: str | None = None
+    modality: str | None = None
     outcome: str | None = None
-    reason: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True)
 class Chosen:
     """A series transfer to be worked on again."""
 
+    pk: int
     manifest_key: str
+    study_instance_uid: str
     series_instance_uid: str
+    modality: str | None
+    instances: int
+    patient_id: str | None
+    accession_number: str | None
     outcome: str | None
     detail: str | None
 

@@ -39,16 +39,23 @@ def unknown_transfers(connection: Connection, transfers: Iterable[str]) -> set[s
 
 
 _TRANSFERS = """
-SELECT manifest_key, series_instance_uid, outcome, outcome_detail AS detail FROM series_transfer
-WHERE {conditions} ORDER BY sealed_at, pk
+SELECT t.pk, t.manifest_key, t.study_instance_uid, t.series_instance_uid, t.modality,
+    t.instance_count AS instances, pa.patient_id, st.accession_number, t.outcome, t.outcome_detail AS detail
+FROM series_transfer t
+LEFT JOIN series s ON s.pk = t.series_pk
+LEFT JOIN study st ON st.pk = s.study_pk
+LEFT JOIN patient pa ON pa.pk = st.patient_pk
+WHERE {conditions} ORDER BY t.sealed_at, t.pk
 """
 _CONDITIONS = {
-    "series": "series_instance_uid = CAST(:series AS text)",
-    "study": "study_instance_uid = CAST(:study AS text)",
-    "day": "(sealed_at AT TIME ZONE 'UTC')::date = CAST(:day AS date)",
-    "edge": "edge = CAST(:edge AS text)",
-    "outcome": "state = 'OVER' AND outcome = CAST(:outcome AS text)",
-    "reason": "position(lower(CAST(:reason AS text)) IN lower(outcome_detail)) > 0",
+    "series": "t.series_instance_uid = CAST(:series AS text)",
+    "study": "t.study_instance_uid = CAST(:study AS text)",
+    "day": "(t.sealed_at AT TIME ZONE 'UTC')::date = CAST(:day AS date)",
+    "edge": "t.edge = CAST(:edge AS text)",
+    "ae": "CAST(:ae AS text) IN (t.calling_ae, t.called_ae)",
+    "modality": "t.modality = CAST(:modality AS text)",
+    "outcome": "t.state = 'OVER' AND t.outcome = CAST(:outcome AS text)",
+    "detail": "position(lower(CAST(:detail AS text)) IN lower(t.outcome_detail)) > 0",
 }
 
 

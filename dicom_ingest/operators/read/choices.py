@@ -29,23 +29,35 @@ def resolved(index: Index, chosen: Filter) -> tuple[Filter, list[str]]:
     """
     unknown: list[str] = []
     if chosen.edge:
-        known = _values(index, _EDGES)
-        by_name = {name.lower(): name for name in known}
-        short = {name.rpartition("-")[2].lower(): name for name in known}
-        found = by_name.get(chosen.edge.lower()) or short.get(chosen.edge.lower())
+        found = same_edge(index, chosen.edge)
+        unknown += [] if found else [_said("edge", chosen.edge, _values(index, _EDGES))]
         chosen = replace(chosen, edge=found or chosen.edge)
-        unknown += [] if found else [_said("edge", chosen.edge, known)]
     if chosen.modality:
         known = _values(index, _MODALITIES)
         found = _same(chosen.modality, known)
-        chosen = replace(chosen, modality=found or chosen.modality)
         unknown += [] if found else [_said("modality", chosen.modality, known)]
+        chosen = replace(chosen, modality=found or chosen.modality)
     if chosen.ae:
-        known = sorted({*_values(index, _CALLING), *_values(index, _CALLED)})
-        found = _same(chosen.ae, known)
+        found = same_ae(index, chosen.ae)
+        unknown += [] if found else [_said("AE title", chosen.ae, _aes(index))]
         chosen = replace(chosen, ae=found or chosen.ae)
-        unknown += [] if found else [_said("AE title", chosen.ae, known)]
     return chosen, unknown
+
+
+def same_edge(index: Index, name: str) -> str | None:
+    """The edge of this name or short name, as the index has it."""
+    known = _values(index, _EDGES)
+    short = {edge.rpartition("-")[2].lower(): edge for edge in known}
+    return _same(name, known) or short.get(name.lower())
+
+
+def same_ae(index: Index, title: str) -> str | None:
+    """The AE title, calling or called, as the index has it."""
+    return _same(title, _aes(index))
+
+
+def _aes(index: Index) -> list[str]:
+    return sorted({*_values(index, _CALLING), *_values(index, _CALLED)})
 
 
 def _values(index: Index, sql: str) -> list[str]:

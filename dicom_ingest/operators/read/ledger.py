@@ -15,8 +15,8 @@ SELECT day, edge, count(*) AS series, CAST(sum(announced) AS bigint) AS announce
 FROM ledger WHERE day >= CAST(:since AS date) GROUP BY day, edge ORDER BY day, edge
 """
 _DIFFERENCES = """
-SELECT day, edge, CAST(transfer_id AS text) AS transfer_id, series_instance_uid, announced, in_s3, indexed,
-    imported, failed, missing, pending, state, outcome, outcome_detail AS detail,
+SELECT day, edge, CAST(transfer_id AS text) AS transfer_id, series_instance_uid, patient_id, accession_number,
+    announced, in_s3, indexed, imported, failed, missing, pending, state, outcome, outcome_detail AS detail,
     CASE WHEN state <> 'OVER' THEN 'under way'
          WHEN in_s3 < announced THEN 'objects missing in S3'
          WHEN indexed < announced THEN 'not all indexed'
@@ -24,8 +24,14 @@ SELECT day, edge, CAST(transfer_id AS text) AS transfer_id, series_instance_uid,
          WHEN missing > 0 THEN 'missing'
          WHEN outcome = 'INDEXED' THEN 'importing was off'
          ELSE 'not imported' END AS reason
-FROM ledger WHERE NOT balanced AND day >= CAST(:since AS date)
-ORDER BY day DESC, edge, series_instance_uid LIMIT :most
+FROM (SELECT * FROM ledger WHERE NOT balanced AND day >= CAST(:since AS date)
+      ORDER BY day DESC, edge, series_instance_uid LIMIT :most) found
+LEFT JOIN LATERAL (
+    SELECT pa.patient_id, st.accession_number FROM series_transfer t
+    JOIN series s ON s.pk = t.series_pk JOIN study st ON st.pk = s.study_pk
+    JOIN patient pa ON pa.pk = st.patient_pk
+    WHERE t.transfer_id = found.transfer_id AND t.series_instance_uid = found.series_instance_uid) who ON true
+ORDER BY day DESC, edge, series_instance_uid
 """
 _OF_SERIES = """
 SELECT day, edge, announced, in_s3, indexed, imported, failed, missing, pending, state, outcome, balanced

@@ -1,12 +1,10 @@
-"""Read model: where every series transfer is, and which ones a search term means."""
+"""Read model: where every series transfer is, by filters, in an order, a page at a time."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from dicom_ingest.contracts.identifiers import UUID4
 from dicom_ingest.operators.read.index import Index, Row
 
 MOST = 200
@@ -30,7 +28,7 @@ _DETAIL = """t.outcome_detail || CASE
         THEN ': ' || j.message ELSE '' END"""
 _TICKET = """
 LEFT JOIN LATERAL (
-    SELECT state, granted_at, running_at, message FROM ahlijob a WHERE a.series_transfer_pk = t.pk
+    SELECT pk, state, granted_at, running_at, message FROM ahlijob a WHERE a.series_transfer_pk = t.pk
     ORDER BY a.pk DESC LIMIT 1) j ON true
 """
 _COLUMNS = f"""
@@ -38,7 +36,8 @@ SELECT t.pk, t.edge, CAST(t.transfer_id AS text) AS transfer_id, t.study_instanc
     t.modality, t.instance_count AS instances, {_PLACE} AS place, {_DETAIL} AS detail, t.calling_ae,
     t.called_ae, pa.patient_id, st.accession_number, st.study_date, st.study_description, s.series_number,
     s.series_description, t.first_received_at, t.sealed_at, t.indexed_at, j.granted_at, j.running_at,
-    t.over_at, t.owner_execution, t.manifest_key
+    t.over_at, t.owner_execution, t.manifest_key, j.pk AS ticket_id,
+    coalesce(t.acknowledged_at >= t.over_at, false) AS acknowledged
 """
 _FROM = f"""
 FROM chosen c
@@ -48,11 +47,22 @@ LEFT JOIN series s ON s.pk = t.series_pk
 LEFT JOIN study st ON st.pk = s.study_pk
 LEFT JOIN patient pa ON pa.pk = st.patient_pk
 """
-_NEWEST_FIRST = "ORDER BY t.first_received_at DESC, t.pk DESC LIMIT :reach"
-_OLDEST_FIRST = "ORDER BY t.first_received_at, t.pk LIMIT :reach"
-_PAGE = "LIMIT :most OFFSET :skip"
 COUNTED = 10_000
-"""Series transfers are counted up to this number: a list of more is narrowed down, not paged through."""
+"""Series transfers are counted and sorted up to this number: who has more narrows them down."""
+RECEIVED = "received"
+NEWEST_FIRST = f"-{RECEIVED}"
+ORDERS = {
+    RECEIVED: "t.first_received_at",
+    "place": "place",
+    "series": "concat_ws(' ', t.modality, s.series_description)",
+    "patient": "pa.patient_id",
+    "accession": "st.accession_number",
+    "instances": "t.instance_count",
+    "from": "t.calling_ae",
+    "edge": "t.edge",
+    "took": "t.over_at - t.first_received_at",
+}
+"""By what a list can be sorted; with a minus in front, the largest first."""
 
 # Each as its index has it: so a filter is answered from the newest rows of its own, however few there are.
 _CONDITIONS = {
@@ -60,7 +70,9 @@ _CONDITIONS = {
     "modality": "left(t.modality, 16) = left(CAST(:modality AS text), 16)",
     "day": "t.first_received_at >= CAST(CAST(:day AS text) || 'T00:00:00Z' AS timestamptz) "
     "AND t.first_received_at < CAST(CAST(:day AS text) || 'T00:00:00Z' AS timestamptz) + interval '24 hours'",
+    "study": "t.study_instance_uid = CAST(:study AS text)",
     "series": "t.series_instance_uid = CAST(:series AS text)",
+    "pks": "t.pk IN (SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:pks AS jsonb)))",
     "transfer": "t.transfer_id = CAST(:transfer AS uuid)",
     "needs_attention": f"t.state = 'OVER' AND t.outcome IN {NEED_ATTENTION} "
     "AND (t.acknowledged_at IS NULL OR t.acknowledged_at < t.over_at)",
@@ -78,7 +90,7 @@ _ON_THE_WAY = {
     "starting": _TICKET_IN.format("j.holds_slot AND j.state IN ('GRANTED', 'STARTING')"),
     "importing": _TICKET_IN.format("j.holds_slot AND j.state = 'RUNNING'"),
 }
-_AES = ("calling_ae", "called_ae")
+AES = ("calling_ae", "called_ae")
 
 
 @dataclass(frozen=True)
@@ -90,44 +102,69 @@ class Filter:
     ae: str | None = None
     modality: str | None = None
     day: date | None = None
+    study: str | None = None
     series: str | None = None
     transfer: str | None = None
+    pks: list[int] | None = None
     needs_attention: bool = False
     under_way: bool = False
 
 
 def places(
-    index: Index, chosen: Filter | None = None, most: int = MOST, skip: int = 0, *, oldest: bool = False
+    index: Index,
+    chosen: Filter | None = None,
+    most: int = MOST,
+    skip: int = 0,
+    order: str = NEWEST_FIRST,
 ) -> list[Row]:
-    """The newest (or `oldest`) series transfers after `skip`, with patient id and descriptions if indexed."""
+    """The first series transfers in an order after `skip`, with patient id and descriptions if indexed.
+
+    Another order than by time is that of the newest COUNTED.
+    """
     chosen = chosen or Filter()
-    order = _OLDEST_FIRST if oldest else _NEWEST_FIRST
-    sql = f"WITH chosen AS ({_branches(chosen, order)}) {_COLUMNS} {_FROM} {_paged(order)}"
-    return index.run(sql, most=most, skip=skip, reach=most + skip, **_values(chosen))
+    sql = f"WITH chosen AS ({_branches(chosen, newest(order))}) {listed(order)}"
+    return index.run(sql, most=most, skip=skip, reach=reach(order, most + skip), **values(chosen))
 
 
 def total(index: Index, chosen: Filter | None = None) -> int:
     """How many there are; COUNTED + 1 means more than COUNTED."""
     chosen = chosen or Filter()
-    branches = _branches(chosen, _NEWEST_FIRST)
+    branches = _branches(chosen, newest(NEWEST_FIRST))
     counted: int = index.run(
-        f"SELECT count(*) AS series FROM ({branches}) f", reach=COUNTED + 1, **_values(chosen)
+        f"SELECT count(*) AS series FROM ({branches}) f", reach=COUNTED + 1, **values(chosen)
     )[0]["series"]
     return min(counted, COUNTED + 1)
 
 
-def _branches(chosen: Filter, order: str) -> str:
-    columns = _AES if chosen.ae else (None,)
+def listed(order: str, more: str = "") -> str:
+    """The columns of the series transfers in `chosen`, a page of them in this order."""
+    return f"{_COLUMNS}{more} {_FROM} ORDER BY {_sorted(order)} LIMIT :most OFFSET :skip"
+
+
+def reach(order: str, rows: int) -> int:
+    """How many of the newest must be looked at for so many rows."""
+    return rows if order.removeprefix("-") == RECEIVED else COUNTED
+
+
+def _sorted(order: str) -> str:
+    by, direction = order.removeprefix("-"), "DESC" if order.startswith("-") else "ASC"
+    nulls = "" if by == RECEIVED else " NULLS LAST"  # never null, and an index has it in its own order
+    return f"{ORDERS[by]} {direction}{nulls}, t.pk {direction}"
+
+
+def newest(order: str) -> str:
+    """Of each filter's branch: the newest, or the oldest where those are wanted."""
+    return f"ORDER BY {_sorted(order if order == RECEIVED else NEWEST_FIRST)} LIMIT :reach"
+
+
+def _branches(chosen: Filter, limit: str) -> str:
+    columns = AES if chosen.ae else (None,)
     return " UNION ".join(
-        _branch(chosen, _is(column, ":ae") if column else "true", order) for column in columns
+        branch(chosen, is_text(column, ":ae") if column else "true", limit) for column in columns
     )
 
 
-def _paged(order: str) -> str:
-    return order.replace("LIMIT :reach", _PAGE)
-
-
-def _branch(chosen: Filter, condition: str, limit: str = _NEWEST_FIRST) -> str:
+def branch(chosen: Filter, condition: str, limit: str) -> str:
     """The newest that a filter and one more condition let through."""
     wanted = {name: value for name, value in asdict(chosen).items() if value and name in _CONDITIONS}
     conditions = [condition, *(_CONDITIONS[name] for name in wanted)]
@@ -136,101 +173,12 @@ def _branch(chosen: Filter, condition: str, limit: str = _NEWEST_FIRST) -> str:
     return f"(SELECT t.pk FROM series_transfer t WHERE {' AND '.join(conditions)} {limit})"
 
 
-def _is(column: str, parameter: str) -> str:
+def is_text(column: str, parameter: str) -> str:
+    """The condition that a column is a parameter, as its index has it."""
     return f"t.{column} = CAST({parameter} AS text)"
 
 
-def _values(chosen: Filter) -> dict[str, str]:
+def values(chosen: Filter) -> dict[str, str]:
+    """The parameters of a filter's conditions."""
     wanted = {name: str(value) for name, value in asdict(chosen).items() if value and value is not True}
     return {name: value for name, value in wanted.items() if name != "place" or value not in _ON_THE_WAY}
-
-
-AT_MOST = 1000
-"""Series that the beginning of a term means: a letter or two would mean them all."""
-
-
-def _begins(column: str) -> str:
-    """The column begins with the term, whatever the case; answered from an index of 0023."""
-    value, term = f"left(lower({column}), 64)", "left(lower(CAST(:term AS text)), 64)"
-    return f"{value} ~>=~ {term} AND {value} ~<~ ({term} || chr(1114111))"
-
-
-_BY = {
-    "study": (_is("study_instance_uid", ":term"),),
-    "series": (_is("series_instance_uid", ":term"),),
-    "instance": (
-        "t.pk IN (SELECT series_transfer_pk FROM instance_transfer "
-        "WHERE sop_instance_uid = CAST(:term AS text))",
-    ),
-    "transfer": ("t.transfer_id = CAST(:term AS uuid)",),
-    "import": ("t.pk IN (SELECT series_transfer_pk FROM ahlijob WHERE import_id = CAST(:term AS text))",),
-    "image set": (
-        "t.pk IN (SELECT series_transfer_pk FROM ahliimageset WHERE image_set_id = CAST(:term AS text))",
-    ),
-    "AE": tuple(_is(column, ":term") for column in _AES),
-    "edge": (_is("edge", ":term"),),
-    "accession number": (
-        "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
-        "WHERE z.accession_number = CAST(:term AS text))",
-        "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
-        f"WHERE {_begins('z.accession_number')} LIMIT {AT_MOST})",
-    ),
-    "patient": tuple(
-        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
-        f"JOIN series y ON y.study_pk = z.pk WHERE w.{column} = CAST(:term AS text))"
-        for column in ("patient_id", "identifier")
-    )
-    + tuple(
-        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
-        f"JOIN series y ON y.study_pk = z.pk WHERE {_begins(f'w.{column}')} LIMIT {AT_MOST})"
-        for column in ("patient_id", "patient_name")
-    ),
-}
-"""Of each kind the conditions, one of which must hold: each is asked by itself, since each has its index."""
-_NAMES = ("accession number", "patient", "AE", "edge")
-
-
-def kinds(term: str) -> tuple[str, ...]:
-    """What a search term may be, by its form: no table is read for what it cannot be."""
-    if UUID4.fullmatch(term):
-        return ("transfer",)
-    if re.fullmatch(r"[0-9a-f]{32}", term):
-        return ("import", "image set", *_NAMES)
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)+", term):
-        return ("study", "series", "instance", *_NAMES)
-    return _NAMES
-
-
-def where(
-    index: Index, term: str, most: int = MOST, chosen: Filter | None = None, skip: int = 0
-) -> list[Row]:
-    """The series transfers that a term means, newest first; `matched` says what the term is of each.
-
-    `term`: accession number, patient id or patient's name (or how they begin, whatever the case); study,
-    series or SOP instance UID, AE title, edge, transfer, import (HealthImaging's job id) or image set.
-    """
-    chosen = chosen or Filter()
-    found = " UNION ALL ".join(
-        f"SELECT f.pk, '{kind}' AS kind FROM {_branch_of(chosen, kind, condition)} f"
-        for kind in kinds(term)
-        for condition in _BY[kind]
-    )
-    return index.run(
-        f"WITH matching AS ({found}), "
-        "chosen AS (SELECT pk, string_agg(DISTINCT kind, ', ') AS matched FROM matching GROUP BY pk) "
-        f"{_COLUMNS}, c.matched {_FROM} {_paged(_NEWEST_FIRST)}",
-        term=term,
-        most=most,
-        skip=skip,
-        reach=most + skip,
-        **_values(chosen),
-    )
-
-
-def _branch_of(chosen: Filter, kind: str, condition: str) -> str:
-    """Few match what is no AE and no edge; with a limit, the planner would read the newest until they do."""
-    limit = _NEWEST_FIRST if kind in ("AE", "edge") else ""
-    return _branch(chosen, f"{condition} AND {_EITHER_AE}" if chosen.ae else condition, limit)
-
-
-_EITHER_AE = "CAST(:ae AS text) IN (t.calling_ae, t.called_ae)"

@@ -36,11 +36,11 @@ ORDER BY l.waits, l.priority, l.pk
 _TICKETS = f"""
 WITH listed AS (
     (SELECT pk, false AS waits, priority FROM ahlijob WHERE holds_slot
-     ORDER BY priority, pk LIMIT :most)
+     ORDER BY priority, pk LIMIT :reach)
     UNION ALL
     (SELECT pk, true AS waits, priority FROM ahlijob WHERE state = 'WAITING'
-     ORDER BY priority, pk LIMIT :most)
-    ORDER BY waits, priority, pk LIMIT :most)
+     ORDER BY priority, pk LIMIT :reach)
+    ORDER BY waits, priority, pk LIMIT :most OFFSET :skip)
 {_COLUMNS}
 """
 _TICKET = f"""
@@ -57,9 +57,9 @@ def semaphores(index: Index) -> list[Row]:
     return index.run(_SEMAPHORES)
 
 
-def tickets(index: Index, most: int = 200) -> list[Row]:
+def tickets(index: Index, most: int = 200, skip: int = 0) -> list[Row]:
     """The tickets that hold a slot, then those that wait, in the order in which they will be served."""
-    return index.run(_TICKETS, most=most)
+    return index.run(_TICKETS, most=most, skip=skip, reach=most + skip)
 
 
 def ticket(index: Index, ticket_id: int) -> Row | None:

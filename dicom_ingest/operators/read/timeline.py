@@ -100,6 +100,19 @@ def timeline(index: Index, pk: int, most: int = 500) -> Timeline | None:
     )
 
 
+_KEY = """
+SELECT i.key FROM instance_transfer i JOIN series_transfer t ON t.pk = i.series_transfer_pk
+WHERE t.transfer_id = CAST(:transfer AS uuid) AND t.series_instance_uid = CAST(:series AS text)
+    AND i.sop_instance_uid = CAST(:instance AS text)
+"""
+
+
+def object_key(index: Index, transfer: str, series: str, sop_instance_uid: str) -> str | None:
+    """Where the file of one instance of a series transfer is in the bucket; None where it is unknown."""
+    row = first(index.run(_KEY, transfer=transfer, series=series, instance=sop_instance_uid))
+    return row["key"] if row else None
+
+
 def held(index: Index, transfer: str, series: str) -> dict[str, int]:
     """The image sets of one series transfer, each with its newest version."""
     rows = index.run(_HELD, transfer=transfer, series=series)

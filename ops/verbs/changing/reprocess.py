@@ -1,11 +1,13 @@
 """Send chosen series through the workflow again. Nothing is imported twice.
 
-Choose series by a search term, as for the verb where; by day, edge, outcome or reason; by the key of a
-manifest or by a prefix, as the verb audit prints them; or choose the events that could not be delivered.
---force imports again. --reindex imports nothing.
+Choose series by a search term, as for the verb where; by day, edge, AE title, modality, outcome or its detail
+together; by the key of a manifest or by a prefix, as the verb audit prints them; or choose the events that
+could not be delivered. --force imports again. --reindex imports nothing. Each series' timeline shows who did
+it, when and why.
 
 examples:
-  ops reprocess --outcome FAILED --dry-run
+  ops reprocess --outcome FAILED --edge edge1 --dry-run
+  ops reprocess --outcome FAILED --edge edge1 --reason "the archive is repaired"
   ops reprocess PH26-0001 --force
   ops reprocess --dead-letters
 """
@@ -16,11 +18,17 @@ import argparse
 from typing import Any
 from uuid import uuid4
 
-from dicom_ingest.contracts.keys import KeyFormatError
+from dicom_ingest.contracts.keys import KeyFormatError, SeriesPrefix, parse_manifest_key
 from dicom_ingest.contracts.manifest import ManifestFormatError
 from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.db.series.actions import note
 from dicom_ingest.operators import reprocess
-from dicom_ingest.operators.read.places import kinds, where
+from dicom_ingest.operators.bulk import sizes
+from dicom_ingest.operators.read.attention import counted
+from dicom_ingest.operators.read.choices import resolved
+from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.places import COUNTED, Filter, places
+from dicom_ingest.operators.read.search import kinds, where
 from dicom_ingest.operators.reprocess import Reprocessor, Selection
 from ops.errors import OperatorError
 from ops.moments import day
@@ -28,16 +36,22 @@ from ops.output import Output
 from ops.target import Target
 
 HELP = "send series through the workflow again; --force imports again"
-SELECTORS = ("day", "edge", "outcome", "reason")
+SELECTORS = ("day", "edge", "ae", "modality", "outcome", "detail")
+COLUMNS = (
+    "modality", "patient_id", "accession_number", "series_instance_uid", "outcome", "detail", "instances",
+    "execution", "executions", "other_messages_left", "prefix", "manifest_key",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("term", nargs="?", metavar="TERM", help="a search term, as for the verb where")
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="sealed on this day (UTC)")
-    parser.add_argument("--edge", metavar="NAME", help="of one edge, {stack}-{edge}")
+    parser.add_argument("--edge", metavar="NAME", help="of one edge")
+    parser.add_argument("--ae", help="of this AE title, calling or called")
+    parser.add_argument("--modality", help="e.g. CT")
     parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome], help="with this outcome")
-    parser.add_argument("--reason", metavar="WORDS", help="part of the outcome's reason")
+    parser.add_argument("--detail", metavar="WORDS", help="part of the outcome's detail")
     parser.add_argument("--manifest", metavar="KEY", help="one manifest, known to the index or not")
     parser.add_argument("--prefix", help="{edge}/{transfer}/, also without a manifest")
     parser.add_argument("--dead-letters", action="store_true", help="events that could not be delivered")
@@ -45,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--force", action="store_true", help="import again what has been imported already")
     how.add_argument("--reindex", action="store_true", help="write the index again, import nothing")
     parser.add_argument("--dry-run", action="store_true", help="list what would be processed")
+    parser.add_argument("--reason", default="", help="why; the timeline shows it")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
@@ -59,8 +74,8 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     ]
     if sum(ways) != 1:
         raise OperatorError(
-            "reprocess: say which in one way: TERM, or --day, --edge, --outcome, --reason together, "
-            "or --manifest, --prefix, --dead-letters"
+            f"reprocess: say which in one way: TERM, or {', '.join(f'--{name}' for name in SELECTORS)} "
+            "together, or --manifest, --prefix, --dead-letters"
         )
     try:
         rows = _work(arguments, target, worker)
@@ -69,13 +84,20 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     if output.as_json:
         output.data(rows)
     else:
-        output.table("Would be reprocessed" if arguments.dry_run else "Executions started", rows)
-        if not rows:
-            output.line(_why_nothing(arguments))
+        output.table("Would be reprocessed" if arguments.dry_run else "Executions started", rows, COLUMNS)
+        output.line(
+            sizes(rows) if rows and "pk" in rows[0] else "" if rows else _why_nothing(arguments, target)
+        )
     return 0 if rows else 1
 
 
-def _why_nothing(arguments: argparse.Namespace) -> str:
+def _summed(rows: list[dict[str, Any]]) -> str:
+    """How many series of how many studies, as far as the index knows them."""
+    known = [row for row in rows if "instances" in row]
+    return sizes(known) if known else counted(len(rows), "row")
+
+
+def _why_nothing(arguments: argparse.Namespace, target: Target) -> str:
     """What was looked for, and what else to try."""
     if arguments.dead_letters:
         return "the dead-letter queue is empty"
@@ -84,7 +106,8 @@ def _why_nothing(arguments: argparse.Namespace) -> str:
     if arguments.term is not None:
         looked = ", ".join(kinds(arguments.term))
         return f"the index does not know {arguments.term} as {looked}: try `ops where {arguments.term}`"
-    return "no series transfer matches these selectors: `ops status` lists them"
+    unknown = _resolved(arguments, target)[1]
+    return ". ".join(unknown) or "no series transfer matches these selectors: see ops status"
 
 
 def _reprocessor(target: Target, purpose: str | None) -> Reprocessor:
@@ -102,24 +125,67 @@ def _reprocessor(target: Target, purpose: str | None) -> Reprocessor:
 def _work(arguments: argparse.Namespace, target: Target, worker: Reprocessor) -> list[dict[str, Any]]:
     if arguments.dead_letters:
         return _dead_letters(arguments, target)
-    if arguments.prefix is not None:
-        below = [{"prefix": str(series)} for series in worker.series_below(arguments.prefix)]
-        return below if arguments.dry_run else [{"execution": arn} for arn in worker.prefix(arguments.prefix)]
-    rows = _chosen(arguments, target)
-    if not arguments.dry_run:
+    rows = _chosen(arguments, target, worker)
+    return rows if arguments.dry_run else _started(arguments, target, worker, rows)
+
+
+def _started(
+    arguments: argparse.Namespace, target: Target, worker: Reprocessor, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Each is written down as soon as its execution has started."""
+    action = "import again" if arguments.force else "index again" if arguments.reindex else "reprocess"
+    who, writer = target.who(), target.open_writer()
+    try:
         for row in rows:
-            row["execution"] = worker.manifest(row["manifest_key"])
+            prefix = row.get("prefix")
+            row["execution"] = worker.prefix(prefix)[0] if prefix else worker.manifest(row["manifest_key"])
+            note(writer, who, action, pk=row.get("pk"), reason=arguments.reason)
+    finally:
+        writer.close()
     return rows
 
 
-def _chosen(arguments: argparse.Namespace, target: Target) -> list[dict[str, Any]]:
+def _chosen(arguments: argparse.Namespace, target: Target, worker: Reprocessor) -> list[dict[str, Any]]:
+    if arguments.prefix is not None:
+        return [_below(target, series) for series in worker.series_below(arguments.prefix)]
     if arguments.manifest is not None:
-        return [{"manifest_key": arguments.manifest}]
+        key = parse_manifest_key(arguments.manifest)
+        known = places(target.index, Filter(transfer=key.transfer_id, series=key.series_instance_uid))
+        return [_row(row) for row in known] or [{"manifest_key": arguments.manifest}]
     if arguments.term is not None:
-        columns = ("series_instance_uid", "place", "detail", "manifest_key")
-        return [{name: row[name] for name in columns} for row in where(target.index, arguments.term)]
-    selection = Selection(**{name: getattr(arguments, name) or None for name in SELECTORS})
+        return [_row(row) for row in where(target.index, arguments.term, COUNTED)]
+    meant, _ = _resolved(arguments, target)
+    selection = Selection(
+        day=arguments.day,
+        edge=meant.edge,
+        ae=meant.ae,
+        modality=meant.modality,
+        outcome=arguments.outcome,
+        detail=arguments.detail,
+    )
     return [dict(vars(each)) for each in reprocess.select(target.index, selection)]
+
+
+def _below(target: Target, series: SeriesPrefix) -> dict[str, Any]:
+    """A series under a prefix; the index may not know it yet."""
+    known = places(
+        target.index, Filter(transfer=series.transfer_id, series=series.series_instance_uid), most=1
+    )
+    return {"prefix": str(series), **({"pk": known[0]["pk"]} if known else {})}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    columns = (
+        "pk", "manifest_key", "study_instance_uid", "series_instance_uid", "modality", "instances",
+        "patient_id", "accession_number", "detail",
+    )  # fmt: skip
+    return {"outcome": row["place"], **{name: row[name] for name in columns}}
+
+
+def _resolved(arguments: argparse.Namespace, target: Target) -> tuple[Filter, list[str]]:
+    """Edge, AE title and modality as the index writes them, and a sentence for each that it does not have."""
+    meant = Filter(edge=arguments.edge, ae=arguments.ae, modality=arguments.modality)
+    return resolved(target.index, meant)
 
 
 def _dead_letters(arguments: argparse.Namespace, target: Target) -> list[dict[str, Any]]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 
 from dicom_ingest.operators.read.attention import attention
-from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.flow import HOURS, flow, outcomes
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import COUNTED, MOST, PLACES, Filter, places, total
-from ops.moments import day
+from dicom_ingest.operators.read.places import COUNTED, MOST, Filter, places, total
+from ops import filters
+from ops.filters import add_filters
 from ops.output import Output, text
 from ops.target import Target
 
@@ -27,15 +27,7 @@ COLUMNS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("--place", choices=PLACES, metavar="PLACE", help=f"one of {', '.join(PLACES)}")
-    parser.add_argument("--edge", help="only of this edge")
-    parser.add_argument("--ae", help="only of this AE title, calling or called")
-    parser.add_argument("--modality", help="e.g. CT")
-    parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="received on this day (UTC)")
-    parser.add_argument("--under-way", action="store_true", help="not finished yet")
-    parser.add_argument(
-        "--needs-attention", action="store_true", help="FAILED, UNKNOWN, PARTIAL, NON_PRIMARY"
-    )
+    add_filters(parser)
     parser.add_argument(
         "--limit", type=int, default=MOST, help="newest series transfers (default: %(default)s)"
     )
@@ -43,16 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     """0, whatever there is."""
-    chosen = Filter(
-        place=arguments.place,
-        edge=arguments.edge,
-        ae=arguments.ae,
-        modality=arguments.modality,
-        day=arguments.day,
-        under_way=arguments.under_way,
-        needs_attention=arguments.needs_attention,
-    )
-    chosen, unknown = resolved(target.index, chosen)
+    chosen, unknown = filters.chosen(arguments, target.index)
     said, counts, ended = target.edges_say(), flow(target.index), outcomes(target.index)
     rows = places(target.index, chosen, arguments.limit)
     if output.as_json:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pytest
+
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import operator as queue
@@ -16,7 +18,8 @@ from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.edges import edges, senders
 from dicom_ingest.operators.read.flow import flow, outcomes
 from dicom_ingest.operators.read.ledger import differences, sums
-from dicom_ingest.operators.read.places import Filter, kinds, places, total, where
+from dicom_ingest.operators.read.places import ORDERS, RECEIVED, Filter, places, total
+from dicom_ingest.operators.read.search import kinds, matches, where
 from dicom_ingest.operators.read.slots import semaphores, tickets
 from dicom_ingest.operators.read.timeline import Timeline, timeline
 from tests.support.workflow.series import Announced, element
@@ -61,6 +64,8 @@ def test_a_series_is_found_by_whatever_is_known_of_it(database: Database) -> Non
         assert row["series_instance_uid"] == announced.series_instance_uid
         assert row["matched"] == kind
     assert {row["matched"] for row in rows(database, where, "CT1")} == {"AE"}
+    assert len(rows(database, where, "ct1")) == 2
+    assert [row["edge"] for row in rows(database, where, "EDGE2")] == ["dicom-ingest-edge2"]
     assert rows(database, where, "nobody") == []
 
 
@@ -72,7 +77,7 @@ def test_the_beginning_finds_a_patient_or_an_accession_whatever_the_case(databas
     announced = Announced(patient_id="P-7", attributes=lambda _: named)
     index_series(database, announced)
     index_series(database, Announced(patient_id="Q-8"))
-    for term in ("acc", "ACC-7", "p-", "doe", "Doe^J"):
+    for term in ("acc", "ACC-7", "p-", "doe", "Doe^J", "doe jane", "DOE, J"):
         (row,) = rows(database, where, term)
         assert row["series_instance_uid"] == announced.series_instance_uid, term
     assert rows(database, where, "cc-7") == []
@@ -87,8 +92,24 @@ def test_lists_have_a_total_and_pages(database: Database) -> None:
     assert rows(database, places, None, 2, 2) == everything[2:]
     assert rows(database, where, "CT1", 2, None, 2) == rows(database, where, "CT1")[2:]
     with database.transaction() as connection:
-        assert places(connection, oldest=True) == everything[::-1]
+        assert places(connection, order=RECEIVED) == everything[::-1]
     assert rows(database, total, Filter(modality="XX")) == 0
+    assert rows(database, matches, "CT1") == 3
+    assert rows(database, matches, "CT1", Filter(modality="XX")) == 0
+
+
+@pytest.mark.parametrize("by", ORDERS)
+def test_a_list_is_sorted_by_every_column_both_ways_and_in_pages(database: Database, by: str) -> None:
+    for number, modality in enumerate(("CT", "MR", "US")):
+        uids = tuple(f"1.2.{number}.{each}" for each in range(number + 1))
+        announced = Announced(modality=modality, patient_id=f"P-{number}", sop_instance_uids=uids)
+        index_series(database, announced)
+    up, down = (rows(database, places, None, 200, 0, order) for order in (by, f"-{by}"))
+    assert up == down[::-1]
+    assert rows(database, places, None, 1, 1, by) == up[1:2]
+    assert rows(database, where, "CT1", 200, None, 0, by) == [row | {"matched": "AE"} for row in up]
+    if by in ("series", "patient", "instances"):
+        assert [row["modality"] for row in up] == ["CT", "MR", "US"]
 
 
 def test_a_filter_knows_short_names_and_any_case_and_explains_other_values(database: Database) -> None:
@@ -210,6 +231,7 @@ def test_slots_list_holders_first_and_then_the_queue_in_its_order(database: Data
     (semaphore,) = rows(database, semaphores)
     assert (semaphore["held"], semaphore["waiting"], semaphore["capacity"]) == (1, 3, 1)
     assert semaphore["oldest_waiting_since"] is not None
+    assert rows(database, tickets, 2, 1) == listed[1:3]
     counts = rows(database, flow)
     assert (counts["series_waiting"], counts["series_importing"], counts["capacity"]) == (3, 1, 1)
 

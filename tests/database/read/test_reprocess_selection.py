@@ -14,7 +14,7 @@ from tests.database.conftest import DATASTORE
 from tests.support.workflow.series import MORNING, STACK, Announced
 from tests.support.workflow.workers import Execution
 
-ONE = Announced(edge=f"{STACK}-one")
+ONE = Announced(edge=f"{STACK}-one", modality="MR")
 OTHER = Announced(edge=f"{STACK}-other", received_at=MORNING + timedelta(days=1))
 
 
@@ -26,7 +26,8 @@ OTHER = Announced(edge=f"{STACK}-other", received_at=MORNING + timedelta(days=1)
         Selection(study=ONE.study_instance_uid),
         Selection(day=ONE.manifest_key.sealed_on),
         Selection(outcome="FAILED"),
-        Selection(reason="DISK"),
+        Selection(detail="DISK"),
+        Selection(modality="MR"),
     ],
     ids=lambda selection: next(name for name, value in vars(selection).items() if value),
 )

@@ -11,7 +11,7 @@ from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.tickets import Token
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.operators.read.places import where
+from dicom_ingest.operators.read.search import where
 from dicom_ingest.operators.read.slots import semaphores, tickets
 from dicom_ingest.operators.read.timeline import timeline
 from dicom_ingest.workflow.delivery import CANCELLED, tell_cancelled

@@ -23,7 +23,8 @@ from dicom_ingest.operators.read.attention import attention
 from dicom_ingest.operators.read.edges import edges, senders
 from dicom_ingest.operators.read.flow import flow, outcomes
 from dicom_ingest.operators.read.ledger import differences, sums
-from dicom_ingest.operators.read.places import Filter, kinds, places, where
+from dicom_ingest.operators.read.places import Filter, places
+from dicom_ingest.operators.read.search import kinds, where
 from dicom_ingest.operators.read.slots import semaphores, tickets
 from dicom_ingest.operators.read.timeline import timeline
 from dicom_ingest.operators.reprocess import Selection

@@ -89,7 +89,11 @@ def test_nothing_is_fetched_from_elsewhere_and_the_browser_has_no_complaint(
         ("q=ph26-00", 7),
         ("q=phantom-0003", 2),
         ("page=2", 0),
-        ("sort=oldest", 7),
+        ("sort=received", 7),
+        ("sort=-instances&modality=MR", 2),
+        ("q=client_ae", 7),
+        ("q=edge1", 7),
+        ("study=1.2.3", 0),
         ("ae=CLIENT_AE&day=2001-01-01", 0),
     ],
 )
@@ -103,6 +107,101 @@ def test_filters_and_search_narrow_the_table_down(
 def test_a_filter_with_a_value_that_no_series_has_is_explained(console: ConsoleRun, page: Browser) -> None:
     page.open(f"{console.url}/?modality=XX")
     assert "No series has modality XX; there is CT, " in page.ask(TEXT.format("rows"))
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("place=lost", "There is no place lost; there is claimed, "),
+        ("sort=size", "There is no sort size; there is received, "),
+        ("day=yesterday", "esterday is no day; a day is written YYYY-MM-DD"),
+        ("page=2", "There is no page 2; the last is 1"),
+    ],
+)
+def test_a_part_of_an_address_that_means_nothing_is_explained(
+    console: ConsoleRun, page: Browser, query: str, words: str
+) -> None:
+    page.open(f"{console.url}/?{query}")
+    assert words in page.ask(TEXT.format("rows"))
+
+
+def test_a_heading_sorts_by_its_column_and_once_more_the_other_way(
+    console: ConsoleRun, page: Browser
+) -> None:
+    page.open(f"{console.url}/?q=CLIENT_AE")
+    heading = "[...document.querySelectorAll('#rows th[scope=col]')].find(th => th.innerText.includes('{}'))"
+    counts = "[...document.querySelectorAll('#rows tr.series')].map(row => Number(row.cells[3].innerText))"
+    assert page.ask(heading.format("Received") + ".getAttribute('aria-sort')") == "descending"
+    for way, reverse in (("ascending", False), ("descending", True)):
+        page.ask(heading.format("Instances") + ".querySelector('a').focus()")
+        page.ask("window.isBefore = true")
+        page.press("Enter", 13)
+        page.until("!window.isBefore && document.readyState === 'complete'")
+        assert page.ask(counts) == sorted(page.ask(counts), reverse=reverse)
+        assert page.ask(heading.format("Instances") + ".getAttribute('aria-sort')") == way
+        assert "q=CLIENT_AE" in page.ask("location.search")
+    assert "Series (7)" in page.ask(TEXT.format("rows"))
+
+
+def test_a_study_has_a_page_of_its_own(console: ConsoleRun, page: Browser) -> None:
+    page.open(f"{console.url}/?q=PH26-0001")
+    click(page, "#rows tr.study a")
+    said = page.ask("document.querySelector('main').innerText")
+    for words in ("PHANTOM-0001", "PH26-0001", "3 series, 46 instances", "No action needed", "3 COMPLETED"):
+        assert words in said, words
+    assert page.ask("document.querySelectorAll('#study tbody tr').length") == 3
+    steps = page.ask("[...document.querySelectorAll('.timeline .name')].map(e => e.innerText)")
+    assert sum(step.endswith(": sealed") for step in steps) == 3
+    assert page.ask("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_many_are_cancelled_and_reprocessed_by_name_with_a_reason_and_never_by_a_filter_that_runs_again(
+    console: ConsoleRun, page: Browser
+) -> None:
+    page.open(f"{console.url}/slots")
+    click(page, "button[value=pause]")
+    for description in ("lateral", "Report"):
+        open_series(page, console, description)
+        import_again(page)
+        page.until("document.querySelector('#live a[href*=cancel]')")
+    page.open(f"{console.url}/bulk?change=cancel&q=PH26-0003")
+    assert page.ask("document.querySelector('h1').innerText").startswith(
+        "Cancel the import of 2 series of 1 "
+    )
+    marks = page.ask("[...document.querySelectorAll('[name=mark]')].map(input => input.value)")
+    page.ask("document.getElementById('reason').value = 'the wrong archive'")
+    page.ask(f"document.querySelector('[name=mark][value=\"{marks[1]}\"]').value += '1'")
+    click(page, "main button")
+    said = page.ask("document.querySelector('main').innerText")
+    assert "Cancelled 1 series" in said
+    assert "1 series had moved on since the list was shown" in said
+    page.open(f"{console.url}/bulk?change=cancel&q=PH26-0003")
+    page.ask("document.getElementById('reason').value = 'the wrong archive'")
+    click(page, "main button")
+    page.open(f"{console.url}/slots")
+    click(page, "button[value=resume]")
+    page.open(f"{console.url}/?view=under_way")
+    page.until(f"{ROWS} === 0")
+    page.open(f"{console.url}/bulk?change=reprocess&view=needs_attention&q=ph26-0003")
+    assert "Reprocess 2 series of 1 study" in page.ask("document.querySelector('h1').innerText")
+    page.ask("document.getElementById('reason').value = 'archive repaired'")
+    click(page, "main button")
+    assert "Reprocessing 2 series" in page.ask("document.querySelector('h1').innerText")
+    click(page, 'tbody a[href^="/study/"]')
+    page.until("[...document.querySelectorAll('#study .place')].every(e => e.innerText !== 'FAILED')")
+    told = page.ask("document.querySelector('.timeline').innerText")
+    assert told.count("the wrong archive") >= 2
+    assert told.count("archive repaired") == 2
+    page.until("[...document.querySelectorAll('#study tbody .place')].every(e => "
+               "['COMPLETED', 'DUPLICATE'].includes(e.innerText))")  # fmt: skip
+
+
+@pytest.mark.parametrize("query", ["change=drop", "change=cancel&place=lost"])
+def test_a_bulk_change_that_is_not_understood_changes_nothing(
+    console: ConsoleRun, page: Browser, query: str
+) -> None:
+    page.open(f"{console.url}/bulk?{query}")
+    assert page.ask("document.querySelectorAll('main form').length") == 0
 
 
 def test_a_search_in_vain_says_where_else_to_look(console: ConsoleRun, page: Browser) -> None:
@@ -169,9 +268,89 @@ def test_a_slice_shows_the_very_pixels_that_were_sent(console: ConsoleRun, page:
     )
 
 
-def test_a_series_without_pictures_says_so(console: ConsoleRun, page: Browser) -> None:
+def test_a_report_without_pictures_is_read_as_text(console: ConsoleRun, page: Browser) -> None:
     open_series(page, console, "Report")
-    assert page.ask("document.querySelector('.empty').innerText") == "There are none (yet)."
+    assert "the instances of this SR series have no pixels" in page.ask(
+        "document.querySelector('.empty').innerText"
+    )
+    assert page.ask("document.querySelectorAll('.report li').length") > 3
+
+
+def test_dragging_changes_the_window_and_presets_and_reset_choose_it(
+    console: ConsoleRun, page: Browser
+) -> None:
+    open_series(page, console, "Axial")
+    page.until("document.getElementById('picture').naturalWidth === 256")
+    page.drag("#stage", 40, 20)
+    page.until("document.getElementById('picture').src.includes('center=')")
+    assert page.ask("Number(document.getElementById('width').value)") > 400
+    assert page.ask("Number(document.getElementById('center').value)") > 40
+    page.ask("document.getElementById('preset').value = '-600,1500'")
+    page.ask("document.getElementById('preset').dispatchEvent(new Event('change'))")
+    page.until("document.getElementById('picture').src.endsWith('?center=-600&width=1500')")
+    page.ask("document.getElementById('stage').focus()")
+    page.press("0", 48)
+    page.until("document.getElementById('picture').src.endsWith('/12.png')")
+    assert page.ask("document.getElementById('width').value") == "400"
+
+
+def test_the_picture_is_zoomed_moved_inverted_and_played_with_the_keyboard(
+    console: ConsoleRun, page: Browser
+) -> None:
+    open_series(page, console, "Axial")
+    page.until("document.getElementById('picture').naturalWidth === 256")
+    page.ask("document.getElementById('stage').focus()")
+    transform = "document.getElementById('picture').style.transform"
+    for key in ("+", "i"):
+        page.press(key, ord(key.upper()))
+    assert "scale(1.25)" in page.ask(transform)
+    assert page.ask("document.getElementById('invert').getAttribute('aria-pressed')") == "true"
+    page.ask("document.getElementById('drag').value = 'move'")
+    page.drag("#stage", 30, 10)
+    assert page.ask(transform).startswith("translate(30px, 10px)")
+    page.press(" ", 32)
+    page.until("document.getElementById('frame').value !== '12'")
+    page.press(" ", 32)
+    assert page.ask("document.getElementById('play').getAttribute('aria-pressed')") == "false"
+
+
+def test_letters_say_where_the_sides_are_and_a_scale_how_long_a_stretch_is(
+    console: ConsoleRun, page: Browser
+) -> None:
+    open_series(page, console, "Axial")
+    page.until("!document.querySelector('.scale').hidden")
+    letters = "[...document.querySelectorAll('.letter')].map(letter => letter.textContent)"
+    assert page.ask(letters) == ["R", "L", "A", "P"]
+    shown = page.ask("document.querySelector('.scale').textContent")
+    (file, *_) = (DCMDATA / "ct-torso" / "2-axial-soft-tissue").glob("*.dcm")
+    spacing = float(pydicom.dcmread(file, stop_before_pixels=True).PixelSpacing[1])
+    columns = page.ask(
+        "(p => p.naturalWidth / Math.min(p.clientWidth, p.clientHeight * p.naturalWidth / p.naturalHeight))"
+        "(document.getElementById('picture'))"
+    )
+    length = page.ask("parseFloat(document.querySelector('.scale').style.width)") * columns * spacing
+    assert shown == f"{round(length)} mm"
+
+
+def test_the_tags_of_an_instance_are_a_page_that_narrows_as_one_types(
+    console: ConsoleRun, page: Browser
+) -> None:
+    open_series(page, console, "Axial")
+    click(page, 'a[title="DICOM tags"]')
+    shown = "[...document.querySelectorAll('.tags tbody tr')].filter(row => !row.hidden).length"
+    assert page.ask(shown) > 30
+    page.ask("document.getElementById('tag-term').value = 'pixel spacing'")
+    page.ask("document.getElementById('tag-term').dispatchEvent(new Event('input'))")
+    assert page.ask(shown) == 1
+    assert page.ask("document.getElementById('tag-count').textContent") == "1 tags"
+
+
+def test_a_page_with_all_it_needs_weighs_less_than_100_kb(console: ConsoleRun, page: Browser) -> None:
+    address = open_series(page, console, "Axial")
+    weight = sum(len(fetched(f"{console.url}/static/{name}")) for name in (
+        "console.css", "console.js", "viewer.js", "icon.svg"))  # fmt: skip
+    assert weight + len(fetched(address)) < 100_000
+    assert weight + len(fetched(console.url)) < 100_000
 
 
 def test_what_waits_is_lit_and_the_page_follows_it_to_its_end(console: ConsoleRun, page: Browser) -> None:
@@ -249,12 +428,17 @@ def test_new_counts_are_told_politely(console: ConsoleRun, page: Browser) -> Non
     page.until("document.getElementById('said').innerText.includes('7 series announced')")
 
 
-@pytest.mark.parametrize("path", ["", "/slots", "/edges", "/modalities", "/ledger", "series"])
+@pytest.mark.parametrize(
+    "path", ["", "/slots", "/edges", "/modalities", "/ledger", "/bulk?change=reprocess", "series", "study"]
+)
 def test_every_page_can_be_read_aloud_and_used_without_a_mouse(
     console: ConsoleRun, page: Browser, path: str
 ) -> None:
     if path == "series":
         open_series(page, console, "Axial")
+    elif path == "study":
+        page.open(console.url)
+        click(page, "#rows tr.study a")
     else:
         page.open(console.url + path)
     assert page.ask("document.documentElement.lang") == "en"

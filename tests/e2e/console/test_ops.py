@@ -173,6 +173,38 @@ def test_what_would_be_reprocessed_is_listed_first(ops: Ops) -> None:
     assert by_outcome == []
 
 
+def test_why_nothing_matched_is_said(ops: Ops) -> None:
+    code, out, _ = ops("reprocess", "--modality", "XX", "--dry-run")
+    assert (code, "no series has modality XX; there is CT, " in out) == (1, True)
+    code, out, _ = ops("cancel", "--edge", "edge1", "--dry-run")
+    assert (code, "7 match, and none waits" in out) == (1, True)
+    code, _, err = ops("cancel", "--reason", "all of them")
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_waiting_series_are_cancelled_by_filter_and_processed_again_each_with_who_and_why(ops: Ops) -> None:
+    assert ops("slots", "pause")[0] == 0
+    forced = answer(ops, "reprocess", "PH26-0002", "--force", "--reason", "a new version")
+    assert len(forced) == 2
+    eventually(lambda: len(answer(ops, "slots")["tickets"]) == 2)
+    code, out, _ = ops("cancel", "--modality", "mr", "--dry-run")
+    assert (code, "2 series of 1 study, 42 instances" in out) == (0, True)
+    assert len(answer(ops, "slots")["tickets"]) == 2, "a dry run changes nothing"
+    assert len(answer(ops, "cancel", "--modality", "mr", "--reason", "the wrong archive")) == 2
+    assert ops("slots", "resume")[0] == 0
+    eventually(lambda: {each["found"]["place"] for each in answer(ops, "where", "PH26-0002")} == {"FAILED"})
+    selected = ("reprocess", "--outcome", "FAILED", "--modality", "mr")
+    assert "2 series of 1 study, 42 instances" in ops(*selected, "--dry-run")[1]
+    assert len(answer(ops, *selected, "--reason", "repaired")) == 2
+    ended = {"COMPLETED", "DUPLICATE"}
+    eventually(lambda: {each["found"]["place"] for each in answer(ops, "where", "PH26-0002")} <= ended)
+    for each in answer(ops, "where", "PH26-0002"):
+        told = {step["name"].partition(" by ")[0]: step["words"] for step in each["timeline"]["steps"]}
+        assert told["import again"] == "a new version"
+        assert told["cancelled"].endswith(": the wrong archive")
+        assert told["reprocess"] == "repaired"
+
+
 def test_a_manifest_may_be_named_and_only_the_index_written(ops: Ops, console: ConsoleRun) -> None:
     row, _ = answer(ops, "reprocess", "PH26-0002", "--dry-run")
     (started,) = answer(ops, "reprocess", "--manifest", row["manifest_key"], "--reindex")
@@ -192,7 +224,7 @@ def test_what_lies_below_a_prefix_and_what_could_not_be_delivered_is_worked_on_a
     series = answer(ops, "status")["series_transfers"][0]
     uid, state = series["series_instance_uid"], console.runtime.state
     below = f"{series['edge']}/{series['transfer_id']}/{series['study_instance_uid']}/{uid}/"
-    assert answer(ops, "reprocess", "--prefix", below, "--dry-run") == [{"prefix": below}]
+    assert answer(ops, "reprocess", "--prefix", below, "--dry-run") == [{"prefix": below, "pk": series["pk"]}]
     (started,) = answer(ops, "reprocess", "--prefix", below)
     steps = console.runtime.clients.stepfunctions
     event = steps.describe_execution(executionArn=started["execution"])["input"]

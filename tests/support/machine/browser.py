@@ -145,6 +145,24 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
+    def drag(self, selector: str, right: int, down: int) -> None:
+        """The mouse, pressed in the middle of an element, so far and released."""
+        middle = self.ask(
+            f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect(); "
+            "return [b.x + b.width / 2, b.y + b.height / 2] })"
+            f"(document.querySelector({selector!r}))"
+        )
+        x, y = middle
+        for kind, at, buttons in (
+            ("mousePressed", (x, y), 1),
+            ("mouseMoved", (x + right, y + down), 1),
+            ("mouseReleased", (x + right, y + down), 0),
+        ):
+            self.call(
+                "Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", buttons=buttons,
+                clickCount=1,
+            )  # fmt: skip
+
     def complaints(self) -> list[str]:
         """What the browser's console says: errors, refused content."""
         said = []

@@ -18,7 +18,7 @@ from console.pictures.frames import Frame, FrameStore
 
 def shown(store: FrameStore, frame: Frame) -> str:
     try:
-        store.window(frame)
+        store.windows(frame)
         store.picture(frame, most=64)
         return store.picture(frame).media_type
     except UndecodableError as error:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request
 from console import security
 from console.markup.html import tag
 from console.markup.words import duration, size
-from console.pages.listing import chosen
+from console.run.query import chosen
 
 
 def test_what_comes_from_a_header_is_escaped() -> None:

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from console.pages.pictures import Pictures
-from console.pages.viewer import viewer
+from console.pages.pictures import Pictures, why_none
+from console.pages.viewer import Shown, viewer
 from console.pictures.frames import Frame, FrameStore
 
 JPEG = bytes(imagecodecs.jpeg8_encode(np.full((80, 100, 3), (250, 20, 30), np.uint8)))
 CINE = {"SamplesPerPixel": 3, "PhotometricInterpretation": "YBR_FULL_422"}
 GREY = {"SamplesPerPixel": 1, "Rows": 2, "Columns": 2, "BitsAllocated": 8}
-ROW = {"transfer_id": "t", "series_instance_uid": "1.2.3"}
+ROW = {"transfer_id": "t", "series_instance_uid": "1.2.3", "modality": "CT"}
 
 
 class OneFrame(Pictures):
@@ -34,8 +34,7 @@ class OneFrame(Pictures):
         return self._held
 
     def page(self) -> str:
-        frames = self.frames("t", "1.2.3")
-        return str(viewer(ROW, frames, self.window(frames), 1))
+        return str(viewer(ROW, self.shown(self.frames("t", "1.2.3")), 1))
 
 
 def test_a_jpeg_in_colour_is_passed_as_it_is_and_made_small_for_a_thumbnail() -> None:
@@ -43,6 +42,28 @@ def test_a_jpeg_in_colour_is_passed_as_it_is_and_made_small_for_a_thumbnail() ->
     whole, small = pictures.frame("t", "1", 1, {}), pictures.frame("t", "1", 1, {"small": ""})
     assert (whole.mimetype, whole.data) == ("image/jpeg", JPEG)
     assert (small.mimetype, Image.open(io.BytesIO(small.data)).size) == ("image/png", (50, 40))
+
+
+def test_the_windows_of_ct_can_be_chosen_beside_the_stored_one_and_the_full_range() -> None:
+    page = OneFrame(GREY, bytes((0, 10, 20, 100)), "application/octet-stream").page()
+    assert '<option value="50,100">Full range</option>' in page
+    assert '<option value="-600,1500">Lung</option>' in page
+    assert "Lung" not in str(viewer(ROW | {"modality": "MR"}, Shown(1, (1, 2), (1, 2)), 1))
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"state": "INDEXED", "outcome": None}, "No picture yet: the series is not imported."),
+        ({"state": "OVER", "outcome": "FAILED"}, "ended FAILED and has no image set"),
+        ({"state": "OVER", "outcome": "INDEXED"}, "Importing was off"),
+    ],
+)
+def test_no_picture_comes_with_its_reason(row: dict[str, Any], words: str) -> None:
+    found = SimpleNamespace(series_transfer=row, waits_for=None, image_sets=[])
+    reason = why_none(cast("Any", found))
+    assert words in reason
+    assert reason in str(viewer(ROW, Shown(trouble=reason), 1))
 
 
 def test_colour_has_no_window_to_choose() -> None:

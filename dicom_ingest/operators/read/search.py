@@ -1,0 +1,135 @@
+"""Read model: which series transfers a search term means."""
+
+from __future__ import annotations
+
+import re
+
+from dicom_ingest.contracts.identifiers import UUID4
+from dicom_ingest.operators.read.choices import same_ae, same_edge
+from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.places import (
+    AES,
+    COUNTED,
+    MOST,
+    NEWEST_FIRST,
+    Filter,
+    branch,
+    is_text,
+    listed,
+    newest,
+    reach,
+    values,
+)
+
+
+def _begins(column: str) -> str:
+    """The column begins with the term, whatever the case; answered from an index of 0023."""
+    parameter = ":name" if column.endswith("name") else ":term"
+    value, term = f"left(lower({column}), 64)", f"left(lower(CAST({parameter} AS text)), 64)"
+    return f"{value} ~>=~ {term} AND {value} ~<~ ({term} || chr(1114111))"
+
+
+_BY = {
+    "study": (is_text("study_instance_uid", ":term"),),
+    "series": (is_text("series_instance_uid", ":term"),),
+    "instance": (
+        "t.pk IN (SELECT series_transfer_pk FROM instance_transfer "
+        "WHERE sop_instance_uid = CAST(:term AS text))",
+    ),
+    "transfer": ("t.transfer_id = CAST(:term AS uuid)",),
+    "import": ("t.pk IN (SELECT series_transfer_pk FROM ahlijob WHERE import_id = CAST(:term AS text))",),
+    "image set": (
+        "t.pk IN (SELECT series_transfer_pk FROM ahliimageset WHERE image_set_id = CAST(:term AS text))",
+    ),
+    "AE": tuple(is_text(column, ":as_ae") for column in AES),
+    "edge": (is_text("edge", ":as_edge"),),
+    "accession number": (
+        "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
+        "WHERE z.accession_number = CAST(:term AS text))",
+        "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
+        f"WHERE {_begins('z.accession_number')} LIMIT {COUNTED})",
+    ),
+    "patient": tuple(
+        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
+        f"JOIN series y ON y.study_pk = z.pk WHERE w.{column} = CAST(:term AS text))"
+        for column in ("patient_id", "identifier")
+    )
+    + tuple(
+        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
+        f"JOIN series y ON y.study_pk = z.pk WHERE {_begins(f'w.{column}')} LIMIT {COUNTED})"
+        for column in ("patient_id", "patient_name")
+    ),
+}
+"""Of each kind the conditions, one of which must hold: each is asked by itself, since each has its index."""
+_NAMES = ("accession number", "patient", "AE", "edge")
+
+
+def kinds(term: str) -> tuple[str, ...]:
+    """What a search term may be, by its form: no table is read for what it cannot be."""
+    if UUID4.fullmatch(term):
+        return ("transfer",)
+    if re.fullmatch(r"[0-9a-f]{32}", term):
+        return ("import", "image set", *_NAMES)
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)+", term):
+        return ("study", "series", "instance", *_NAMES)
+    return _NAMES
+
+
+def where(
+    index: Index,
+    term: str,
+    most: int = MOST,
+    chosen: Filter | None = None,
+    skip: int = 0,
+    order: str = NEWEST_FIRST,
+) -> list[Row]:
+    """The series transfers that a term means, newest first; `matched` says what the term is of each.
+
+    `term`: accession number, patient id or patient's name (or how they begin, whatever the case); study,
+    series or SOP instance UID, AE title, edge, transfer, import (HealthImaging's job id) or image set.
+    """
+    chosen = chosen or Filter()
+    sql = (
+        f"WITH matching AS ({_matching(term, chosen)}), "
+        "chosen AS (SELECT pk, string_agg(DISTINCT kind, ', ') AS matched FROM matching GROUP BY pk) "
+        f"{listed(order, ', c.matched')}"
+    )
+    terms = _terms(index, term)
+    return index.run(sql, most=most, skip=skip, reach=reach(order, most + skip), **terms, **values(chosen))
+
+
+def matches(index: Index, term: str, chosen: Filter | None = None) -> int:
+    """How many a term means; COUNTED + 1 means more than COUNTED."""
+    chosen = chosen or Filter()
+    sql = f"SELECT count(DISTINCT pk) AS series FROM ({_matching(term, chosen)}) m"
+    counted: int = index.run(sql, reach=COUNTED + 1, **_terms(index, term), **values(chosen))[0]["series"]
+    return min(counted, COUNTED + 1)
+
+
+def _matching(term: str, chosen: Filter) -> str:
+    return " UNION ALL ".join(
+        f"SELECT f.pk, '{kind}' AS kind FROM {_branch(chosen, kind, condition)} f"
+        for kind in kinds(term)
+        for condition in _BY[kind]
+    )
+
+
+def _branch(chosen: Filter, kind: str, condition: str) -> str:
+    """Few match what is no AE and no edge; with a limit, the planner would read the newest until they do."""
+    limit = newest(NEWEST_FIRST) if kind in ("AE", "edge") else ""
+    return branch(chosen, f"{condition} AND {_EITHER_AE}" if chosen.ae else condition, limit)
+
+
+_EITHER_AE = "CAST(:ae AS text) IN (t.calling_ae, t.called_ae)"
+
+
+def _terms(index: Index, term: str) -> dict[str, str]:
+    """The term as each kind writes it: an AE title in whatever case, an edge's short name, a name with ^."""
+    found = {"term": term}
+    if set(_NAMES) & set(kinds(term)):
+        found |= {
+            "name": re.sub(r"[\s,^]+", "^", term),
+            "as_ae": same_ae(index, term) or term,
+            "as_edge": same_edge(index, term) or term,
+        }
+    return found
