@@ -30,6 +30,7 @@ from dicom_ingest.operators.read import (
     places,
     search,
     slots,
+    study,
     timeline,
 )
 from dicom_ingest.operators.read.places import Filter
@@ -98,6 +99,8 @@ def reads(examples: Known) -> dict[str, Action]:
         "superseded": Filter(place="SUPERSEDED"),
         "completed": Filter(place="COMPLETED"),
         "one": Filter(transfer=row["transfer_id"], series=row["series_instance_uid"]),
+        "of a study": Filter(study=row["study_instance_uid"]),
+        "by pk": Filter(pks=[row["pk"]]),
     }
     found: dict[str, Action] = {
         f"where: {kind}": _asked(search.where, row[column]) for kind, column in terms.items()
@@ -108,7 +111,10 @@ def reads(examples: Known) -> dict[str, Action]:
         for name, example in vars(examples).items()
     }
     yesterday = _days_ago(1)
+    found |= {f"matches: {kind}": _asked(search.matches, row[column]) for kind, column in terms.items()}
     return found | {
+        "study": _asked(study.study, row["study_instance_uid"]),
+        "tickets: a later page": lambda c: slots.tickets(c, 100, 100),
         "where: an AE of one edge": lambda c: search.where(
             c, row["calling_ae"], chosen=Filter(edge=row["edge"])
         ),
@@ -136,7 +142,7 @@ def upkeep(examples: Known) -> dict[str, Action]:
         "reprocess: a study": {"study": row["study_instance_uid"]},
         "reprocess: a day": {"day": day},
         "reprocess: a day of an edge": {"day": day, "edge": row["edge"]},
-        "reprocess: failed, with words": {"outcome": "FAILED", "reason": "refused"},
+        "reprocess: failed, with words": {"outcome": "FAILED", "detail": "refused"},
     }
     found: dict[str, Action] = {name: _asked(accounts.transfers, chosen) for name, chosen in selected.items()}
     return found | {
