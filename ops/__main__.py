@@ -19,7 +19,7 @@ from ops.verbs import completion
 from ops.verbs.changing import acknowledge, cancel, replay, reprocess, slots
 from ops.verbs.checking import audit, custody, ledger, verify
 from ops.verbs.looking import console, edges, sql, status, tail, where
-from ops.verbs.reporting import modalities
+from ops.verbs.reporting import cost, modalities
 
 VERBS = {
     "where": where,
@@ -32,6 +32,7 @@ VERBS = {
     "console": console,
     "edges": edges,
     "modalities": modalities,
+    "cost": cost,
     "audit": audit,
     "custody": custody,
     "replay": replay,

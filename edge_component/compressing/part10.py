@@ -22,6 +22,9 @@ PREAMBLE = 132
 WORTH = 0.95
 """More than this part of the native pixel data is no gain."""
 
+COMPRESSIBLE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+"""Transfer syntaxes of which images can be kept as HTJ2K."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -47,7 +50,7 @@ def split(received: memoryview) -> Parts:
     stream = BytesIO(received)
     ds = dcmread(stream, stop_before_pixels=True)
     syntax = UID(ds.file_meta.TransferSyntaxUID)
-    if syntax not in (ImplicitVRLittleEndian, ExplicitVRLittleEndian):
+    if syntax not in COMPRESSIBLE:
         raise NotCompressibleError(f"Transfer Syntax {syntax.name}")
     at = stream.tell()
     (length,) = struct.unpack_from("<I", received, PREAMBLE + 8)

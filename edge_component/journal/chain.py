@@ -56,7 +56,9 @@ def withdraw(journal: sqlite3.Connection, sequence: int) -> None:
 
 def begin(journal: sqlite3.Connection, because: ChainStart) -> None:
     """A new chain, which names the last link of the one before it, where the journal knows one."""
-    head = journal.execute("SELECT chain_id, number, sha256, withdrawn FROM chain").fetchone()
+    head = journal.execute("SELECT chain_id, number, sha256, withdrawn, begins FROM chain").fetchone()
+    if head is not None and not head["number"] and head["begins"] == because:
+        return  # it has begun already
     follows = None
     if head is not None and head["number"]:
         follows = json.dumps({name: head[name] for name in ("chain_id", "number", "sha256")})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_ingest.contracts.keys import SeriesPrefix
-from edge_component.journal import channels, compression, instances
+from edge_component.journal import chain, channels, compression, instances
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import Assigned
 from edge_component.line.line import Line
@@ -188,7 +188,7 @@ class Uploader:
                 instances.not_uploaded(journal, upload, because=reason, problem=reason)
             case CopyLost(words):
                 if upload.unsure or upload.upload_id:  # S3 may have it: another copy must have another key
-                    redraw(journal, upload.sequence, upload.transfer_id, words, now)
+                    redraw(journal, upload.sequence, upload.transfer_id, words, now, foreign=False)
                 else:
                     compression.again(journal, upload)
             case Foreign(words):
@@ -331,8 +331,22 @@ def discard(spool: Spool, file: str) -> None:
         logs.warning("compressed copy cannot be removed", file=file, reason=error.strerror)
 
 
-def redraw(journal: sqlite3.Connection, sequence: int, transfer_id: str, words: str, now: float) -> None:
-    """Give a series another transfer id: S3 holds under this one what the edge has not sent."""
+def redraw(
+    journal: sqlite3.Connection,
+    sequence: int,
+    transfer_id: str,
+    words: str,
+    now: float,
+    *,
+    foreign: bool = True,
+) -> None:
+    """Give a series another transfer id.
+
+    `foreign`: S3 holds under this one what the edge has not sent, as after a restored disk. Another copy of
+    the edge may have gone on with its chain: this one begins its own.
+    """
     if new := instances.redraw(journal, sequence, transfer_id):
+        if foreign:
+            chain.begin(journal, "restored journal")
         channels.notice(journal, channels.TRANSFER_REDRAWN, now, f"{transfer_id}: {words}")
         logs.error("transfer redrawn", sequence=sequence, transfer_id=transfer_id, sent_as=new, reason=words)

@@ -9,10 +9,12 @@ from string import Template
 from pydicom.uid import UID
 from pynetdicom.ae import ApplicationEntity
 
+from dicom_ingest.contracts import preflight
 from docs.generate.conformance import settings, sop_classes, statuses
 from docs.generate.markdown import table
 from edge_component import VERSION
 from edge_component.assembling.quiet import DEFAULT_QUIET_SECONDS, SLOW_MODALITIES, SLOW_QUIET_SECONDS
+from edge_component.compressing.part10 import COMPRESSIBLE
 from edge_component.dimse import limits, negotiation, tls
 from edge_component.dimse.statuses import COMMENT_LENGTH
 from edge_component.records import commitment
@@ -89,10 +91,28 @@ def _services() -> dict[str, str]:
         "refused_classes": _classes(sop_classes.refused_classes()),
         "syntax_count": str(len(syntaxes)),
         "transfer_syntaxes": table(
-            ("transfer syntax", "UID", "lossless", "retired"),
+            ("transfer syntax", "UID", "lossless", "stored as", "HealthImaging has frames", "retired"),
             (
-                (name, f"`{uid}`", "yes" if uid in negotiation.LOSSLESS else "", "R" if retired else "")
+                (
+                    name,
+                    f"`{uid}`",
+                    "yes" if uid in negotiation.LOSSLESS else "",
+                    "received, or HTJ2K" if uid in COMPRESSIBLE else "received",
+                    "yes" if uid in preflight.SUPPORTED else "",
+                    "R" if retired else "",
+                )
                 for uid, name, retired in syntaxes
+            ),
+        ),
+        "foretold": table(
+            ("code", "HealthImaging", "what"),
+            (
+                (
+                    f"`{code}`",
+                    rule.consequence + (f" ({rule.warning})" if rule.warning else ""),
+                    f"[{rule.words}]({rule.source})",
+                )
+                for code, rule in preflight.RULES.items()
             ),
         ),
     }

@@ -93,7 +93,7 @@ def test_custody_says_of_every_instance_who_sent_it_and_what_became_of_it(ops: O
         received, stored, imported = (one[f"{step}_at"][:19] for step in ("received", "stored", "imported"))
         assert received <= stored <= imported, "S3 says whole seconds"
         assert (one["verdict"], one["object"], one["image_set_version"]) == ("IMPORTED", "stored", 1)
-        assert one["stored_sha256"] == one["file_sha256"] != one["dataset_sha256"]
+        assert one["stored_sha256"] == one["file_sha256"]
     for transfer in found["series_transfers"]:
         assert transfer["manifest"] == "intact"
         assert transfer["chain"]["number"] >= 1
@@ -133,6 +133,18 @@ def test_a_manifest_that_was_altered_or_removed_is_found(ops: Ops, console: Cons
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=body)
     assert answer(ops, "custody", "--verify")["whole"]
+
+
+def test_cost_is_money_per_edge_sender_and_month(ops: Ops) -> None:
+    found = answer(ops, "cost")
+    [row] = found["costs"]
+    assert (row["calling_ae"], row["series"], row["instances"], row["imports"]) == ("CLIENT_AE", 7, 91, 7)
+    assert row["dollars"] == found["dollars"] > 0
+    dearer = answer(ops, "cost", "--set", "s3_gb_month=100")
+    assert dearer["costs"][0]["s3_storage"] > row["s3_storage"]
+    assert answer(ops, "cost", "--month", "1999-01")["costs"] == []
+    assert "https://aws.amazon.com/s3/pricing/" in ops("cost", "--prices")[1]
+    assert ops("cost", "--set", "s3=1")[2].startswith("error: s3 is not a price; there is s3_gb_month, ")
 
 
 def test_sql_answers_changes_nothing_and_shows_no_token(ops: Ops) -> None:

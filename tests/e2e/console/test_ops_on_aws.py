@@ -85,6 +85,7 @@ def answer(asked: Callable[..., tuple[int, str, str]]) -> Ask:
         ("ledger", "--since", "2020-01-01"),
         ("slots",),
         ("custody", "--verify"),
+        ("cost",),
         ("modalities",),
         ("modalities", "--since", "2020-01-01", "--by-day"),
         ("reprocess", "PH26-0001", "--dry-run"),

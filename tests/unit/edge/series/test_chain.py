@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts.manifest import Manifest, ManifestLink, encode_manifest
+from dicom_ingest.contracts.manifest import Manifest, ManifestLink, decode_manifest, encode_manifest
 from edge_component.journal import chain, instances
 from edge_component.journal.database import transaction
 from tests.support.edge.bench import Bench, Crash, rows
@@ -166,6 +167,36 @@ def test_a_journal_that_was_lost_begins_a_chain_that_says_so(tmp_path: Path) -> 
     [first, second] = [link_of(manifest) for manifest in bench.manifests()]
     assert (second.number, second.previous_sha256, second.begins) == (1, None, "new journal")
     assert second.chain_id != first.chain_id
+
+
+def test_a_disk_that_was_restored_begins_a_chain_that_says_so(tmp_path: Path) -> None:
+    """What it sends next lies in S3 already: the edge has lived through it once."""
+    bench = Bench(tmp_path / "edge")
+    send(bench, "1.2.1")
+    bench.settle()
+    send(bench, "1.2.2")
+    bench.assembly.run_once()
+    bench.journal.close()
+    shutil.copytree(tmp_path / "edge", tmp_path / "snapshot")
+    bench.start()
+    bench.settle()
+    first = links(bench)
+    bench.journal.close()
+    shutil.rmtree(tmp_path / "edge")
+    shutil.copytree(tmp_path / "snapshot", tmp_path / "edge")
+    bench.s3.readable = False
+    bench.start()
+    bench.settle()
+    send(bench, "1.2.3")
+    bench.settle()
+    found = [link_of(decode_manifest(body)) for key, body in bench.s3.objects.items() if "manifests/" in key]
+    by_number = sorted(found, key=lambda link: link.number)
+    restored = [link for link in by_number if link.chain_id != first[0][0].chain_id]
+    assert [link.number for link in restored] == [1, 2]
+    assert restored[0].begins == "restored journal"
+    assert restored[0].follows is not None
+    assert (restored[0].follows.chain_id, restored[0].follows.number) == (first[0][0].chain_id, 1)
+    assert len([link for link in found if link.chain_id == first[0][0].chain_id]) == 2, "no fork"
 
 
 def test_an_edge_that_was_upgraded_begins_its_chain(tmp_path: Path) -> None:
