@@ -54,6 +54,8 @@ def _semaphore(config: Config, data: Data) -> dict[str, object] | None:
         "capacity": imports.ahli_concurrent_imports,
         "start_rate": imports.start_rate,
         "start_burst": imports.start_burst,
+        "bundles": imports.bundles,
+        "bundle_patience": imports.bundle_patience_seconds,
     }
 
 

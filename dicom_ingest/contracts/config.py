@@ -129,6 +129,10 @@ class HealthImagingConfig(StrictModel):
     start_rate: float = Field(default=1.0, gt=0, le=100)
     """Imports started a second; AWS's default quota is 1."""
     start_burst: int = Field(default=2, ge=1, le=200)
+    bundles: bool = True
+    """Whether series of one transfer share an import while others wait: one start for all of them."""
+    bundle_patience_seconds: int = Field(default=600, ge=0, le=3600)
+    """How long a series of a `bulk` sender waits for the rest of its transfer before it goes alone."""
 
 
 class DatabaseConfig(StrictModel):

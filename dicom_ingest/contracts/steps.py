@@ -246,10 +246,10 @@ class SemaphoreSettings(Message):
     capacity: int = Field(ge=0)
     start_rate: float = Field(gt=0)
     start_burst: int = Field(ge=1)
-    bundles: bool = False
+    bundles: bool = True
     """Whether the series of a closed transfer may share one import."""
     bundle_patience: float = Field(default=600, ge=0)
-    """So many seconds a bulk ticket waits for its transfer to close, at most."""
+    """Seconds that a bulk ticket waits at most for its transfer to close."""
 
 
 class DatabaseUser(Message):

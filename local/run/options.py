@@ -106,6 +106,7 @@ class Options:
             "start_burst": (self.start_burst, ahli.start_burst),
         }
         values = {name: default if own is None else own for name, (own, default) in chosen.items()}
+        values |= {"bundles": ahli.bundles, "bundle_patience": ahli.bundle_patience_seconds}
         try:
             return SemaphoreSettings.model_validate({"datastore_id": datastore_id, **values})
         except ValidationError as error:

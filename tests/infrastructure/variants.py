@@ -47,6 +47,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "ahli_concurrent_imports": 7,
             "start_rate": 0.25,
             "start_burst": 1,
+            "bundles": False,
+            "bundle_patience_seconds": 30,
         },
         "db_config": {
             "db_name": "index_of_clinic",

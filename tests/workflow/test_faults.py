@@ -170,7 +170,7 @@ def whole_transfer(count: int) -> list[Announced]:
 
 def queue_up(pipeline: Pipeline, *series: Announced) -> None:
     """No slot is free, and each of them has its ticket."""
-    pipeline.slots(0, bundles=True)
+    pipeline.slots(0)
     for one in series:
         pipeline.ingest(one)
     pipeline.eventually(lambda: len(pipeline.tickets(series[0])) == len(series), "all of them wait")
@@ -195,7 +195,7 @@ def test_the_series_of_a_transfer_share_an_import_whatever_function_dies(
         queue_up(pipeline, *series)
     for (name, fault), series in bundles.items():
         faulty.arm(name, series[0], fault)
-    pipeline.slots(1, bundles=True)
+    pipeline.slots(1)
     for series in bundles.values():
         ended_well = [execution["status"] for execution in pipeline.finished(series[0], 3)]
         assert ended_well == ["SUCCEEDED"] * 3
@@ -211,7 +211,7 @@ def test_a_leader_that_is_stopped_while_its_bundle_is_imported_leaves_no_series_
     series = whole_transfer(3)
     queue_up(pipeline, *series)
     pipeline.fault(kind="job", effect="stuck")
-    pipeline.slots(1, bundles=True)
+    pipeline.slots(1)
     (job,) = pipeline.eventually(pipeline.stuck_jobs, "their import hangs")
     leader = next(ticket["owner_execution"] for ticket in pipeline.tickets(series[0]) if ticket["leads"])
     pipeline.clients.stepfunctions.stop_execution(executionArn=leader)
@@ -228,7 +228,7 @@ def test_a_bundle_whose_import_fails_is_imported_series_by_series(pipeline: Pipe
     series = whole_transfer(3)
     queue_up(pipeline, *series)
     pipeline.fault(kind="job", effect="fail", times=1)
-    pipeline.slots(3, bundles=True)
+    pipeline.slots(3)
     assert [execution["status"] for execution in pipeline.finished(series[0], 3)] == ["SUCCEEDED"] * 3
     assert outcomes(pipeline, series[0]) == ["COMPLETED"] * 3
     assert len(imports(pipeline, series[0])) == 3

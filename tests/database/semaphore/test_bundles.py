@@ -9,7 +9,9 @@ from uuid import uuid4
 
 import pytest
 
+from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import operator as queue
+from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.server.connection import Database
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.leftovers import World
@@ -30,6 +32,35 @@ def test_without_bundles_every_series_goes_alone_and_at_once(flow: Steps) -> Non
     open_(flow)
     assert all(run.told() for run in bulk)
     assert held(flow) == 3
+
+
+def test_a_deploy_switches_bundles_off_and_on(flow: Steps) -> None:
+    for wanted in (False, True):
+        runs = queue_up(flow, transfer(3))
+        deploy(flow, bundles=wanted)
+        open_(flow)
+        assert [run.told() for run in runs] == ([True] + [False] * 2 if wanted else [True] * 3)
+        flow.rows("UPDATE ahlijob SET state = 'CANCELLED', over_at = now() WHERE live")
+
+
+def test_a_deploy_sets_how_long_a_bulk_ticket_waits_for_its_transfer(flow: Steps) -> None:
+    deploy(flow, bundle_patience=3600)
+    open_transfer = flow.announce(Announced(priority="bulk"))
+    open_transfer.index_series()
+    open_transfer.acquire()
+    assert not open_transfer.told()
+    deploy(flow, bundle_patience=0)
+    open_(flow)
+    assert open_transfer.told()
+
+
+def deploy(flow: Steps, **changes: Any) -> None:
+    """As migrate_database does with what config.yaml says."""
+    semaphore = flow.semaphore()
+    names = ("datastore_id", "capacity", "start_rate", "start_burst", "bundles", "bundle_patience")
+    settings = SemaphoreSettings.model_validate({name: semaphore[name] for name in names} | changes)
+    with flow.world.database.transaction() as connection:
+        import_slots.configure(connection, settings)
 
 
 def transfer(count: int, **given: Any) -> list[Announced]:

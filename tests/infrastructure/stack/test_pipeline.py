@@ -307,10 +307,21 @@ def test_the_schema_comes_with_the_deploy_and_before_new_code(default: Template)
 
 
 def _as_cloudformation_sends(value: dict[str, Any]) -> Any:
-    """References resolved, numbers as text."""
+    """References resolved, numbers and booleans as text."""
     if set(value) <= {"Ref", "Fn::GetAtt", "Fn::Join"}:
         return "resolved"
-    return {k: str(v) if isinstance(v, int | float) else v for k, v in value.items()}
+    return {k: str(v).lower() if isinstance(v, int | float) else v for k, v in value.items()}
+
+
+@pytest.mark.parametrize(("variant", "expected"), [("default", (True, 600)), ("full", (False, 30))])
+def test_series_share_imports_as_configured(
+    template: Callable[[str], Template], variant: str, expected: tuple[bool, float]
+) -> None:
+    (resource,) = template(variant).resources("AWS::CloudFormation::CustomResource").values()
+    texts = json.loads(json.dumps(resource["Properties"]), object_hook=_as_cloudformation_sends)
+    semaphore = MigrationProperties.model_validate(texts).semaphore
+    assert semaphore is not None
+    assert (semaphore.bundles, semaphore.bundle_patience) == expected
 
 
 def test_without_import_there_is_no_semaphore(template: Callable[[str], Template]) -> None:

@@ -130,7 +130,7 @@ class Pipeline:
         events = self.history(execution)
         return [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
 
-    def slots(self, capacity: int, rate: float = 100, burst: int = 100, *, bundles: bool = False) -> None:
+    def slots(self, capacity: int, rate: float = 100, burst: int = 100, *, bundles: bool = True) -> None:
         """Set the semaphore and run the grant step, as an operator's change does."""
         with self.database.transaction() as connection:
             import_slots.configure(

@@ -40,6 +40,14 @@ def test_the_semaphore_is_as_configured_unless_chosen_otherwise() -> None:
     assert (chosen.capacity, chosen.start_rate, chosen.start_burst) == (3, 10, 4)
 
 
+def test_series_share_imports_unless_config_yaml_says_otherwise() -> None:
+    default = Options(config=Config()).semaphore("0" * 32)
+    assert (default.bundles, default.bundle_patience) == (True, 600)
+    alone = Config.model_validate({"ahli_config": {"bundles": False, "bundle_patience_seconds": 30}})
+    configured = Options(config=alone).semaphore("0" * 32)
+    assert (configured.bundles, configured.bundle_patience) == (False, 30)
+
+
 @pytest.mark.parametrize(
     ("choice", "option"),
     [
