@@ -19,10 +19,10 @@ from rich.console import Console
 from benchmarks.functions.series import BenchSeries
 from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import granting, queueing, releasing
 from dicom_ingest.db.semaphore.bundles import Ticket
-from dicom_ingest.db.semaphore.tickets import Token
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.semaphore.queueing import Token
+from dicom_ingest.db.series import registering
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.db.server.migrate import migrate
 from local.postgres.databases import create_database
@@ -96,12 +96,12 @@ def run(*, full: bool = False) -> dict[str, Any]:
 
 
 def _queue_up(connection: Connection) -> None:
-    import_slots.configure(
+    queueing.configure(
         connection,
         SemaphoreSettings(datastore_id=DATASTORE, capacity=CAPACITY, start_rate=RATE, start_burst=1),
     )
     envelope = BenchSeries(1).envelope()
-    series_transfers.register(
+    registering.register(
         connection, SeriesComplete.model_validate(envelope["detail"]), "2026-11-22T08:02:00Z"
     )
     connection.run(_BACKLOG, waiting=WAITING + ACQUIRES, same=SAME_SERIES)
@@ -122,15 +122,15 @@ def _drain(database: Database, releases: int) -> tuple[Findings, timedelta]:
             starts.append(_begin(ticket, connection, findings, order, ends, lengths))
 
     with database.transaction() as connection:
-        granted(import_slots.grant(connection, DATASTORE, now), connection)
+        granted(granting.grant(connection, DATASTORE, now), connection)
     for number in range(releases):
         if number < ACQUIRES:
             _acquire(database, number, now, findings)
         now, _, ticket = heapq.heappop(ends)
         began = time.perf_counter()
         with database.transaction() as connection:
-            import_slots.release(connection, _reference(connection, ticket), ticket.owner_execution)
-            tickets = import_slots.grant(connection, DATASTORE, now)
+            releasing.release(connection, _reference(connection, ticket), ticket.owner_execution)
+            tickets = granting.grant(connection, DATASTORE, now)
         findings.release_ms.append(1000 * (time.perf_counter() - began))
         with database.transaction() as connection:
             granted(tickets, connection)
@@ -184,8 +184,8 @@ def _acquire(database: Database, number: int, now: datetime, findings: Findings)
     began = time.perf_counter()
     with database.transaction() as connection:
         ref = SeriesTransferRef(**row, fence=1)
-        import_slots.acquire(connection, ref, execution, DATASTORE, Token(f"token-{number}"))
-        import_slots.grant(connection, DATASTORE, now)
+        queueing.acquire(connection, ref, execution, DATASTORE, Token(f"token-{number}"))
+        granting.grant(connection, DATASTORE, now)
     findings.acquire_ms.append(1000 * (time.perf_counter() - began))
 
 

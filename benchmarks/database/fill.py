@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.semaphore import tickets
+from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Connection
 
 DATASTORE = "d" * 32
@@ -141,7 +141,7 @@ CHUNK = 20_000
 def fill(connection: Connection, size: Size) -> None:
     """Make it; the caller's transaction, statistics at the end."""
     settings = SemaphoreSettings(datastore_id=DATASTORE, capacity=size.held, start_rate=1, start_burst=1)
-    tickets.configure(connection, settings)
+    queueing.configure(connection, settings)
     connection.run(_PATIENTS, studies=size.studies)
     numbers = {"series": size.series_of_study, "instances": size.instances_of_series}
     connection.run(_STUDIES, **numbers)

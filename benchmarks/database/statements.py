@@ -15,8 +15,8 @@ from dicom_ingest.contracts.outcomes import Outcome, Verdict
 from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
-from dicom_ingest.db.semaphore import gate, leftovers, operator, tickets
-from dicom_ingest.db.series import decisions, imports, transfers
+from dicom_ingest.db.semaphore import gate, granting, leftovers, operator, queueing, releasing
+from dicom_ingest.db.series import claiming, decisions, ending, imports, registering
 from dicom_ingest.db.series import ledger as accounts
 from dicom_ingest.db.series.held import held
 from dicom_ingest.db.server.connection import Connection
@@ -181,8 +181,8 @@ class Path:
             "release_import_slot, granting": self._release,
             "start_import": self._start,
             "record_image_sets": self._record,
-            "release_import_slot": lambda c: tickets.release(c, self._ref, ME),
-            "over": lambda c: transfers.over(c, self._ref, ME),
+            "release_import_slot": lambda c: releasing.release(c, self._ref, ME),
+            "over": lambda c: ending.over(c, self._ref, ME),
         }
 
     @property
@@ -196,16 +196,16 @@ class Path:
         )
 
     def _claim(self, connection: Connection) -> None:
-        transfers.register(connection, self._event, "2026-11-22T08:02:00Z")
-        self._pk = transfers.claim(connection, self._event, ME).pk
+        registering.register(connection, self._event, "2026-11-22T08:02:00Z")
+        self._pk = claiming.claim(connection, self._event, ME).pk
 
     def _index(self, connection: Connection) -> None:
         index.index(connection, self._pk, self._rows, (ME, 1))
 
     def _acquire(self, connection: Connection) -> None:
-        self._ticket = tickets.acquire(connection, self._ref, ME, DATASTORE, tickets.Token("token")).pk
+        self._ticket = queueing.acquire(connection, self._ref, ME, DATASTORE, queueing.Token("token")).pk
         operator.set_priority(connection, self._ticket, -1)
-        tickets.grant(connection, DATASTORE)
+        granting.grant(connection, DATASTORE)
 
     def _release(self, connection: Connection) -> None:
         holder = self._holder
@@ -219,8 +219,8 @@ class Path:
             connection, ref, holder["owner_execution"], self._ticket_of(connection, holder)
         )
         imports.import_over(connection, ticket.pk, "COMPLETED", Outcome.COMPLETED, None)
-        tickets.release(connection, ref, holder["owner_execution"])
-        (granted,) = tickets.grant(connection, DATASTORE)
+        releasing.release(connection, ref, holder["owner_execution"])
+        (granted,) = granting.grant(connection, DATASTORE)
         if granted.pk != self._ticket:
             raise AssertionError("another ticket was first in the queue")
 

@@ -12,12 +12,10 @@ from uuid import uuid4
 
 from dicom_ingest.contracts.outcomes import Outcome, TicketState
 from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
-from dicom_ingest.db.semaphore import bundles, leftovers
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import bundles, leftovers, releasing
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.leftovers import Leftover
-from dicom_ingest.db.series import decisions, imports
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import decisions, ending, imports
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.healthimaging import imports as healthimaging
 from dicom_ingest.healthimaging.imports import ImportOrder
@@ -110,9 +108,9 @@ class Reclaimer:
             if ref is None:
                 return LEFT
             if leftover.ticket_id is not None:
-                series_transfers.as_its_ticket_says(connection, leftover.ticket_id)
-            import_slots.release(connection, ref, me)
-            series_transfers.over(connection, ref, me)
+                ending.as_its_ticket_says(connection, leftover.ticket_id)
+            releasing.release(connection, ref, me)
+            ending.over(connection, ref, me)
         return Settled("released")
 
     def _free(self, leftover: Leftover) -> Settled:
@@ -124,12 +122,10 @@ class Reclaimer:
             if ref is None:
                 return LEFT
             if outcome is not None:
-                series_transfers.finish(
-                    connection, ref, me, outcome, detail=words, datastore_id=leftover.datastore_id
-                )
+                ending.finish(connection, ref, me, outcome, detail=words, datastore_id=leftover.datastore_id)
             if leftover.ticket_id is not None:
                 leftovers.cancel(connection, leftover.ticket_id, words)
-            series_transfers.over(connection, ref, me)
+            ending.over(connection, ref, me)
         return Settled("freed", outcome)
 
     def _let_another_lead(self, leftover: Leftover) -> Settled:
@@ -162,8 +158,8 @@ class Reclaimer:
                 decisions.next_attempt(connection, ticket, state, leftover.datastore_id, results)
                 return Settled("dissolved")
             said = decisions.record_import(connection, ref, me, ticket, leftover.datastore_id, state, results)
-            import_slots.release(connection, ref, me)
-            series_transfers.over(connection, ref, me)
+            releasing.release(connection, ref, me)
+            ending.over(connection, ref, me)
             wake = bundles.to_wake(connection, ticket.bundle) if ticket.bundle is not None else []
         return Settled("recorded", said.name, wake)
 

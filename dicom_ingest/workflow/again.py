@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import registering
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.workflow import executions
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def start(database: Database, client: SFNClient, state_machine_arn: str) -> int:
     """Start an execution for each; how many. One that is started twice finds its work done already."""
     with database.transaction() as connection:
-        waiting = series_transfers.to_queue_again(connection)
+        waiting = registering.to_queue_again(connection)
     for event in waiting:
         executions.start(client, state_machine_arn, executions.envelope(event), name="again")
         with database.transaction() as connection:
-            series_transfers.queued_again(connection, event)
+            registering.queued_again(connection, event)
     return len(waiting)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.contracts.steps import Slot
+from dicom_ingest.db.semaphore import granting, releasing
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.operator import Untold
 from dicom_ingest.db.server.connection import Database
@@ -56,12 +56,12 @@ def deliver(
                     delivered.append(ticket)
                 elif ticket.task_token and not executions.is_running(client, ticket.owner_execution):
                     with database.transaction() as connection:
-                        refused = import_slots.refused(connection, ticket)
+                        refused = releasing.refused(connection, ticket)
                     freed = freed or refused.freed
                     again += [refused.leader] if refused.leader else []
         granted = again
         if freed:
-            granted = again + database.do(partial(import_slots.grant, datastore_id=datastore_id))
+            granted = again + database.do(partial(granting.grant, datastore_id=datastore_id))
     return delivered
 
 
@@ -73,7 +73,7 @@ def answer(database: Database, client: SFNClient, ticket: Ticket) -> bool:
     if not executions.send_success(client, ticket.task_token, slot.model_dump_json()):
         return False
     with database.transaction() as connection:
-        import_slots.mark_delivered(connection, ticket)
+        releasing.mark_delivered(connection, ticket)
     return True
 
 

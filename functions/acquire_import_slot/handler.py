@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import AcquireImportSlotReply, AcquireImportSlotRequest
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import granting, queueing
 from dicom_ingest.db.semaphore.bundles import Ticket
-from dicom_ingest.db.semaphore.tickets import Token
+from dicom_ingest.db.semaphore.queueing import Token
 from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
@@ -26,12 +26,10 @@ def acquire_import_slot(request: AcquireImportSlotRequest) -> AcquireImportSlotR
 
     def queue_and_grant(connection: Connection) -> tuple[Ticket, list[Ticket]]:
         token = Token(request.task_token, request.entered_at, request.retry)
-        ticket = import_slots.acquire(
+        ticket = queueing.acquire(
             connection, request.series_transfer, request.execution_arn, datastore_id, token
         )
-        granted = import_slots.grant(
-            connection, datastore_id, transfer_id=request.series_transfer.transfer_id
-        )
+        granted = granting.grant(connection, datastore_id, transfer_id=request.series_transfer.transfer_id)
         return ticket, granted
 
     ticket, granted = database().do(queue_and_grant)

@@ -10,11 +10,10 @@ from dicom_ingest.contracts.wiring import SERIES_OVER
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import SeriesRows, series_rows
 from dicom_ingest.db.index.write import Indexed
-from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.series import decisions
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.semaphore import granting
+from dicom_ingest.db.series import claiming, decisions, registering
+from dicom_ingest.db.series.claiming import Claim
 from dicom_ingest.db.series.decisions import Need
-from dicom_ingest.db.series.transfers import Claim
 from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.errors import ClaimLostError
 from dicom_ingest.objects.uploads import check_event, list_objects, read_manifest
@@ -54,8 +53,8 @@ def _claim(announced: SeriesCompleteEvent, execution: str) -> Claim:
 
     def register_and_claim(connection: Connection) -> Claim:
         # In one transaction: what is registered and owned by nobody would be watched by nobody.
-        series_transfers.register(connection, event, rfc3339(announced.time))
-        return series_transfers.claim(connection, event, execution, replay_name=replay_name)
+        registering.register(connection, event, rfc3339(announced.time))
+        return claiming.claim(connection, event, execution, replay_name=replay_name)
 
     claim = database().do(register_and_claim)
     if claim.owner == execution or claim.touched_lately:
@@ -63,7 +62,7 @@ def _claim(announced: SeriesCompleteEvent, execution: str) -> Claim:
     if executions.is_running(clients.stepfunctions(), claim.owner):
         return claim
     return database().do(
-        lambda connection: series_transfers.claim(
+        lambda connection: claiming.claim(
             connection, event, execution, owner_gone=claim.owner, replay_name=replay_name
         )
     )
@@ -91,7 +90,7 @@ def _indexed(request: IndexSeriesRequest, claim: Claim, force: str | None) -> In
 
     def write(connection: Connection) -> tuple[Indexed, Need]:
         # The order of locks is everywhere: series transfer first. Whoever lost the claim writes nothing.
-        if not series_transfers.lock_mine(connection, ref, execution):
+        if not claiming.lock_mine(connection, ref, execution):
             raise ClaimLostError(f"series transfer {ref.transfer_id}")
         indexed = index.index(connection, claim.pk, rows, (execution, claim.fence))
         return indexed, decisions.import_need(connection, claim, ref, execution, datastore_id, indexed, force)
@@ -118,7 +117,7 @@ def _wake(datastore_id: str | None, transfer_id: str) -> None:
     """A later transfer of the same instances may have waited for the end of this one, or its own series."""
     if datastore_id is not None:
         granted = database().do(
-            lambda connection: import_slots.grant(connection, datastore_id, transfer_id=transfer_id)
+            lambda connection: granting.grant(connection, datastore_id, transfer_id=transfer_id)
         )
         deliver(database(), clients.stepfunctions(), datastore_id, granted)
 
@@ -129,10 +128,10 @@ def _reindexed(announced: SeriesCompleteEvent) -> IndexSeriesReply:
     rows = _rows(event)
 
     def write(connection: Connection) -> Indexed:
-        series_transfers.register(connection, event, rfc3339(announced.time))
-        pk = series_transfers.find(connection, event.transfer_id, event.series_instance_uid)
+        registering.register(connection, event, rfc3339(announced.time))
+        pk = registering.find(connection, event.transfer_id, event.series_instance_uid)
         indexed = index.index(connection, pk, rows, None)
-        series_transfers.only_indexed(connection, pk)
+        registering.only_indexed(connection, pk)
         return indexed
 
     indexed = database().do(write)

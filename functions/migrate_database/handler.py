@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicom_ingest.contracts.steps import DatabaseUser, MigrateDatabaseReply, MigrateDatabaseRequest
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server import migrate, users
 from dicom_ingest.db.server.connection import database
 from dicom_ingest.runtime import clients
@@ -30,7 +30,7 @@ def migrate_database(request: MigrateDatabaseRequest) -> MigrateDatabaseReply:
         for user in properties.database_users:
             users.ensure(connection, user, _password(user))
         if properties.semaphore is not None:
-            import_slots.configure(connection, properties.semaphore)
+            queueing.configure(connection, properties.semaphore)
     return MigrateDatabaseReply(applied=applied, version=migrate.migration_names()[-1])
 
 

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 
 from dicom_ingest.contracts.steps import ReclaimImportSlotsReply, ReclaimImportSlotsRequest
 from dicom_ingest.contracts.wiring import SERIES_OVER, SLOTS_RECLAIMED
-from dicom_ingest.db.semaphore import gate, leftovers
+from dicom_ingest.db.semaphore import gate, granting, leftovers
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.leftovers import Leftover
 from dicom_ingest.db.server.connection import database
 from dicom_ingest.healthimaging import imports as healthimaging
@@ -76,7 +75,7 @@ def _pass(datastore_id: str) -> ReclaimImportSlotsReply:
     with _isolated(done, "gate not probed"):
         _probe(datastore_id)
     with database().transaction() as connection:
-        granted = import_slots.grant(connection, datastore_id)
+        granted = granting.grant(connection, datastore_id)
         watch.found_live = leftovers.anything_live(connection)
         pressure = queue.pressure(connection, datastore_id)
     freed = done["freed"] + done["released"]

@@ -18,7 +18,7 @@ from dicom_ingest.contracts.steps import (
     StepError,
 )
 from dicom_ingest.contracts.wiring import SERIES_OVER
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import claiming, ending, registering
 from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.errors import ClaimLostError
 from dicom_ingest.runtime.settings import settings
@@ -44,9 +44,7 @@ def record_failure(request: RecordFailureRequest) -> RecordFailureReply:
     with database().transaction() as connection:
         ref = _series_transfer(connection, request, words)
         if ref is not None and not lost:
-            series_transfers.finish_unless_lost(
-                connection, ref, request.execution_arn, outcome, _datastore(request)
-            )
+            ending.finish_unless_lost(connection, ref, request.execution_arn, outcome, _datastore(request))
     count(SERIES_OVER, outcome=outcome.name.value)
     return RecordFailureReply.model_validate(
         {
@@ -73,8 +71,8 @@ def _series_transfer(
         logger.error("an event names no series transfer", detail=detail)
         return None
     if not _readable(request.state) and isinstance(detail, Mapping):
-        series_transfers.register_unreadable(connection, detail, words)
-    return series_transfers.claimed_by(
+        registering.register_unreadable(connection, detail, words)
+    return claiming.claimed_by(
         connection, identity.transfer_id, identity.series_instance_uid, request.execution_arn
     )
 

@@ -7,10 +7,10 @@ from functools import partial
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import ReleaseImportSlotReply, ReleaseImportSlotRequest, SeriesTransferRef
 from dicom_ingest.contracts.wiring import SERIES_OVER
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import granting, releasing
 from dicom_ingest.db.semaphore.bundles import Ticket
-from dicom_ingest.db.semaphore.tickets import Released
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.semaphore.releasing import Released
+from dicom_ingest.db.series import ending
 from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
@@ -33,7 +33,7 @@ def release_import_slot(request: ReleaseImportSlotRequest) -> ReleaseImportSlotR
     released = Released(released=False, orphaned=False)
     if ref is None:
         tell_cancelled(database(), clients.stepfunctions())
-        granted = database().do(partial(import_slots.grant, datastore_id=datastore_id))
+        granted = database().do(partial(granting.grant, datastore_id=datastore_id))
     else:
         released, granted = database().do(partial(_end_and_grant, request, ref, datastore_id))
         workflow = executions.state_machine_of(request.execution_arn)
@@ -48,17 +48,17 @@ def _end_and_grant(
     request: ReleaseImportSlotRequest, ref: SeriesTransferRef, datastore_id: str, connection: Connection
 ) -> tuple[Released, list[Ticket]]:
     execution, error = request.execution_arn, request.state.error
-    released = import_slots.release(connection, ref, execution)
+    released = releasing.release(connection, ref, execution)
     if not released.orphaned:
         words = (
             f"its failure could not be recorded: {error.Error}: {error.Cause}"
             if error
             else "it was not said how"
         )
-        if series_transfers.fail_where_unsaid(connection, ref, execution, words[:2000]):
+        if ending.fail_where_unsaid(connection, ref, execution, words[:2000]):
             count(SERIES_OVER, outcome=Outcome.FAILED.value)
-        series_transfers.over(connection, ref, execution)
-    return released, import_slots.grant(connection, datastore_id, transfer_id=ref.transfer_id)
+        ending.over(connection, ref, execution)
+    return released, granting.grant(connection, datastore_id, transfer_id=ref.transfer_id)
 
 
 handler = step(release_import_slot)

@@ -9,8 +9,7 @@ from typing import cast
 from dicom_ingest.contracts.keys import parse_series_prefix
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import ImportState, ImportStatus, OutcomeState, StartImportRequest
-from dicom_ingest.db.semaphore import bundles, gate
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import bundles, gate, granting
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.series import decisions, imports
 from dicom_ingest.db.series.imports import Attempt
@@ -89,7 +88,7 @@ def _running(request: StartImportRequest, ticket: Attempt, import_id: str) -> Im
             return True, []  # another call of this step was faster
         if not decisions.next_attempt(connection, mine, state, _datastore(), results):
             return False, []
-        return True, import_slots.grant(connection, _datastore())
+        return True, granting.grant(connection, _datastore())
 
     queued, granted = database().do(another)
     deliver(database(), clients.stepfunctions(), _datastore(), granted)
@@ -130,7 +129,7 @@ def _start(request: StartImportRequest, ticket: Attempt) -> ImportState:
     with database().transaction() as connection:
         imports.running(connection, ticket.pk, order.client_token, import_id, "SUBMITTED")
         opened = gate.started(connection, order.datastore_id)
-        granted = import_slots.grant(connection, order.datastore_id) if opened else []
+        granted = granting.grant(connection, order.datastore_id) if opened else []
     deliver(database(), clients.stepfunctions(), order.datastore_id, granted)
     return _submitted(ticket, import_id)
 

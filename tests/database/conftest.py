@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.db.server.migrate import migrate
 from local.postgres.databases import create_database, drop_database
@@ -55,7 +55,7 @@ def database(connect_database: Callable[[], Database]) -> Database:
     """The test's database, with a semaphore of three slots."""
     database = connect_database()
     with database.transaction() as connection:
-        import_slots.configure(
+        queueing.configure(
             connection,
             SemaphoreSettings(datastore_id=DATASTORE, capacity=3, start_rate=1000, start_burst=1000),
         )

@@ -11,8 +11,7 @@ from uuid import uuid4
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.semaphore import gate
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import gate, queueing
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError, DatabaseAwayError
 from tests.database.conftest import DATASTORE
@@ -377,7 +376,7 @@ def test_two_passes_do_not_work_at_the_same_time(flow: Steps, migrated_url: str)
 def replace_data_store(flow: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = SemaphoreSettings(datastore_id=NEW, capacity=3, start_rate=1000, start_burst=1000)
     with flow.world.database.transaction() as connection:
-        import_slots.configure(connection, settings)
+        queueing.configure(connection, settings)
     monkeypatch.setenv("DATASTORE_ID", NEW)
 
 

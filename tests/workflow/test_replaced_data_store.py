@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.semaphore import gate
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import gate, queueing
 from local.parts import resources
 from local.run import wiring
 from tests.support.workflow.pipeline import Pipeline
@@ -39,7 +38,7 @@ class Replacement:
             datastore_id=self.datastore_id, capacity=50, start_rate=100, start_burst=100
         )
         with self._pipeline.database.transaction() as connection:
-            import_slots.configure(connection, semaphore)
+            queueing.configure(connection, semaphore)
         self._deploy(self.datastore_id)
 
     def undo(self) -> None:

@@ -9,12 +9,11 @@ from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import ImportState, OutcomeState, SeriesTransferRef
 from dicom_ingest.db.index.write import Indexed
 from dicom_ingest.db.semaphore import bundles, gate
-from dicom_ingest.db.series import image_sets, imports
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import claiming, ending, image_sets, imports
+from dicom_ingest.db.series.claiming import Claim
 from dicom_ingest.db.series.held import held, overlaid, record_held
 from dicom_ingest.db.series.imports import Attempt
 from dicom_ingest.db.series.outcome import Counts, decide
-from dicom_ingest.db.series.transfers import Claim
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.healthimaging.results import ImportResults
 
@@ -43,15 +42,15 @@ def import_need(
     settled = partial(_settled, connection, ref, execution, datastore_id, indexed, claim.outcome)
     if datastore_id is None:
         return settled(Outcome.INDEXED, "importing is switched off")
-    forced = force is not None and series_transfers.force(connection, claim, force, execution)
-    if series_transfers.has_live_ticket(connection, claim.pk):
-        series_transfers.under_way(connection, ref, execution)
+    forced = force is not None and claiming.force(connection, claim, force, execution)
+    if claiming.has_live_ticket(connection, claim.pk):
+        ending.under_way(connection, ref, execution)
         return Need("an import of it is under way already")
     if indexed.present == 0:
         return settled(Outcome.FAILED, "none of its instances is in S3")
     known = held(connection, claim.pk, datastore_id)
     if forced or known.outcome is None:
-        series_transfers.under_way(connection, ref, execution)
+        ending.under_way(connection, ref, execution)
         return Need(f"forced by replay {force}" if forced else "not in the data store yet")
     record_held(connection, claim.pk, datastore_id)
     return settled(known.outcome, known.words)
@@ -73,8 +72,8 @@ def _settled(
 ) -> Need:
     said = OutcomeState(name=outcome, detail=words, instances=indexed.instances)
     if before not in KEPT:
-        series_transfers.finish(connection, ref, execution, outcome, detail=words, datastore_id=datastore_id)
-    series_transfers.over(connection, ref, execution, said)
+        ending.finish(connection, ref, execution, outcome, detail=words, datastore_id=datastore_id)
+    ending.over(connection, ref, execution, said)
     return Need(words, said)
 
 
@@ -122,7 +121,7 @@ def record_import(
         words.append(_overlaid(connection, pk, ticket.pk, datastore_id))
     detail = "; ".join(each for each in words if each) or None
     numbers = {"scanned": results.scanned} | {n: counted[n] for n in ("imported", "failed", "warned")}
-    series_transfers.finish(
+    ending.finish(
         connection, ref, execution, outcome, detail=detail, datastore_id=datastore_id, counts=numbers
     )
     imports.import_over(connection, ticket.pk, state.status, outcome, detail)
@@ -191,8 +190,6 @@ def record_not_needed(
     if known.outcome is None:
         return None
     record_held(connection, ticket.series_transfer_pk, datastore_id)
-    series_transfers.finish(
-        connection, ref, execution, known.outcome, detail=known.words, datastore_id=datastore_id
-    )
+    ending.finish(connection, ref, execution, known.outcome, detail=known.words, datastore_id=datastore_id)
     imports.import_over(connection, ticket.pk, "NOT_NEEDED", known.outcome, known.words)
     return OutcomeState(name=known.outcome, detail=known.words, instances=known.instances + known.missing)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from dicom_ingest.contracts.outcomes import FAILURES
 from dicom_ingest.operators.read.index import Index, Row, first
 
-# The same rules as the grant step's (db.semaphore.tickets.ELIGIBLE), said of one ticket.
+# The same rules as the grant step's (db.semaphore.granting.ELIGIBLE), said of one ticket.
 _QUEUE = """
 SELECT clock_timestamp() AS now, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,
     s.capacity, s.paused, s.gate, s.gate_reason,

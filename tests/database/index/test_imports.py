@@ -10,9 +10,8 @@ import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings
-from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.series import imports
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.semaphore import granting, queueing, releasing
+from dicom_ingest.db.series import ending, imports, registering
 from dicom_ingest.db.series.held import held as held_now
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError
@@ -67,7 +66,7 @@ def test_a_new_attempt_waits_in_its_old_place_and_has_a_young_token_of_its_own(w
     later.acquire()
     with world.database.transaction() as connection:
         assert imports.next_attempt(connection, mine(world, execution), FAILED, DATASTORE)
-        (granted,) = import_slots.grant(connection, DATASTORE)
+        (granted,) = granting.grant(connection, DATASTORE)
         assert (granted.pk, granted.attempt) == (world.ticket(execution)["pk"], 2)
         imports.intend(connection, granted.pk, "another token", "stack-1-2", "results/2/")
     ticket = mine(world, execution)
@@ -83,7 +82,7 @@ def test_the_late_answer_of_an_earlier_attempt_changes_nothing(world: World) -> 
         imports.running(connection, pk, order["clientToken"], "first", "SUBMITTED")
     with world.database.transaction() as connection:
         imports.next_attempt(connection, mine(world, execution), FAILED, DATASTORE)
-        import_slots.grant(connection, DATASTORE)
+        granting.grant(connection, DATASTORE)
         imports.intend(connection, pk, "second token", "stack-1-2", "results/2/")
         imports.running(connection, pk, order["clientToken"], "first", "SUBMITTED")
     ticket = mine(world, execution)
@@ -98,7 +97,7 @@ def test_who_lost_the_claim_starts_and_records_nothing(world: World) -> None:
     with pytest.raises(ClaimLostError):
         mine(world, execution)
     with world.database.transaction() as connection, pytest.raises(ClaimLostError):
-        series_transfers.finish(connection, execution.ref, execution.arn, Outcome.COMPLETED)
+        ending.finish(connection, execution.ref, execution.arn, Outcome.COMPLETED)
 
 
 @pytest.mark.parametrize("status", ["SUBMITTED", "COMPLETED"])
@@ -128,7 +127,7 @@ def test_a_started_import_is_found_by_its_name_or_by_its_results(world: World, s
 
 def replace_data_store(world: World) -> None:
     with world.database.transaction() as connection:
-        import_slots.configure(
+        queueing.configure(
             connection, SemaphoreSettings(datastore_id=NEW, capacity=3, start_rate=1000, start_burst=1000)
         )
 
@@ -161,9 +160,9 @@ def test_an_import_that_runs_stays_where_it_was_started(world: World) -> None:
 def held(world: World, series: Announced, datastore_id: str = DATASTORE) -> Outcome | None:
     execution = world.begin(series)
     with world.database.transaction() as connection:
-        pk = series_transfers.find(connection, series.transfer_id, series.series_instance_uid)
+        pk = registering.find(connection, series.transfer_id, series.series_instance_uid)
         found = held_now(connection, pk, datastore_id).outcome
-        series_transfers.over(connection, execution.ref, execution.arn)
+        ending.over(connection, execution.ref, execution.arn)
     return found
 
 
@@ -209,10 +208,10 @@ def test_a_new_attempt_after_a_recorded_failure_holds_its_slot_to_the_end(world:
     with world.database.transaction() as connection:
         ticket = mine(world, execution)
         imports.next_attempt(connection, ticket, FAILED, DATASTORE)
-        import_slots.grant(connection, DATASTORE)
+        granting.grant(connection, DATASTORE)
         imports.intend(connection, ticket.pk, "second token", "stack-1-2", "results/2/")
         imports.running(connection, ticket.pk, "second token", "job2", "SUBMITTED")
-        released = import_slots.release(connection, execution.ref, execution.arn)
+        released = releasing.release(connection, execution.ref, execution.arn)
     assert released.orphaned, "its second import goes on"
     assert world.ticket(execution)["state"] == "RUNNING"
 
@@ -231,9 +230,9 @@ def test_an_old_owner_ends_nothing(world: World) -> None:
     execution = world.begin()
     old = execution.ref.model_copy(update={"fence": execution.ref.fence - 1})
     with world.database.transaction() as connection:
-        assert not series_transfers.over(connection, old, execution.arn)
-        assert not series_transfers.fail_where_unsaid(connection, old, execution.arn, "words")
+        assert not ending.over(connection, old, execution.arn)
+        assert not ending.fail_where_unsaid(connection, old, execution.arn, "words")
         with pytest.raises(ClaimLostError):
-            series_transfers.finish(connection, old, execution.arn, Outcome.FAILED)
+            ending.finish(connection, old, execution.arn, Outcome.FAILED)
     assert world.transfer(execution)["state"] == "INDEXED"
     assert world.transfer(execution)["outcome"] is None

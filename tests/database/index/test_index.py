@@ -14,7 +14,7 @@ from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.manifest import ManifestLink
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import registering
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.db.server.migrate import migrate
 from dicom_ingest.errors import ClaimLostError
@@ -94,7 +94,7 @@ def test_the_number_of_statements_does_not_depend_on_the_size(database: Database
         with database.transaction() as connection:
             ref = claim(connection, announced, execution)
             assert ref is not None
-            pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
+            pk = registering.find(connection, announced.transfer_id, announced.series_instance_uid)
             before = connection.statements
             index.index(connection, pk, announced.rows(), (execution, ref.fence))
             return connection.statements - before
@@ -178,7 +178,7 @@ def test_what_is_announced_and_what_lies_in_s3_may_differ_and_is_said(database: 
     with database.transaction() as connection:
         ref = claim(connection, announced, execution)
         assert ref is not None
-        pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
+        pk = registering.find(connection, announced.transfer_id, announced.series_instance_uid)
         objects = Objects({first.key: first.bytes + 1, f"{announced.prefix}9.dcm": 5})
         indexed = index.index(
             connection, pk, series_rows(announced.manifest(), objects), (execution, ref.fence)

@@ -10,8 +10,8 @@ import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome, Verdict
 from dicom_ingest.contracts.steps import OutcomeState
-from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.semaphore import releasing
+from dicom_ingest.db.series import ending
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
 from tests.database.conftest import DATASTORE
@@ -51,8 +51,8 @@ def record(
     said = world.record(execution, world.start(execution), found)
     if release:
         with world.database.transaction() as connection:
-            import_slots.release(connection, execution.ref, execution.arn)
-            series_transfers.over(connection, execution.ref, execution.arn)
+            releasing.release(connection, execution.ref, execution.arn)
+            ending.over(connection, execution.ref, execution.arn)
     return said, execution
 
 
@@ -169,7 +169,7 @@ def test_a_new_try_forgets_what_the_earlier_one_said(world: World) -> None:
     _, execution = record(world, series, ImportResults(), release=True)
     assert world.transfer(execution)["outcome"] == "FAILED"
     with world.database.transaction() as connection:
-        series_transfers.under_way(connection, execution.ref, execution.arn)
+        ending.under_way(connection, execution.ref, execution.arn)
     assert world.transfer(execution)["outcome"] is None
 
 

@@ -11,8 +11,7 @@ from console.pages.runbook import runbook, slug
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.series import actions
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import actions, ending
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.read.attention import Call, attention
 from dicom_ingest.operators.read.flow import flow
@@ -36,7 +35,7 @@ def failed(database: Database, outcome: Outcome = Outcome.FAILED) -> int:
     """A series transfer that ended so; its pk."""
     execution = Execution(database, DATASTORE, Announced())
     with database.transaction() as connection:
-        series_transfers.finish(connection, execution.ref, execution.arn, outcome, detail="it broke")
+        ending.finish(connection, execution.ref, execution.arn, outcome, detail="it broke")
     execution.release()
     with database.transaction() as connection:
         (row,) = [row for row in places(connection) if row["transfer_id"] == execution.announced.transfer_id]
@@ -176,9 +175,7 @@ def test_a_cancellations_reason_is_in_the_list(database: Database) -> None:
     execution.acquire()
     with database.transaction() as connection:
         queue.cancel(connection, connection.run("SELECT pk FROM ahlijob")[0]["pk"], "wrong archive")
-        series_transfers.finish(
-            connection, execution.ref, execution.arn, Outcome.FAILED, detail="TicketCancelled"
-        )
+        ending.finish(connection, execution.ref, execution.arn, Outcome.FAILED, detail="TicketCancelled")
     execution.release()
     with database.transaction() as connection:
         (row,) = places(connection)

@@ -11,8 +11,7 @@ import pytest
 from dicom_ingest.contracts.outcomes import Outcome
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.series import imports
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import ending, imports
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.edges import edges, senders
@@ -210,7 +209,7 @@ def test_a_changed_instance_waits_for_the_transfer_before_it(database: Database)
 def test_a_failure_waits_for_a_person(database: Database) -> None:
     execution = Execution(database, DATASTORE)
     with database.transaction() as connection:
-        series_transfers.finish(connection, execution.ref, execution.arn, Outcome.FAILED, detail="it broke")
+        ending.finish(connection, execution.ref, execution.arn, Outcome.FAILED, detail="it broke")
     execution.release()
     found = timeline_of(database, execution.announced)
     assert found.steps[-1].words == "FAILED: it broke"

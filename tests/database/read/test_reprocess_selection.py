@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import ending
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.reprocess import Selection, select
 from tests.database.conftest import DATASTORE
@@ -35,8 +35,8 @@ def test_each_condition_leaves_the_others_out(database: Database, selection: Sel
     for series, outcome, words in ((ONE, Outcome.FAILED, "disk on fire"), (OTHER, Outcome.UNKNOWN, "gone")):
         execution = Execution(database, DATASTORE, series)
         with database.transaction() as connection:
-            series_transfers.finish(connection, execution.ref, execution.arn, outcome, detail=words)
-            series_transfers.over(connection, execution.ref, execution.arn)
+            ending.finish(connection, execution.ref, execution.arn, outcome, detail=words)
+            ending.over(connection, execution.ref, execution.arn)
     with database.transaction() as connection:
         assert len(select(connection, Selection())) == 2
         assert [each.manifest_key for each in select(connection, selection)] == [str(ONE.manifest_key)]

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from pg8000.native import to_statement
 
-from dicom_ingest.db.index.write import Level
+from dicom_ingest.db.index.statements import Level
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.errors import IngestError
 

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import IngestError
 from functions.release_import_slot.handler import handler as release_import_slot
@@ -63,7 +63,7 @@ class Bundles(RuleBasedStateMachine):
         flow.rows("UPDATE series_transfer SET state = 'OVER' WHERE state <> 'OVER'")
         flow.rows("UPDATE ahlijob SET state = 'CANCELLED', over_at = now() WHERE live")
         with flow.world.database.transaction() as connection:
-            import_slots.configure(
+            queueing.configure(
                 connection,
                 SemaphoreSettings(
                     datastore_id=DATASTORE, capacity=1, start_rate=1000, start_burst=1000, bundles=True

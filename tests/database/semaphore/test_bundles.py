@@ -11,7 +11,7 @@ import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.leftovers import World
@@ -60,7 +60,7 @@ def deploy(flow: Steps, **changes: Any) -> None:
     names = ("datastore_id", "capacity", "start_rate", "start_burst", "bundles", "bundle_patience")
     settings = SemaphoreSettings.model_validate({name: semaphore[name] for name in names} | changes)
     with flow.world.database.transaction() as connection:
-        import_slots.configure(connection, settings)
+        queueing.configure(connection, settings)
 
 
 def transfer(count: int, **given: Any) -> list[Announced]:

@@ -10,10 +10,9 @@ import pytest
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.semaphore import gate, leftovers
+from dicom_ingest.db.semaphore import gate, granting, leftovers, queueing, releasing
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Token
+from dicom_ingest.db.semaphore.queueing import Token
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError
 from tests.database.conftest import DATASTORE
@@ -32,7 +31,7 @@ def holders(database: Database) -> int:
 def configure(database: Database, **changes: float) -> None:
     values: dict[str, float] = {"capacity": 3, "start_rate": 1000, "start_burst": 1000} | changes
     with database.transaction() as connection:
-        import_slots.configure(
+        queueing.configure(
             connection, SemaphoreSettings.model_validate({"datastore_id": DATASTORE, **values})
         )
 
@@ -54,7 +53,7 @@ def test_live_goes_before_bulk(database: Database) -> None:
     live.acquire()
     configure(database, capacity=1)
     with database.transaction() as connection:
-        granted = import_slots.grant(connection, DATASTORE)
+        granted = granting.grant(connection, DATASTORE)
     assert [ticket.owner_execution for ticket in granted] == [live.arn]
 
 
@@ -77,7 +76,7 @@ def test_two_parts_of_one_series_that_wait_side_by_side_go_one_after_the_other(d
         execution.acquire()
     configure(database, capacity=3)
     with database.transaction() as connection:
-        granted = import_slots.grant(connection, DATASTORE)
+        granted = granting.grant(connection, DATASTORE)
     assert [ticket.owner_execution for ticket in granted] == [first.arn, third.arn]
 
 
@@ -109,7 +108,7 @@ def test_an_unknown_predecessor_holds_back_for_an_hour_only(database: Database) 
     assert execution.acquire()[1] == []
     with database.transaction() as connection:
         later = datetime.now(timezone.utc) + timedelta(hours=2)
-        assert len(import_slots.grant(connection, DATASTORE, later)) == 1
+        assert len(granting.grant(connection, DATASTORE, later)) == 1
         assert queue.pressure(connection, DATASTORE).out_of_order == 1, "which rings an alarm"
 
 
@@ -131,7 +130,7 @@ def test_acquiring_again_keeps_the_place_and_takes_the_new_token(database: Datab
     assert again.pk == ticket.pk
     configure(database, capacity=1)
     with database.transaction() as connection:
-        granted = import_slots.grant(connection, DATASTORE)
+        granted = granting.grant(connection, DATASTORE)
     assert [(g.owner_execution, g.task_token) for g in granted] == [(first.arn, "another")]
 
 
@@ -143,9 +142,9 @@ def test_a_closed_gate_and_a_pause_stop_grants_and_nothing_else(database: Databa
     with database.transaction() as connection:
         gate.probed(connection, DATASTORE)
         connection.run("UPDATE semaphore SET paused = true")
-        assert import_slots.grant(connection, DATASTORE) == []
+        assert granting.grant(connection, DATASTORE) == []
         connection.run("UPDATE semaphore SET paused = false")
-        assert len(import_slots.grant(connection, DATASTORE)) == 1
+        assert len(granting.grant(connection, DATASTORE)) == 1
 
 
 @pytest.mark.parametrize("state", ["GRANTED", "STARTING", "RUNNING"])
@@ -165,8 +164,8 @@ def test_a_refused_token_cancels_nothing_once_a_new_one_has_come(database: Datab
     execution.token = "another"
     execution.acquire()
     with database.transaction() as connection:
-        assert import_slots.refused(connection, refused) == import_slots.Refused()
-        import_slots.mark_delivered(connection, refused)
+        assert releasing.refused(connection, refused) == releasing.Refused()
+        releasing.mark_delivered(connection, refused)
         (waiting,) = leftovers.undelivered(connection, quiet_seconds=0)
     assert (waiting.state, waiting.task_token) == (TicketState.GRANTED, "another")
 
@@ -194,7 +193,7 @@ def test_release_is_idempotent(database: Database) -> None:
     execution.acquire()
     execution.release()
     with database.transaction() as connection:
-        released = import_slots.release(connection, execution.ref, execution.arn)
+        released = releasing.release(connection, execution.ref, execution.arn)
     assert (released.released, released.orphaned) == (False, False)
     assert holders(database) == 0
 
@@ -207,9 +206,9 @@ def test_a_slot_whose_import_runs_is_not_freed_with_its_execution(database: Data
         connection.run("UPDATE ahlijob SET state = 'RUNNING', import_id = 'j' WHERE pk = :pk", pk=ticket.pk)
     waiting.acquire()
     with database.transaction() as connection:
-        released = import_slots.release(connection, execution.ref, execution.arn)
+        released = releasing.release(connection, execution.ref, execution.arn)
         assert released.orphaned
-        assert import_slots.grant(connection, DATASTORE) == []
+        assert granting.grant(connection, DATASTORE) == []
     assert holders(database) == 1
 
 
@@ -229,7 +228,7 @@ def test_a_new_owner_inherits_the_ticket_and_its_place(database: Database) -> No
         heir = new_execution()
         ref = claim(connection, execution.announced, heir, owner_gone=execution.arn)
         assert ref is not None
-        inherited = import_slots.acquire(connection, ref, heir, DATASTORE, Token("token"))
+        inherited = queueing.acquire(connection, ref, heir, DATASTORE, Token("token"))
     assert (inherited.pk, inherited.fence) == (ticket.pk, ticket.fence + 1)
 
 
@@ -260,8 +259,8 @@ def test_the_lost_wake_up(database: Database, connect_database: Callable[[], Dat
         done.append(len(waiter.acquire()[1]))
 
     with database.transaction() as connection:
-        import_slots.release(connection, holder.ref, holder.arn)
-        assert import_slots.grant(connection, DATASTORE) == []
+        releasing.release(connection, holder.ref, holder.arn)
+        assert granting.grant(connection, DATASTORE) == []
         # The semaphore row is locked by this open transaction; the waiter's grant step must wait for it.
         thread = threading.Thread(target=acquire)
         thread.start()

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.db.semaphore import granting, queueing
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.semaphore.tickets import Token
+from dicom_ingest.db.semaphore.queueing import Token
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.read.search import where
 from dicom_ingest.operators.read.slots import semaphores, tickets
@@ -40,7 +40,7 @@ def replace_data_store(world: World) -> None:
     """As a deploy does that makes another one; an operator's later change of the old one changes nothing."""
     with world.database.transaction() as connection:
         settings = SemaphoreSettings(datastore_id=NEW, capacity=1, start_rate=100, start_burst=100)
-        import_slots.configure(connection, settings)
+        queueing.configure(connection, settings)
     with world.database.transaction() as connection:
         queue.set_capacity(connection, DATASTORE, 3)
 
@@ -116,11 +116,11 @@ def test_a_moved_ticket_keeps_its_place_and_is_granted_by_the_configured_data_st
     replace_data_store(world)
     later = Execution(world.database, NEW)
     with world.database.transaction() as connection:
-        import_slots.acquire(connection, later.ref, later.arn, NEW, Token(later.token))
+        queueing.acquire(connection, later.ref, later.arn, NEW, Token(later.token))
     ticket = world.ticket(old)["pk"]
     assert change(world, queue.move, None) == [ticket]
     assert change(world, queue.move, None) == []
-    assert [each.pk for each in change(world, import_slots.grant, NEW)] == [ticket]
+    assert [each.pk for each in change(world, granting.grant, NEW)] == [ticket]
     assert world.ticket(old)["task_token"] == old.token
 
 
@@ -139,7 +139,7 @@ def test_an_execution_that_queues_anew_brings_its_ticket_and_its_place_along(wor
     old = world.ticket(execution)["pk"]
     replace_data_store(world)
     with world.database.transaction() as connection:  # the retry of its acquire, after the deploy
-        anew = import_slots.acquire(connection, execution.ref, execution.arn, NEW, Token("a new token"))
+        anew = queueing.acquire(connection, execution.ref, execution.arn, NEW, Token("a new token"))
     assert anew.pk == old
     assert change(world, queue.move, None) == []
     with world.database.transaction() as connection:
@@ -152,5 +152,5 @@ def test_an_old_data_store_that_is_configured_again_is_not_replaced(world: World
     replace_data_store(world)
     with world.database.transaction() as connection:
         settings = SemaphoreSettings(datastore_id=DATASTORE, capacity=3, start_rate=100, start_burst=100)
-        import_slots.configure(connection, settings)
+        queueing.configure(connection, settings)
         assert not any(row["stranded"] for row in tickets(connection))

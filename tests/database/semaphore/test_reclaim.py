@@ -8,10 +8,8 @@ from typing import Any, cast
 import pytest
 
 from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.db.semaphore import leftovers
-from dicom_ingest.db.semaphore import tickets as import_slots
-from dicom_ingest.db.series import imports
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.semaphore import granting, leftovers, releasing
+from dicom_ingest.db.series import ending, imports
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import DataStoreGateClosedError, ResultsNotYetWrittenError
 from dicom_ingest.upkeep.reclaim import LEFT, Settled
@@ -119,8 +117,8 @@ def test_a_recorded_failure_is_corrected_by_what_the_import_says(world: World) -
     execution = world.begin()
     job = world.start(execution)
     with world.database.transaction() as connection:
-        series_transfers.finish(connection, execution.ref, execution.arn, Outcome.FAILED, detail="lost sight")
-        assert import_slots.release(connection, execution.ref, execution.arn).orphaned
+        ending.finish(connection, execution.ref, execution.arn, Outcome.FAILED, detail="lost sight")
+        assert releasing.release(connection, execution.ref, execution.arn).orphaned
     world.stop(execution)
     world.end(job)
     world.reclaim()
@@ -168,7 +166,7 @@ def test_nothing_needed_and_not_released_is_released(world: World) -> None:
     execution = world.begin()
     ticket, _ = execution.acquire()
     with world.database.transaction() as connection:
-        series_transfers.finish(connection, execution.ref, execution.arn, Outcome.DUPLICATE)
+        ending.finish(connection, execution.ref, execution.arn, Outcome.DUPLICATE)
         imports.import_over(connection, ticket.pk, "NOT_NEEDED", Outcome.DUPLICATE, None)
     world.stop(execution)
     assert world.reclaim() == [Settled("released")]
@@ -209,7 +207,7 @@ def test_a_waiting_ticket_with_a_dead_owner_costs_nobody_a_slot(world: World) ->
     world.stop(dead)
     with world.database.transaction() as connection:
         connection.run("UPDATE semaphore SET capacity = 1")
-        granted = import_slots.grant(connection, DATASTORE)
+        granted = granting.grant(connection, DATASTORE)
     delivered = deliver(world.database, cast("Any", world.executions), DATASTORE, granted)
     assert [ticket.owner_execution for ticket in delivered] == [waiting.arn]
     assert FREED in world.reclaim()

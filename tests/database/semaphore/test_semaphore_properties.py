@@ -22,13 +22,11 @@ from hypothesis.stateful import (
 
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings, SeriesTransferRef
-from dicom_ingest.db.semaphore import gate, leftovers
+from dicom_ingest.db.semaphore import gate, granting, leftovers, queueing, releasing
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.semaphore.bundles import Ticket
-from dicom_ingest.db.semaphore.tickets import Token
-from dicom_ingest.db.series import decisions, imports
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.semaphore.queueing import Token
+from dicom_ingest.db.series import decisions, ending, imports
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.healthimaging.imports import client_token
 from dicom_ingest.healthimaging.results import ImportResults
@@ -75,7 +73,7 @@ class Semaphore(RuleBasedStateMachine):
             # What a failed example before this one has left.
             connection.run("UPDATE series_transfer SET state = 'OVER' WHERE state <> 'OVER'")
             connection.run(f"UPDATE ahlijob SET state = 'CANCELLED' WHERE state IN {LIVE}")
-            import_slots.configure(
+            queueing.configure(
                 connection,
                 SemaphoreSettings(
                     datastore_id=self.datastore_id,
@@ -174,10 +172,10 @@ class Semaphore(RuleBasedStateMachine):
         actor = self._alive()[pick % len(self._alive())]
 
         def work(connection: Connection) -> list[Ticket]:
-            released = import_slots.release(connection, actor.ref, actor.arn)
+            released = releasing.release(connection, actor.ref, actor.arn)
             if not released.orphaned:
-                series_transfers.over(connection, actor.ref, actor.arn)
-            return import_slots.grant(connection, self.datastore_id)
+                ending.over(connection, actor.ref, actor.arn)
+            return granting.grant(connection, self.datastore_id)
 
         self._granting(work, fate)
         self.executions.running.discard(actor.arn)
@@ -199,7 +197,7 @@ class Semaphore(RuleBasedStateMachine):
         )
         for leftover in found:
             reclaimer.settle(leftover)
-        self._granting(lambda connection: import_slots.grant(connection, self.datastore_id), fate)
+        self._granting(lambda connection: granting.grant(connection, self.datastore_id), fate)
 
     @rule(capacity=st.integers(min_value=0, max_value=3), fate=FATE)
     def an_operator_changes_the_capacity(self, capacity: int, fate: str) -> None:
@@ -277,10 +275,8 @@ class Semaphore(RuleBasedStateMachine):
         taken: list[Ticket] = []
 
         def work(connection: Connection) -> list[Ticket]:
-            taken.append(
-                import_slots.acquire(connection, actor.ref, actor.arn, self.datastore_id, Token(token))
-            )
-            return import_slots.grant(connection, self.datastore_id)
+            taken.append(queueing.acquire(connection, actor.ref, actor.arn, self.datastore_id, Token(token)))
+            return granting.grant(connection, self.datastore_id)
 
         self._granting(work, fate)
         if taken[0].state is not TicketState.WAITING and fate == "delivered":
@@ -289,7 +285,7 @@ class Semaphore(RuleBasedStateMachine):
     def _operate(self, change: Any, fate: str) -> None:
         def work(connection: Connection) -> list[Ticket]:
             change(connection)
-            return import_slots.grant(connection, self.datastore_id)
+            return granting.grant(connection, self.datastore_id)
 
         self._granting(work, fate)
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import granting, releasing
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import DatabaseAwayError
 from dicom_ingest.workflow.delivery import deliver
@@ -73,8 +73,8 @@ def test_a_backend_killed_in_the_middle_frees_its_locks_and_changes_nothing(
 
     def release_and_die() -> None:
         with victim.transaction() as connection:
-            import_slots.release(connection, holder.ref, holder.arn)
-            import_slots.grant(connection, DATASTORE)
+            releasing.release(connection, holder.ref, holder.arn)
+            granting.grant(connection, DATASTORE)
             kill_one(other, "idle in transaction")
             connection.run("SELECT 1")
 
@@ -157,7 +157,7 @@ def test_twenty_thousand_wait_and_grants_stay_fast(database: Database) -> None:
         connection.run("ANALYZE")
     began = time.monotonic()
     with database.transaction() as connection:
-        assert len(import_slots.grant(connection, DATASTORE)) == 100
+        assert len(granting.grant(connection, DATASTORE)) == 100
     first = time.monotonic() - began
     pauses = []
     for _ in range(50):
@@ -167,7 +167,7 @@ def test_twenty_thousand_wait_and_grants_stay_fast(database: Database) -> None:
                 "UPDATE ahlijob SET state = 'DONE', over_at = clock_timestamp() WHERE pk = "
                 "(SELECT min(pk) FROM ahlijob WHERE state = 'GRANTED')"
             )
-            (ticket,) = import_slots.grant(connection, DATASTORE)
+            (ticket,) = granting.grant(connection, DATASTORE)
         pauses.append(time.monotonic() - began)
     assert sorted(pauses)[25] < 0.1, "an import a second is all that is needed"
     assert first < 5
@@ -175,7 +175,7 @@ def test_twenty_thousand_wait_and_grants_stay_fast(database: Database) -> None:
         priority = connection.one("SELECT priority FROM ahlijob WHERE pk = :pk", pk=ticket.pk)
         plan = json.dumps(
             connection.run(
-                f"EXPLAIN (FORMAT JSON) {import_slots.ELIGIBLE}",
+                f"EXPLAIN (FORMAT JSON) {granting.ELIGIBLE}",
                 datastore_id=DATASTORE,
                 now=None,
                 free=1,
@@ -200,7 +200,7 @@ def test_a_hundred_dead_waiters_do_not_delay_the_living(database: Database) -> N
     executions.running.add(living.arn)
     with database.transaction() as connection:
         connection.run("UPDATE semaphore SET capacity = 10")
-        granted = import_slots.grant(connection, DATASTORE)
+        granted = granting.grant(connection, DATASTORE)
     (delivered,) = deliver(database, cast("Any", executions), DATASTORE, granted)
     assert delivered.owner_execution == living.arn
     assert delivered.start_at is not None

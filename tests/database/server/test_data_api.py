@@ -12,9 +12,8 @@ from uuid import UUID
 import pytest
 
 from dicom_ingest.contracts.steps import DatabaseUser
-from dicom_ingest.db.semaphore import gate
+from dicom_ingest.db.semaphore import gate, granting
 from dicom_ingest.db.semaphore import operator as queue
-from dicom_ingest.db.semaphore import tickets as import_slots
 from dicom_ingest.db.server import users
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.errors import IndexRefusedError
@@ -196,4 +195,4 @@ def test_the_queue_is_changed_and_a_cancelled_ticket_is_seen_by_whoever_tells(wa
     assert queue.cancel(writer, None, "none is stranded") == []
     assert [each.pk for each in queue.untold(ways.connection)] == [number]
     gate.close(ways.connection, DATASTORE, "what PostgreSQL's own connection sees, too")
-    assert import_slots.grant(ways.connection, DATASTORE) == []
+    assert granting.grant(ways.connection, DATASTORE) == []

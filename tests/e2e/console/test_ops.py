@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import queueing
 from local.clients.aws import Clients
 from local.postgres.databases import session
 from ops.__main__ import main
@@ -309,10 +309,10 @@ def another_data_store(console: ConsoleRun, old: str) -> Iterator[None]:
     """A deploy has replaced the data store; at the end another one has brought the old one back."""
     with session(console.runtime.state.database_url) as connection:
         limits = {"capacity": 0, "start_rate": 100, "start_burst": 100}
-        import_slots.configure(connection, SemaphoreSettings(datastore_id="e" * 32, **limits))
+        queueing.configure(connection, SemaphoreSettings(datastore_id="e" * 32, **limits))
         yield
         limits["capacity"] = 20
-        import_slots.configure(connection, SemaphoreSettings(datastore_id=old, **limits))
+        queueing.configure(connection, SemaphoreSettings(datastore_id=old, **limits))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from typing import Any, cast
 from dicom_ingest.contracts.steps import ImportState, OutcomeState
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.semaphore import leftovers
-from dicom_ingest.db.series import decisions, imports
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.series import decisions, imports, registering
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.healthimaging.imports import client_token
 from dicom_ingest.healthimaging.results import ImportResults
@@ -41,7 +40,7 @@ class World:
         execution.token = self.executions.issue(execution.arn)
         with self.database.transaction() as connection:
             announced = execution.announced
-            pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
+            pk = registering.find(connection, announced.transfer_id, announced.series_instance_uid)
             index.index(connection, pk, announced.rows(), (execution.arn, execution.ref.fence))
         return execution
 

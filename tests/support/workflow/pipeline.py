@@ -11,7 +11,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from dicom_ingest.contracts.manifest import encode_manifest
 from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
 from local.clients.aws import Clients
 from local.runtime import Runtime
@@ -133,7 +133,7 @@ class Pipeline:
     def slots(self, capacity: int, rate: float = 100, burst: int = 100, *, bundles: bool = True) -> None:
         """Set the semaphore and run the grant step, as an operator's change does."""
         with self.database.transaction() as connection:
-            import_slots.configure(
+            queueing.configure(
                 connection,
                 SemaphoreSettings(
                     datastore_id=self.state.datastore_id,

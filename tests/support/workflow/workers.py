@@ -9,10 +9,10 @@ from dicom_ingest.contracts.steps import SeriesTransferRef
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import SeriesRows
 from dicom_ingest.db.index.write import Indexed
-from dicom_ingest.db.semaphore import tickets as import_slots
+from dicom_ingest.db.semaphore import granting, queueing, releasing
 from dicom_ingest.db.semaphore.bundles import Ticket
-from dicom_ingest.db.semaphore.tickets import Token
-from dicom_ingest.db.series import transfers as series_transfers
+from dicom_ingest.db.semaphore.queueing import Token
+from dicom_ingest.db.series import claiming, ending, registering
 from dicom_ingest.db.server.connection import Connection, Database
 from tests.support.workflow.series import Announced
 
@@ -27,8 +27,8 @@ def claim(
 ) -> SeriesTransferRef | None:
     """Register and claim; None where another execution owns it."""
     event = announced.event()
-    series_transfers.register(connection, event, "2026-11-22T08:02:00Z")
-    found = series_transfers.claim(connection, event, execution, owner_gone=owner_gone)
+    registering.register(connection, event, "2026-11-22T08:02:00Z")
+    found = claiming.claim(connection, event, execution, owner_gone=owner_gone)
     if found.owner != execution:
         return None
     return SeriesTransferRef(
@@ -45,14 +45,14 @@ def index_series(database: Database, announced: Announced, execution: str | None
     with database.transaction() as connection:
         ref = claim(connection, announced, execution)
         assert ref is not None
-        pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
+        pk = registering.find(connection, announced.transfer_id, announced.series_instance_uid)
         return index.index(connection, pk, announced.rows(), (execution, ref.fence))
 
 
 def index_within(connection: Connection, announced: Announced, rows: SeriesRows) -> Indexed:
     """Register it and write these rows to the index, without a claim."""
-    series_transfers.register(connection, announced.event(), "2026-11-22T08:02:00Z")
-    pk = series_transfers.find(connection, announced.transfer_id, announced.series_instance_uid)
+    registering.register(connection, announced.event(), "2026-11-22T08:02:00Z")
+    pk = registering.find(connection, announced.transfer_id, announced.series_instance_uid)
     return index.index(connection, pk, rows, None)
 
 
@@ -73,14 +73,12 @@ class Execution:
     def acquire(self, now: datetime | None = None) -> tuple[Ticket, list[Ticket]]:
         """Queue, then run the grant step: the own ticket as it stood before, and whoever was granted."""
         with self.database.transaction() as connection:
-            ticket = import_slots.acquire(
-                connection, self.ref, self.arn, self.datastore_id, Token(self.token)
-            )
-            return ticket, import_slots.grant(connection, self.datastore_id, now)
+            ticket = queueing.acquire(connection, self.ref, self.arn, self.datastore_id, Token(self.token))
+            return ticket, granting.grant(connection, self.datastore_id, now)
 
     def release(self, now: datetime | None = None) -> list[Ticket]:
         """End the ticket and the claim, then run the grant step."""
         with self.database.transaction() as connection:
-            import_slots.release(connection, self.ref, self.arn)
-            series_transfers.over(connection, self.ref, self.arn)
-            return import_slots.grant(connection, self.datastore_id, now)
+            releasing.release(connection, self.ref, self.arn)
+            ending.over(connection, self.ref, self.arn)
+            return granting.grant(connection, self.datastore_id, now)

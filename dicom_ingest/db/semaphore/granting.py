@@ -1,0 +1,151 @@
+"""The grant step: free slots go to those that wait. Capacity is counted, order is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from dicom_ingest.db.semaphore import bundles
+from dicom_ingest.db.semaphore.bundles import COLUMNS, MAY_IMPORT, Standing, Ticket
+from dicom_ingest.db.semaphore.starts import Pace
+from dicom_ingest.db.server.connection import Connection
+
+# A plain lock, waiting: with SKIP LOCKED here two grant steps can each see the other's work undone, and a
+# waiter would sleep beside a free slot. NO KEY: a ticket's foreign key holds a KEY SHARE lock on this row
+# since its INSERT, which a full FOR UPDATE would wait for: two acquires would deadlock.
+_LOCK = """
+SELECT capacity, start_rate, start_burst, next_start, bundles, bundle_patience,
+       paused OR gate = 'CLOSED' AS shut,
+       COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS now
+FROM semaphore WHERE datastore_id = :datastore_id FOR NO KEY UPDATE
+"""
+
+_HOLDERS = """
+SELECT count(*) AS holders FROM ahlijob
+WHERE datastore_id = :datastore_id AND own_slot
+"""
+
+# `closed`: its transfer may be a bundle. A bulk ticket that expects to be of one has patience.
+ELIGIBLE = f"""
+SELECT w.pk, w.series_instance_uid, w.transfer_id::text AS transfer_id, w.priority > 0 AS bulk,
+    w.created_at > CAST(:now AS timestamptz) - make_interval(secs => :patience) AS young,
+    EXISTS (SELECT FROM series_transfer c
+            WHERE c.transfer_id = w.transfer_id AND c.transfer_series > 1) AS closed
+FROM ahlijob w JOIN series_transfer t ON t.pk = w.series_transfer_pk
+WHERE w.datastore_id = :datastore_id AND w.state = 'WAITING'
+  AND NOT (w.expects_bundle AND w.created_at > CAST(:now AS timestamptz) - make_interval(secs => :patience))
+  AND w.transfer_id <> ALL (CAST(:left AS uuid[]))
+  AND {MAY_IMPORT}
+ORDER BY w.priority, w.pk LIMIT :free
+FOR UPDATE OF w SKIP LOCKED
+"""
+
+_GRANT = f"""
+UPDATE ahlijob SET state = 'GRANTED', granted_at = :now, start_at = :start_at, delivered_at = NULL,
+    expects_bundle = false, bundle = CAST(:bundle AS bigint), leads = (pk = CAST(:bundle AS bigint)) IS TRUE,
+    unknown_predecessor = EXISTS (
+        SELECT FROM series_transfer t CROSS JOIN unnest(t.after) earlier
+        WHERE t.pk = ahlijob.series_transfer_pk AND NOT EXISTS (
+            SELECT FROM series_transfer p
+            WHERE p.transfer_id = earlier AND p.series_instance_uid = t.series_instance_uid))
+WHERE pk = ANY (CAST(:pks AS bigint[])) RETURNING {COLUMNS}
+"""
+
+_NEXT_START = "UPDATE semaphore SET next_start = :next_start WHERE datastore_id = :datastore_id"
+
+
+def grant(
+    connection: Connection, datastore_id: str, now: datetime | None = None, transfer_id: str | None = None
+) -> list[Ticket]:
+    """Give free slots to the waiting, by priority and then order of arrival; at most one per series.
+
+    A transfer that is closed and waits as a whole is granted as a bundle: one slot, one start. Returned are
+    the tickets to be delivered; members of a bundle sleep on.
+
+    `now`: the clock, for simulations; the server's otherwise. Starts are paced by GCRA (rate and burst).
+    `transfer_id`: of which a series has come or gone, so that it may have become a bundle, or never will.
+    """
+    semaphore = connection.one(_LOCK, datastore_id=datastore_id, now=now)
+    if semaphore is None or semaphore["shut"]:
+        return []
+    step = _GrantStep(connection, datastore_id, semaphore)
+    if transfer_id is not None:
+        step.look_at(transfer_id)
+    counted = connection.one(_HOLDERS, datastore_id=datastore_id)
+    free = max(0, semaphore["capacity"] - (counted["holders"] if counted else 0))
+    while free > len(step.granted) and step.grant_some(free - len(step.granted)):
+        pass
+    if step.granted:
+        connection.run(_NEXT_START, datastore_id=datastore_id, next_start=step.pace.theoretical_arrival)
+    return step.granted
+
+
+class _GrantStep:
+    """What one grant step knows, the semaphore being locked."""
+
+    def __init__(self, connection: Connection, datastore_id: str, semaphore: dict[str, Any]) -> None:
+        self._connection = connection
+        self._datastore_id = datastore_id
+        self._bundles: bool = semaphore["bundles"]
+        self._patience: float = semaphore["bundle_patience"] if self._bundles else 0.0
+        self._now: datetime = semaphore["now"]
+        self.pace = Pace(semaphore["start_rate"], semaphore["start_burst"], semaphore["next_start"])
+        self.granted: list[Ticket] = []
+        self._series: set[str] = set()
+        self._left: list[str] = []
+        """Transfers that are left alone this time."""
+
+    def look_at(self, transfer_id: str) -> None:
+        """Its bulk tickets need not wait for it any more once it is whole, or can never be a bundle."""
+        found, _ = bundles.standing(self._connection, self._datastore_id, transfer_id, self._now)
+        if found is not Standing.OPEN:
+            bundles.expect_no_more(self._connection, self._datastore_id, transfer_id)
+
+    def grant_some(self, free: int) -> bool:
+        """At most so many; False: nothing is left to do."""
+        rows = self._connection.run(
+            ELIGIBLE,
+            datastore_id=self._datastore_id,
+            now=self._now,
+            patience=self._patience,
+            left=self._left,
+            free=free,
+        )
+        # Two parts of one series may stand side by side in the queue: the first goes, the second waits.
+        for row in rows:
+            if row["transfer_id"] not in self._left and row["series_instance_uid"] not in self._series:
+                self._take(row)
+        return bool(rows)
+
+    def _take(self, row: dict[str, Any]) -> None:
+        transfer_id = row["transfer_id"]
+        if row["closed"] and self._bundles:
+            found, series = bundles.standing(self._connection, self._datastore_id, transfer_id, self._now)
+            if found is Standing.READY:
+                self._take_together(transfer_id, series)
+                return
+            if found is not Standing.NONE and row["bulk"] and row["young"]:
+                self._left.append(transfer_id)
+                return
+        if row["bulk"]:  # the others of its transfer have nothing to wait for
+            bundles.expect_no_more(self._connection, self._datastore_id, transfer_id)
+        self._grant([row], None)
+
+    def _take_together(self, transfer_id: str, series: int) -> None:
+        rows = bundles.waiting(self._connection, self._datastore_id, transfer_id)
+        if len(rows) == series:
+            self._grant(rows, rows[0]["pk"])
+        else:  # another transaction works on one of them: it runs the grant step when it has done
+            self._left.append(transfer_id)
+
+    def _grant(self, rows: list[dict[str, Any]], bundle: int | None) -> None:
+        granted = self._connection.rows(
+            Ticket,
+            _GRANT,
+            pks=[row["pk"] for row in rows],
+            bundle=bundle,
+            now=self._now,
+            start_at=self.pace.next(self._now),
+        )
+        self._series |= {row["series_instance_uid"] for row in rows}
+        self.granted += [ticket for ticket in granted if not ticket.asleep]
