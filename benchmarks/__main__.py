@@ -18,6 +18,7 @@ from benchmarks.database import size
 from benchmarks.emulator import compare as emulator
 from benchmarks.functions import cold_start, indexing
 from benchmarks.receiving import compare as receiving
+from benchmarks.starts import cases as starts
 from benchmarks.uploading import compare as uploading
 from benchmarks.uploading import line
 
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "indexing": Benchmark(indexing.run),
     "cold_start": Benchmark(cold_start.run),
     "semaphore": Benchmark(semaphore.run, has_full=True),
+    "starts": Benchmark(starts.run, has_full=True),
     "size": Benchmark(size.run, has_full=True),
     "pipeline": Benchmark(pipeline.run, has_full=True),
     "costs": Benchmark(costs.run),

@@ -17,14 +17,15 @@ from ops.output import Output
 from ops.target import Target
 from ops.verbs import completion
 from ops.verbs.changing import acknowledge, cancel, replay, reprocess, slots
-from ops.verbs.checking import audit, custody, ledger, verify
-from ops.verbs.looking import console, edges, sql, status, tail, where
+from ops.verbs.checking import audit, custody, ledger, reconcile, verify
+from ops.verbs.looking import console, edges, forecast, sql, status, tail, where
 from ops.verbs.reporting import cost, modalities
 
 VERBS = {
     "where": where,
     "status": status,
     "ledger": ledger,
+    "reconcile": reconcile,
     "verify": verify,
     "slots": slots,
     "cancel": cancel,
@@ -55,6 +56,11 @@ def build_parser() -> argparse.ArgumentParser:
         )
         module.add_arguments(verb)
         _add_target(verb)
+    arithmetic = verbs.add_parser(
+        "forecast", help=forecast.HELP, description=forecast.__doc__, formatter_class=AS_WRITTEN
+    )
+    forecast.add_arguments(arithmetic)
+    arithmetic.add_argument("--json", action="store_true", help="print one JSON document")
     shells = verbs.add_parser(
         "completion", help=completion.HELP, description=completion.__doc__, formatter_class=AS_WRITTEN
     )
@@ -92,6 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.verb == "completion":
             return completion.run(chosen, parser)
+        if chosen.verb == "forecast":
+            return forecast.run(chosen, Output(chosen.json))
         with open_target(chosen) as target:
             code: int = VERBS[chosen.verb].run(chosen, target, Output(chosen.json))
     except OperatorError as error:

@@ -199,7 +199,7 @@ def examine(client: HealthImagingClient, s3: S3Client, datastore_id: str, known:
     return known.model_copy(
         update={
             "status": job["jobStatus"],
-            "poll_after_seconds": 0 if over else _poll_after(job.get("submittedAt")),
+            "poll_after_seconds": 0 if over else _poll_after(job.get("submittedAt"), known),
             "retry": over and not known.retried and _deserves_another(s3, job),
             "message": job.get("message"),
         }
@@ -215,7 +215,8 @@ def _deserves_another(s3: S3Client, job: DICOMImportJobPropertiesTypeDef) -> boo
     return summary is not None and int(summary.get("numberOfFilesWithServerError", 0)) > 0
 
 
-def _poll_after(submitted_at: datetime | None) -> int:
+def _poll_after(submitted_at: datetime | None, known: ImportState) -> int:
     if submitted_at is None:
         return FIRST_POLL_SECONDS
-    return with_jitter(poll_after((datetime.now(timezone.utc) - submitted_at).total_seconds()))
+    age = (datetime.now(timezone.utc) - submitted_at).total_seconds()
+    return with_jitter(poll_after(age, shared=known.bundle is not None))

@@ -128,8 +128,8 @@ def _start(request: StartImportRequest, ticket: Attempt) -> ImportState:
         return _queue_again(ticket)
     with database().transaction() as connection:
         imports.running(connection, ticket.pk, order.client_token, import_id, "SUBMITTED")
-        opened = gate.started(connection, order.datastore_id)
-        granted = granting.grant(connection, order.datastore_id) if opened else []
+        gate.started(connection, order.datastore_id)
+        granted = granting.grant(connection, order.datastore_id)  # the next start is near
     deliver(database(), clients.stepfunctions(), order.datastore_id, granted)
     return _submitted(ticket, import_id)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dicom_ingest.contracts import quotas
 from dicom_ingest.healthimaging.polling import (
     FIRST_POLL_SECONDS,
     LONGEST_POLL_SECONDS,
@@ -33,6 +34,24 @@ def test_an_execution_writes_little_however_long_its_import_takes(
 def test_an_ordinary_series_costs_seventeen_transitions_and_ten_minutes_about_a_hundred_events() -> None:
     assert ordinary(most_polls(14)).transitions <= 17
     assert ordinary(most_polls(10 * MINUTE)).history_events <= 101
+
+
+def test_the_end_of_a_shared_import_is_noticed_soon_and_costs_a_series_little() -> None:
+    """45 series share an import of 4,500 files, which takes from one and a half minutes to 40."""
+    for seconds in (94, 454, 2254):
+        looked_at, polls = float(FIRST_POLL_SECONDS), 1
+        while looked_at < seconds:
+            looked_at += with_jitter(poll_after(looked_at, shared=True))
+            polls += 1
+        assert looked_at - seconds <= seconds / 6
+        assert ordinary(0).transitions + 3 * most_polls(seconds, shared=True) / 45 <= 16
+        assert polls <= most_polls(seconds, shared=True)
+
+
+def test_a_hundred_shared_imports_ask_less_than_healthimaging_allows() -> None:
+    least = min(poll_after(age, shared=True) for age in range(DAY))
+    assert quotas.IMPORTS_AT_ONCE / least < quotas.READS_PER_SECOND
+    assert ordinary(most_polls(DAY, shared=True)).history_events < HISTORY_LIMIT
 
 
 def test_an_import_of_weeks_stays_far_below_what_a_history_may_hold() -> None:

@@ -111,6 +111,11 @@ WHERE transfer_id = :transfer_id AND datastore_id = :datastore_id AND state = 'W
 ORDER BY pk FOR UPDATE SKIP LOCKED
 """
 
+_ANY_EXPECTS = """
+SELECT FROM ahlijob WHERE transfer_id = :transfer_id AND datastore_id = :datastore_id AND live
+  AND state = 'WAITING' AND expects_bundle LIMIT 1
+"""
+
 _EXPECT_NO_MORE = """
 UPDATE ahlijob SET expects_bundle = false WHERE pk IN (
     SELECT pk FROM ahlijob WHERE transfer_id = :transfer_id AND datastore_id = :datastore_id AND live
@@ -121,6 +126,11 @@ UPDATE ahlijob SET expects_bundle = false WHERE pk IN (
 def waiting(connection: Connection, datastore_id: str, transfer_id: str) -> list[dict[str, Any]]:
     """The waiting tickets of a transfer, locked; without those that another transaction works on."""
     return connection.run(_LOCK_WAITING, datastore_id=datastore_id, transfer_id=transfer_id)
+
+
+def any_expects(connection: Connection, datastore_id: str, transfer_id: str) -> bool:
+    """Whether a ticket of a transfer waits for the others."""
+    return connection.one(_ANY_EXPECTS, datastore_id=datastore_id, transfer_id=transfer_id) is not None
 
 
 def expect_no_more(connection: Connection, datastore_id: str, transfer_id: str) -> None:

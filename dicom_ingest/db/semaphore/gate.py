@@ -16,7 +16,6 @@ WHERE datastore_id = :datastore_id
 _STARTED = """
 UPDATE semaphore SET gate = 'OPEN', gate_reason = NULL, gate_closed_at = NULL, updated_at = clock_timestamp()
 WHERE datastore_id = :datastore_id AND gate = 'CLOSED' AND failed_imports < :limit
-RETURNING datastore_id
 """
 
 # One more failure closes it again: that the data store answers says nothing about its role or key.
@@ -58,9 +57,9 @@ def close(connection: Connection, datastore_id: str, reason: str) -> None:
     connection.run(_CLOSE, datastore_id=datastore_id, reason=reason)
 
 
-def started(connection: Connection, datastore_id: str) -> bool:
-    """The data store took an import, which opens a gate that refused starts; False where nothing changes."""
-    return connection.one(_STARTED, datastore_id=datastore_id, limit=FAILED_IMPORTS) is not None
+def started(connection: Connection, datastore_id: str) -> None:
+    """The data store took an import, which opens a gate that refused starts."""
+    connection.run(_STARTED, datastore_id=datastore_id, limit=FAILED_IMPORTS)
 
 
 def probed(connection: Connection, datastore_id: str) -> None:

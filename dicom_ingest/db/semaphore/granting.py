@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from dicom_ingest.contracts.slots import kept_for_live
 from dicom_ingest.db.semaphore import bundles
 from dicom_ingest.db.semaphore.bundles import COLUMNS, MAY_IMPORT, Standing, Ticket
 from dicom_ingest.db.semaphore.starts import Pace
@@ -51,6 +52,9 @@ UPDATE ahlijob SET state = 'GRANTED', granted_at = :now, start_at = :start_at, d
 WHERE pk = ANY (CAST(:pks AS bigint[])) RETURNING {COLUMNS}
 """
 
+MOST_AT_ONCE = 50
+"""Tickets that one look at the queue returns."""
+
 _NEXT_START = "UPDATE semaphore SET next_start = :next_start WHERE datastore_id = :datastore_id"
 
 
@@ -58,6 +62,10 @@ def grant(
     connection: Connection, datastore_id: str, now: datetime | None = None, transfer_id: str | None = None
 ) -> list[Ticket]:
     """Give free slots to the waiting, by priority and then order of arrival; at most one per series.
+
+    Only as many as may start within seconds: every start runs the grant step again. So under a backlog a
+    series waits in the queue, where it can share an import, and not for a start that it was promised.
+    A share of the slots is kept for `live` series.
 
     A transfer that is closed and waits as a whole is granted as a bundle: one slot, one start. Returned are
     the tickets to be delivered; members of a bundle sleep on.
@@ -68,12 +76,11 @@ def grant(
     semaphore = connection.one(_LOCK, datastore_id=datastore_id, now=now)
     if semaphore is None or semaphore["shut"]:
         return []
-    step = _GrantStep(connection, datastore_id, semaphore)
+    counted = connection.one(_HOLDERS, datastore_id=datastore_id)
+    step = _GrantStep(connection, datastore_id, semaphore, counted["holders"] if counted else 0)
     if transfer_id is not None:
         step.look_at(transfer_id)
-    counted = connection.one(_HOLDERS, datastore_id=datastore_id)
-    free = max(0, semaphore["capacity"] - (counted["holders"] if counted else 0))
-    while free > len(step.granted) and step.grant_some(free - len(step.granted)):
+    while step.grant_some():
         pass
     if step.granted:
         connection.run(_NEXT_START, datastore_id=datastore_id, next_start=step.pace.theoretical_arrival)
@@ -83,13 +90,17 @@ def grant(
 class _GrantStep:
     """What one grant step knows, the semaphore being locked."""
 
-    def __init__(self, connection: Connection, datastore_id: str, semaphore: dict[str, Any]) -> None:
+    def __init__(
+        self, connection: Connection, datastore_id: str, semaphore: dict[str, Any], holders: int
+    ) -> None:
         self._connection = connection
         self._datastore_id = datastore_id
         self._bundles: bool = semaphore["bundles"]
         self._patience: float = semaphore["bundle_patience"] if self._bundles else 0.0
         self._now: datetime = semaphore["now"]
         self.pace = Pace(semaphore["start_rate"], semaphore["start_burst"], semaphore["next_start"])
+        self._capacity: int = semaphore["capacity"]
+        self._holders = holders
         self.granted: list[Ticket] = []
         self._series: set[str] = set()
         self._left: list[str] = []
@@ -97,24 +108,36 @@ class _GrantStep:
 
     def look_at(self, transfer_id: str) -> None:
         """Its bulk tickets need not wait for it any more once it is whole, or can never be a bundle."""
+        if not bundles.any_expects(self._connection, self._datastore_id, transfer_id):
+            return
         found, _ = bundles.standing(self._connection, self._datastore_id, transfer_id, self._now)
         if found is not Standing.OPEN:
             bundles.expect_no_more(self._connection, self._datastore_id, transfer_id)
 
-    def grant_some(self, free: int) -> bool:
-        """At most so many; False: nothing is left to do."""
+    def _may_start(self, *, bulk: bool) -> bool:
+        """Whether a slot is free, for this kind of series, and a start is near."""
+        most = self._capacity - kept_for_live(self._capacity) if bulk else self._capacity
+        return self._holders + len(self.granted) < most and self.pace.is_near(self._now)
+
+    def grant_some(self) -> bool:
+        """As many as one look at the queue finds; False: nothing is left to do."""
+        if not self._may_start(bulk=False):
+            return False
         rows = self._connection.run(
             ELIGIBLE,
             datastore_id=self._datastore_id,
             now=self._now,
             patience=self._patience,
             left=self._left,
-            free=free,
+            free=min(MOST_AT_ONCE, self._capacity - self._holders - len(self.granted)),
         )
         # Two parts of one series may stand side by side in the queue: the first goes, the second waits.
         for row in rows:
-            if row["transfer_id"] not in self._left and row["series_instance_uid"] not in self._series:
-                self._take(row)
+            if row["transfer_id"] in self._left or row["series_instance_uid"] in self._series:
+                continue
+            if not self._may_start(bulk=row["bulk"]):
+                return False  # what comes after it is not more urgent
+            self._take(row)
         return bool(rows)
 
     def _take(self, row: dict[str, Any]) -> None:

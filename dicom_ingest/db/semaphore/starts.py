@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from dicom_ingest.contracts.times import whole_second
 from dicom_ingest.db.server.connection import Connection
 
+PROMISED_SECONDS = 5.0
+"""Starts are promised for this long ahead: what waits longer may become a bundle, or be overtaken by live."""
+
 
 class Pace:
     """GCRA: at most `burst` starts at once, `rate` a second in the long run."""
@@ -16,9 +19,17 @@ class Pace:
         self._tolerance = (burst - 1) * self._interval
         self.theoretical_arrival = theoretical_arrival
 
+    def is_near(self, now: datetime) -> bool:
+        """Whether the next start is due within seconds. One is always promised, however slow the pace."""
+        ahead = timedelta(seconds=max(PROMISED_SECONDS, self._interval))
+        return self._next(now) <= now + ahead
+
+    def _next(self, now: datetime) -> datetime:
+        return max(now, self.theoretical_arrival - timedelta(seconds=self._tolerance))
+
     def next(self, now: datetime) -> datetime:
         """When the next import may start, in whole seconds."""
-        start_at = max(now, self.theoretical_arrival - timedelta(seconds=self._tolerance))
+        start_at = self._next(now)
         self.theoretical_arrival = max(self.theoretical_arrival, start_at) + timedelta(seconds=self._interval)
         return whole_second(start_at)
 

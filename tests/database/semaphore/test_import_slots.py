@@ -173,7 +173,7 @@ def test_a_refused_token_cancels_nothing_once_a_new_one_has_come(database: Datab
 def test_a_start_that_is_given_back_is_promised_to_nobody_twice(database: Database) -> None:
     configure(database, capacity=3)
     with database.transaction() as connection:
-        connection.run("UPDATE semaphore SET start_rate = 0.01, start_burst = 1")
+        connection.run("UPDATE semaphore SET start_rate = 0.7, start_burst = 1")
     first, middle, last = (Execution(database, DATASTORE) for _ in range(3))
     for execution in (first, middle, last):
         execution.acquire()
