@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.support.leftovers import World
-from tests.support.series import Announced
-from tests.support.steps import Run, Steps, steps
 
 from dicom_ingest.contracts.events import Priority
 from dicom_ingest.contracts.slots import kept_for_live
 from dicom_ingest.db.server.connection import Database
 from tests.database.conftest import DATASTORE
 from tests.database.semaphore.test_bundles import held, open_, queue_up, transfer
+from tests.support.workflow.leftovers import World
+from tests.support.workflow.series import Announced
+from tests.support.workflow.steps import Run, Steps, steps
 
 
 @pytest.fixture
