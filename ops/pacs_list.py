@@ -82,8 +82,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     text = _decoded(content)
     lines = text.splitlines()
     head = next((line for line in lines if line.strip()), "")
-    delimiter = max(DELIMITERS, key=head.count)
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(lines, delimiter=_delimiter(head), skipinitialspace=True)
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
@@ -91,6 +90,25 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, cells
     except csv.Error as error:
         raise OperatorError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _delimiter(head: str) -> str:
+    """The one that makes the header understood; else the one that is there most often."""
+    for delimiter in DELIMITERS:
+        if len(_columns(next(csv.reader([head], delimiter=delimiter), []))) == len(NAMES):
+            return delimiter
+    return max(DELIMITERS, key=head.count)
+
+
+def _columns(head: Sequence[str]) -> dict[str, int]:
+    """Where each column is that the header names."""
+    plain = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in head]
+    return {
+        column: place
+        for column, names in NAMES.items()
+        for place in [next((plain.index(name) for name in names if name in plain), None)]
+        if place is not None
+    }
 
 
 def _decoded(content: bytes) -> str:
@@ -108,13 +126,7 @@ def _places(path: Path, head: Sequence[str]) -> dict[str, int] | None:
     """Which column is what; None: the first line is a study already."""
     if re.fullmatch(r"[0-9.]+", head[0]):
         return None
-    plain = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in head]
-    places = {
-        column: place
-        for column, names in NAMES.items()
-        for place in [next((plain.index(name) for name in names if name in plain), None)]
-        if place is not None
-    }
+    places = _columns(head)
     if lacking := [column for column in NAMES if column not in places]:
         understood = ", ".join(NAMES[lacking[0]])
         raise OperatorError(

@@ -30,7 +30,8 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
         ),
     )
     page.add_widgets(
-        _graph("Slots held", [metrics.slots_held()], limit=(capacity, "capacity")),
+        _graph("Slots held", [metrics.slots_held()], limit=(capacity, "capacity"), width=6),
+        _graph("Starts, and series in them", metrics.starts(), [metrics.series_per_start()], width=6),
         _graph(
             "Gate closed, out of order, stranded, reclaimed",
             [
@@ -39,6 +40,7 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
                 metrics.tickets_stranded(),
                 metrics.slots_reclaimed(),
             ],
+            width=6,
         ),
         _graph(
             "Undelivered, failed upkeep, troubled leftovers, audit",
@@ -48,6 +50,7 @@ def dashboard(scope: Construct, config: Config, metrics: Metrics) -> cloudwatch.
                 metrics.leftovers_troubled(),
                 metrics.audit_findings(),
             ],
+            width=6,
         ),
     )
     page.add_widgets(

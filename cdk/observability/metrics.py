@@ -55,6 +55,20 @@ class Metrics(Construct):
         """Series transfers that ended with this outcome."""
         return self._own(wiring.SERIES_OVER, "Sum", outcome=outcome)
 
+    def starts(self) -> list[cloudwatch.Metric]:
+        """Imports that were started, and the series in them."""
+        return [self._own(wiring.IMPORTS_STARTED, "Sum"), self._own(wiring.SERIES_STARTED, "Sum")]
+
+    def series_per_start(self) -> cloudwatch.MathExpression:
+        """1 where every series has an import of its own."""
+        imports, series = self.starts()
+        return cloudwatch.MathExpression(
+            expression="series / imports",
+            using_metrics={"series": series, "imports": imports},
+            label="series per start",
+            period=PERIOD,
+        )
+
     def waiting(self) -> cloudwatch.Metric:
         """Series transfers that wait for a slot."""
         return self._own(wiring.SERIES_WAITING)

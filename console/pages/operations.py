@@ -129,13 +129,22 @@ def _tickets(rows: list[Row], page: int, whole: int) -> Markup:
         "From": "calling_ae",
         "Queued": lambda row: time(row["created_at"]),
         "Granted": lambda row: time(row["granted_at"]),
-        "Import": lambda row: tag("code", row["import_id"]) if row["import_id"] else "",
+        "Import": _import,
         "Change": lambda row: (
             ticket_form(row["ticket_id"], stranded=row["stranded"]) if row["state"] == "WAITING" else ""
         ),
     }
     count = part((page - 1) * PAGE + 1, len(rows), whole)
     return table(f"Tickets ({count})", rows, columns, "No series is waiting or importing.")
+
+
+def _import(row: Row) -> Markup | str:
+    """Its job; of a bundle the leader says how many series share it, and each other whose import it is."""
+    job = tag("code", row["import_id"]) if row["import_id"] else ""
+    if not row["shared_by"]:
+        return job
+    shared = f" shared by {row['shared_by']} series" if row["leads"] else f" of ticket {row['leader']}"
+    return tag("span", job, shared)
 
 
 def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:

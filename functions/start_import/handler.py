@@ -9,6 +9,7 @@ from typing import cast
 from dicom_ingest.contracts.keys import parse_series_prefix
 from dicom_ingest.contracts.outcomes import TicketState
 from dicom_ingest.contracts.steps import ImportState, ImportStatus, OutcomeState, StartImportRequest
+from dicom_ingest.contracts.wiring import IMPORTS_STARTED, SERIES_STARTED
 from dicom_ingest.db.semaphore import bundles, gate, granting
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.series import decisions, imports
@@ -28,6 +29,7 @@ from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings
 from dicom_ingest.runtime.step import step
 from dicom_ingest.workflow.delivery import deliver
+from dicom_ingest.workflow.metrics import count
 
 QUEUE_AGAIN_SECONDS = 60
 """How long an execution of an older definition, which polls instead of queueing, waits between two looks."""
@@ -127,9 +129,12 @@ def _start(request: StartImportRequest, ticket: Attempt) -> ImportState:
             _dissolve(connection, mine)
         return _queue_again(ticket)
     with database().transaction() as connection:
-        imports.running(connection, ticket.pk, order.client_token, import_id, "SUBMITTED")
+        series = imports.running(connection, ticket.pk, order.client_token, import_id, "SUBMITTED")
         gate.started(connection, order.datastore_id)
         granted = granting.grant(connection, order.datastore_id)  # the next start is near
+    if found is None:
+        count(IMPORTS_STARTED)
+        count(SERIES_STARTED, series)
     deliver(database(), clients.stepfunctions(), order.datastore_id, granted)
     return _submitted(ticket, import_id)
 

@@ -118,14 +118,17 @@ WHERE {_OF.replace("pk = :pk OR bundle", "j.pk = :pk OR j.bundle")}
 _RUNNING = f"""
 UPDATE ahlijob SET state = 'RUNNING', running_at = COALESCE(running_at, clock_timestamp()),
     import_id = :import_id, import_status = :status
-WHERE {_OF} AND client_token = :client_token AND state IN ('STARTING', 'RUNNING')
+WHERE {_OF} AND client_token = :client_token AND state IN ('STARTING', 'RUNNING') RETURNING pk
 """
 
 
-def running(connection: Connection, pk: int, client_token: str, import_id: str, status: str) -> None:
-    """HealthImaging gave the import of this token its id; a token of an earlier attempt changes nothing."""
+def running(connection: Connection, pk: int, client_token: str, import_id: str, status: str) -> int:
+    """HealthImaging gave the import of this token its id; a token of an earlier attempt changes nothing.
+
+    Returned is how many series the import takes.
+    """
     connection.run(_IMPORTING, pk=pk, client_token=client_token)
-    connection.run(_RUNNING, pk=pk, client_token=client_token, import_id=import_id, status=status)
+    return len(connection.run(_RUNNING, pk=pk, client_token=client_token, import_id=import_id, status=status))
 
 
 _AS_IT_WAITED = """

@@ -23,7 +23,10 @@ SELECT j.pk AS ticket_id, j.state, j.priority, j.series_instance_uid, t.edge, t.
     se.series_description, st.study_description, st.study_date, st.accession_number, pa.patient_id,
     t.instance_count AS instances, j.attempt, j.import_id, j.created_at,
     j.granted_at, j.start_at, j.running_at, j.orphaned_at, CAST(j.transfer_id AS text) AS transfer_id,
-    j.datastore_id, j.bundle,
+    j.datastore_id, CASE WHEN j.holds_slot THEN j.bundle END AS bundle, j.holds_slot AND j.leads AS leads,
+    (SELECT l.pk FROM ahlijob l WHERE j.holds_slot AND l.bundle = j.bundle AND l.leads) AS leader,
+    CASE WHEN j.holds_slot THEN (SELECT count(*) FROM ahlijob m WHERE m.bundle = j.bundle) ELSE 0 END
+        AS shared_by,
     j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore) AS stranded
 FROM listed l JOIN ahlijob j ON j.pk = l.pk
 JOIN series_transfer t ON t.pk = j.series_transfer_pk
@@ -58,7 +61,10 @@ def semaphores(index: Index) -> list[Row]:
 
 
 def tickets(index: Index, most: int = 200, skip: int = 0) -> list[Row]:
-    """The tickets that hold a slot, then those that wait, in the order in which they will be served."""
+    """The tickets that hold a slot, then those that wait, in the order in which they will be served.
+
+    `shared_by`: how many series share its import, which ticket `leader` started; 0: it is alone.
+    """
     return index.run(_TICKETS, most=most, skip=skip, reach=most + skip)
 
 

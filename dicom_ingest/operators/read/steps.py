@@ -84,10 +84,18 @@ def _through_the_queue(ticket: Row) -> Iterator[Step]:
     if ticket["starting_at"]:
         yield Step("import asked for", ticket["starting_at"], ticket["job_name"] or "")
     job = f"job {ticket['import_id']}, attempt {ticket['attempt']}" if ticket["import_id"] else ""
-    yield Step("import started", ticket["running_at"], job)
+    yield Step("import started", ticket["running_at"], job + _shared(ticket))
     yield Step("import over", ticket["import_over_at"], ticket["import_status"] or "")
     if ticket["orphaned_at"] is not None:
         yield Step("execution gone", ticket["orphaned_at"], "reclaim_import_slots watches the import")
+
+
+def _shared(ticket: Row) -> str:
+    """Whose import it shares, and with how many."""
+    if not ticket["import_id"] or ticket["bundle"] is None:
+        return ""
+    led = "this ticket" if ticket["leader"] == ticket["ticket_id"] else f"ticket {ticket['leader']}"
+    return f", shared by {ticket['shared_by']} series, led by {led}"
 
 
 def _recorded(image_sets: list[Row], verdicts: dict[str, int]) -> Iterator[Step]:

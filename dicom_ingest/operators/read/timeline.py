@@ -28,7 +28,9 @@ WHERE t.pk = :pk
 _TICKETS = """
 SELECT pk AS ticket_id, state, status, outcome, priority, attempt, import_id, import_status, job_name,
     message, owner_execution, created_at, granted_at, start_at, delivered_at, starting_at, running_at,
-    import_over_at, orphaned_at, over_at, earlier_imports, datastore_id
+    import_over_at, orphaned_at, over_at, earlier_imports, datastore_id, bundle,
+    (SELECT count(*) FROM ahlijob m WHERE m.bundle = ahlijob.bundle) AS shared_by,
+    (SELECT l.pk FROM ahlijob l WHERE l.bundle = ahlijob.bundle AND l.leads) AS leader
 FROM ahlijob WHERE series_transfer_pk = :pk ORDER BY pk
 """
 # Replays and repeated events: they are told beside the history, which is the first execution's.

@@ -67,7 +67,7 @@ _INSTANCE_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] =
 }
 
 TICKET = (
-    Change("WAITING", "GRANTED", "grant step", f"{_SEMAPHORE}/tickets.py"),
+    Change("WAITING", "GRANTED", "grant step", f"{_SEMAPHORE}/granting.py"),
     Change("GRANTED", "STARTING", "intention written", f"{_SERIES}/imports.py"),
     Change("STARTING", "RUNNING", "import id known", f"{_SERIES}/imports.py"),
     Change(
@@ -83,9 +83,9 @@ TICKET = (
         route="right",
         shift=14,
     ),
-    Change("RUNNING", "DONE", "recorded, released", f"{_SEMAPHORE}/tickets.py"),
-    Change("STARTING", "DONE", "", f"{_SEMAPHORE}/tickets.py", route="left"),
-    Change("GRANTED", "DONE", "", f"{_SEMAPHORE}/tickets.py", route="left", shift=12),
+    Change("RUNNING", "DONE", "recorded, released", f"{_SEMAPHORE}/releasing.py"),
+    Change("STARTING", "DONE", "", f"{_SEMAPHORE}/releasing.py", route="left"),
+    Change("GRANTED", "DONE", "", f"{_SEMAPHORE}/releasing.py", route="left", shift=12),
     Change(
         "WAITING",
         "CANCELLED",
@@ -93,7 +93,7 @@ TICKET = (
         f"{_SEMAPHORE}/operator.py",
         trouble=True,
     ),
-    Change("GRANTED", "CANCELLED", "owner over, no import", f"{_SEMAPHORE}/tickets.py", trouble=True),
+    Change("GRANTED", "CANCELLED", "owner over, no import", f"{_SEMAPHORE}/releasing.py", trouble=True),
     Change("STARTING", "CANCELLED", "no import found", f"{_SEMAPHORE}/leftovers.py", trouble=True),
 )
 """`module` makes the change; a test finds every change of state in the SQL and compares."""
