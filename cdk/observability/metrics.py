@@ -55,7 +55,7 @@ class Metrics(Construct):
         """Series transfers that ended with this outcome."""
         return self._own(wiring.SERIES_OVER, "Sum", outcome=outcome)
 
-    def starts(self) -> list[cloudwatch.Metric]:
+    def starts(self) -> list[cloudwatch.IMetric]:
         """Imports that were started, and the series in them."""
         return [self._own(wiring.IMPORTS_STARTED, "Sum"), self._own(wiring.SERIES_STARTED, "Sum")]
 
