@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import random
-import socket
-import struct
-import threading
 import time
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
 
+from tests.support.edge.attacks import ATTACKS, attacker
 from tests.support.edge.dicom import encoded, instance
 from tests.support.edge.process import EdgeProcess, wait_until
 from tests.support.edge.wire import (
-    A_ASSOCIATE_AC,
     CT,
     EXPLICIT,
     IMPLICIT,
@@ -30,12 +25,12 @@ from tests.support.edge.wire import (
     wire,
 )
 
-DEFLATED = "1.2.840.10008.1.2.1.99"
-_DEFLATE = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-BOMB = _DEFLATE.compress(b"\x09\x00\x01\x10LO\0\0" * 2_000_000) + _DEFLATE.flush()
 AWAY = "http://127.0.0.1:1"
-ECHO_SECONDS = 5.0
-"""One, on a machine with nothing else to do."""
+ECHO_SECONDS = 1.0
+HALF_SPEED = 2.0
+"""At most so many times as long as without the abuse."""
+STORES, ROUNDS, PATIENCE_SECONDS = 3, 10, 60.0
+"""Of C-STOREs that are timed together; and for how long a busy machine may spoil the best of them."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +47,7 @@ def scp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeProcess]:
 def _nothing_is_left(scp: EdgeProcess) -> Iterator[None]:
     yield
     wait_until(lambda: scp.status()["open_connections"] == 0, "no connection is left over")
-    assert served_within(scp) < ECHO_SECONDS
+    assert_served(scp)
     assert "Traceback" not in scp.log.read_text()
     assert scp.status()["reader_restarts"] == 0
 
@@ -98,47 +93,90 @@ def connected(scp: EdgeProcess, count: int) -> Iterator[list[Wire]]:
             peer.socket.close()
 
 
+class Sender:
+    """Another sender, at another address, on one association."""
+
+    def __init__(self, peer: Wire) -> None:
+        self._peer = peer
+        ds = instance(pixels=8192)
+        command = store_command(CT, str(ds.SOPInstanceUID))
+        self._store = fragment(1, command, command=True, last=True)
+        self._store += fragment(1, encoded(ds), command=False, last=True)
+        peer.associate()
+
+    def seconds(self) -> float:
+        """For some C-STOREs in a row."""
+        self._send()
+        began = time.monotonic()
+        for _ in range(STORES):
+            self._send()
+        return time.monotonic() - began
+
+    def _send(self) -> None:
+        self._peer.send(self._store)
+        assert self._peer.status()[0] == 0
+
+
 @contextmanager
-def attacked(scp: EdgeProcess, attack: Callable[[Wire], None], count: int = 4) -> Iterator[None]:
-    """Threads that attack, each on one connection after the other."""
-    stop = threading.Event()
+def sender(scp: EdgeProcess) -> Iterator[Sender]:
+    with wire(scp.dicom_port, "127.0.0.2") as peer:
+        yield Sender(peer)
 
-    def run() -> None:
-        while not stop.is_set():
-            with suppress(OSError, AssertionError), wire(scp.dicom_port) as peer:
-                while not stop.is_set():
-                    attack(peer)
 
-    threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(30)
+def best(times: Iterable[float]) -> float:
+    """Other work of the machine makes some of them longer, never shorter."""
+    return min(times)
+
+
+def assert_served(scp: EdgeProcess) -> None:
+    """Another sender's association, echo and C-STORE take less than a second."""
+    end, taken = time.monotonic() + PATIENCE_SECONDS, [served_within(scp)]
+    while min(taken) > ECHO_SECONDS and time.monotonic() < end:
+        taken.append(served_within(scp))
+    assert min(taken) < ECHO_SECONDS, taken
+
+
+def assert_half_speed(abused: Callable[[], float], calm: Callable[[], float]) -> None:
+    """The best of each, interleaved; measured again while a busy machine may be the reason."""
+    end, times = time.monotonic() + PATIENCE_SECONDS, [(abused(), calm()) for _ in range(ROUNDS)]
+    while True:
+        worse, better = (best(found) for found in zip(*times, strict=True))
+        if worse < HALF_SPEED * better or time.monotonic() > end:
+            break
+        times.append((abused(), calm()))
+    assert worse < HALF_SPEED * better, (worse, better)
 
 
 def test_six_hundred_silent_connections_keep_no_sender_out_and_end_by_time_out(scp: EdgeProcess) -> None:
     limits = scp.status()["limits"]
-    with connected(scp, 600):
-        assert served_within(scp) < ECHO_SECONDS
-        assert scp.status()["open_connections"] <= limits["max_connections_per_peer"] == 200
-        wait_until(lambda: scp.status()["open_connections"] == 0, "the time for a request is over", 30)
+    with sender(scp) as other:
+        calm = best(other.seconds() for _ in range(ROUNDS))
+        with connected(scp, 600):
+            assert_served(scp)
+            assert scp.status()["open_connections"] <= 1 + limits["max_connections_per_peer"] == 201
+            assert_half_speed(other.seconds, lambda: calm)
+            wait_until(lambda: scp.status()["open_connections"] <= 1, "the time for a request is over", 30)
     assert "too many connections" in scp.get("/metrics")[1]
 
 
 def test_idle_associations_cost_nothing(scp: EdgeProcess) -> None:
-    with connected(scp, 95) as peers:
-        for peer in peers:
-            peer.associate()
-        before, began = cpu_seconds(scp), time.monotonic()
-        assert served_within(scp) < ECHO_SECONDS
-        wait_until(lambda: time.monotonic() - began > 2, "a while")
-        # The edge itself looks after its disk, its tasks and its readers meanwhile: much less than a core.
-        assert cpu_seconds(scp) - before < 0.25 * (time.monotonic() - began)
-        assert scp.status()["open_associations"] == 95
+    with sender(scp) as other:
+        calm = best(other.seconds() for _ in range(ROUNDS))
+        with connected(scp, 95) as peers:
+            for peer in peers:
+                peer.associate()
+            assert_served(scp)
+            assert_half_speed(other.seconds, lambda: calm)
+            # Ticks of 10 ms; the edge itself looks after its disk, its tasks and its readers meanwhile.
+            wait_until(lambda: share_of_a_core(scp) < 0.02, "they cost less than 2 % of a core")
+            assert scp.status()["open_associations"] == 96
+
+
+def share_of_a_core(scp: EdgeProcess) -> float:
+    """What the processes that receive use, in some seconds."""
+    before, began = cpu_seconds(scp), time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 2, "a while")
+    return (cpu_seconds(scp) - before) / (time.monotonic() - began)
 
 
 def test_a_byte_now_and_then_does_not_put_off_the_end_of_a_request(scp: EdgeProcess) -> None:
@@ -157,108 +195,18 @@ def test_a_byte_now_and_then_does_not_put_off_the_end_of_a_request(scp: EdgeProc
         wait_until(lambda: scp.status()["open_connections"] == 0, "they are over")
 
 
-def tiny(fragments: bytes) -> Callable[[Wire], None]:
-    """An association whose C-STORE never ends."""
-
-    def attack(peer: Wire) -> None:
-        if peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and not hasattr(peer, "begun"):
-            peer.associate()
-            peer.send(fragment(1, store_command(CT, "1.2.3"), command=True, last=True))
-            peer.begun = True  # type: ignore[attr-defined]
-        peer.send(fragments)
-
-    return attack
-
-
-def commands_of_nothing(peer: Wire) -> None:
-    peer.associate()
-    peer.send(fragment(1, b"x", command=True, last=False))
-    peer.send(fragment(1, b"", command=True, last=False) * 20_000)
-
-
-def nested_without_end(peer: Wire) -> None:
-    tiny(
-        fragment(
-            1,
-            b"\x08\x00\x40\x11SQ\0\0" + b"\xff" * 4 + b"\xfe\xff\x00\xe0" + b"\xff" * 4,
-            command=False,
-            last=False,
-        )
-    )(peer)
-
-
-def titles(peer: Wire) -> None:
-    name = f"A{random.randrange(10**9)}".encode()
-    with Wire_(peer) as other:
-        other.send(associate_rq([(1, CT, [EXPLICIT])], calling=name))
-        answer = other.receive()
-        assert answer is not None
-        assert answer[0] == A_ASSOCIATE_AC
-
-
-@contextmanager
-def Wire_(peer: Wire) -> Iterator[Wire]:  # noqa: N802 - another connection to the same port
-    with wire(peer.socket.getpeername()[1]) as other:
-        yield other
-
-
-def refusals(peer: Wire) -> None:
-    if not hasattr(peer, "begun"):
-        peer.associate()
-        peer.begun = True  # type: ignore[attr-defined]
-    peer.send(fragment(1, store_command(CT, "1.2.3"), command=True, last=True))
-    peer.send(fragment(1, b"\0\1\2" * 9999, command=False, last=True))
-    assert peer.status()[0] == 0xC000
-
-
-def endless_requests(peer: Wire) -> None:
-    with Wire_(peer) as other:
-        other.send(struct.pack(">BBL", 1, 0, 500_000) + bytes(400_000))
-
-
-def inflated(peer: Wire) -> None:
-    """A few kilobytes of two million elements."""
-    if not hasattr(peer, "begun"):
-        peer.associate([(1, CT, [DEFLATED])])
-        peer.begun = True  # type: ignore[attr-defined]
-    peer.send(fragment(1, store_command(CT, "1.2.3"), command=True, last=True))
-    peer.send(fragment(1, BOMB, command=False, last=True))
-    assert peer.status()[0] == 0xC000
-
-
-@pytest.mark.parametrize(
-    "attack",
-    [
-        tiny(fragment(1, b"\0", command=False, last=False) * 2000),
-        tiny(fragment(1, b"", command=False, last=False) * 2000),
-        tiny(struct.pack(">BBL", 4, 0, 0) * 2000),
-        tiny(fragment(1, b"\x09\x00\x01\x10LO\0\0" * 4000, command=False, last=False)),
-        nested_without_end,
-        commands_of_nothing,
-        titles,
-        refusals,
-        endless_requests,
-        inflated,
-    ],
-    ids=[
-        "one byte",
-        "empty",
-        "empty PDUs",
-        "many elements",
-        "nested",
-        "command",
-        "titles",
-        "refused",
-        "requests",
-        "inflated",
-    ],
-)
-def test_an_attack_takes_neither_memory_nor_the_service_of_others(
-    scp: EdgeProcess, attack: Callable[[Wire], None]
-) -> None:
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_takes_neither_memory_nor_the_service_of_others(scp: EdgeProcess, name: str) -> None:
     before, opened = megabytes(scp), descriptors(scp)
-    with attacked(scp, attack):
-        taken = [served_within(scp) for _ in range(5)]
-        assert sorted(taken)[2] < ECHO_SECONDS, taken
+    with sender(scp) as other, attacker(name, scp.dicom_port) as attack:
+
+        def calm() -> float:
+            attack.pause()
+            seconds = other.seconds()
+            attack.go_on()
+            return seconds
+
+        assert_served(scp)
+        assert_half_speed(other.seconds, calm)
         assert descriptors(scp) - opened < 2 * scp.status()["limits"]["max_connections_per_peer"]
     assert megabytes(scp) - before < 100
