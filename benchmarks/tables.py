@@ -123,7 +123,8 @@ def _line(results: dict[str, Any]) -> str:
         *("migration", "received", "on the line", "upload, s", "Mbit/s", "a day of 10 GB, h"),
         *("STAT announced after, s", "of it on the line, s", "of it quiet time, s"),
     )
-    return _table(head, rows)
+    alone = [(row["connections"], row["mbit"]) for row in results["alone"]]
+    return f"{_table(head, rows)}\n\n{_table(('connections that only take bytes', 'Mbit/s'), alone)}"
 
 
 def _indexing(results: dict[str, Any]) -> str:

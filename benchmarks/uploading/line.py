@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,10 @@ from benchmarks.receiving.runs import Sender
 from benchmarks.receiving.scu import Order
 from benchmarks.receiving.wire import CALLING
 from benchmarks.uploading.compare import sink
+from dicom_ingest.contracts.uplink import UplinkRule
+from edge_component.line.line import Line
+from edge_component.line.timetable import Timetable
+from edge_component.sending.verified import PIECE_BYTES
 
 MBIT = 50
 DAY_BYTES = 10_000_000_000
@@ -30,7 +35,9 @@ PART_OF_A_DAY = {False: 100, True: 10}
 """One hundredth, or with `--full` one tenth, is sent."""
 STAT, STAT_INSTANCES, QUIET_SECONDS = "STAT", 10, 1.0
 FIRST_BYTES = 1_000_000
-"""What goes after them is measured: by then everything is at work."""
+NEARLY = 0.95
+"""The rate is measured in between: else some connections have nothing to send."""
+ALONE_SECONDS = 5.0
 LOOK_SECONDS = 0.05
 LONGEST_SECONDS = 1200.0
 
@@ -50,7 +57,25 @@ def run(*, full: bool = False) -> dict[str, Any]:
     for row in ways:
         table.add_row(*map(str, row.values()))
     Console().print(table)
-    return {"mbit": MBIT, "part_of_a_day": PART_OF_A_DAY[full], "ways": ways}
+    alone = [{"connections": number, "mbit": _alone(number)} for number in (1, 8, 16)]
+    return {"mbit": MBIT, "part_of_a_day": PART_OF_A_DAY[full], "ways": ways, "alone": alone}
+
+
+def _alone(number: int) -> float:
+    """The rate of connections that do nothing but take bytes from the line, in Mbit/s."""
+    line = Line(Timetable([UplinkRule(mbit=MBIT)]))
+    line.take(0, bulk=True)
+    begun = time.monotonic()
+
+    def take() -> None:
+        while time.monotonic() < begun + ALONE_SECONDS:
+            line.take(line.most(PIECE_BYTES), bulk=True)
+
+    with ThreadPoolExecutor(number) as pool:
+        for _ in range(number):
+            pool.submit(take)
+    sent: int = line.facts()["sent_bytes"]
+    return round(sent * 8 / 1e6 / (time.monotonic() - begun), 2)
 
 
 def _another_study() -> Dataset:
@@ -86,9 +111,10 @@ class _Run:
             if first["instances_announced"] != STAT_INSTANCES:
                 raise RuntimeError("the migration was announced before the STAT study: send more of it")
             total = self._count + STAT_INSTANCES
-            status = self._until(lambda status: status["instances_uploaded"] == total)
+            nearly = self._until(lambda status: status["instances_uploaded"] >= NEARLY * total)
             seconds = time.monotonic() - begun
-        sent = status["uplink"]["sent_bytes"] - before["uplink"]["sent_bytes"]
+            status = self._until(lambda status: status["instances_uploaded"] == total)
+        sent = nearly["uplink"]["sent_bytes"] - before["uplink"]["sent_bytes"]
         return self._row(status, sent * 8 / 1e6 / seconds, announced - acknowledged)
 
     def _row(self, status: dict[str, Any], mbit: float, stat_seconds: float) -> dict[str, Any]:
