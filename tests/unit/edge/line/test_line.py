@@ -314,6 +314,15 @@ def test_a_change_of_the_limit_lets_no_more_through_than_the_limits_allow(
         rate = following
 
 
+@pytest.mark.parametrize(("before", "following"), [(1e6, 1e5), (1e5, 1e6)])
+def test_a_time_in_which_the_limit_changed_counts_with_the_lower_one(before: float, following: float) -> None:
+    bucket = Bucket(0.0)
+    bucket.limit(before, 0.0)
+    bucket.limit(following, 0.25)
+    bucket.spend(25_000)
+    assert bucket.after(1000, 0.25) == pytest.approx(1000 / following)
+
+
 def test_what_begins_to_be_limited_begins_without_a_burst() -> None:
     bucket = Bucket(0.0)
     bucket.limit(1e5, 100.0)
