@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import struct
 
-from edge_component.receiving.preflight import most_bytes
+from edge_component.receiving.preflight import doubtful
 from edge_component.running.buffers import Bytes
 
 LONG_VRS = frozenset(
@@ -47,8 +47,8 @@ be longer than its VR allows."""
 _PLAIN, _LOOKED_AT = _SHORT | _ODD, _WANTED | _NOTED | _DOUBTFUL
 _TAG = 5
 """So many bits to the left of these: its tag."""
-MOST_DOUBTFUL = 200
-"""Elements whose length may not be what their VR allows."""
+MOST_DOUBTFUL, MOST_DOUBTFUL_BYTES = 200, 256 * 1024
+"""Elements whose length may not be what their VR allows, and their bytes together."""
 _IN_ITEM, _IMPLICIT, _LITTLE = 1, 2, 4
 """Of a container on the stack: an item, not a sequence; without VRs; little-endian, whatever is around."""
 _LITTLE_HALVES, _LITTLE_LONG = struct.Struct("<HH"), struct.Struct("<L")
@@ -128,7 +128,7 @@ class Elements:
             kind |= _SHORT * (key[4:6] not in LONG_VRS)
         if self.implicit or kind & _SHORT:
             length = self.long.unpack_from(key, 4)[0] if self.implicit else self.short.unpack_from(key, 6)[0]
-            kind |= _DOUBTFUL * (length != UNDEFINED and length > most_bytes(tag, self.vr(key)))
+            kind |= _DOUBTFUL * (length != UNDEFINED and doubtful(tag, self.vr(key), length))
         if len(self.kinds) >= MOST_KINDS:  # somebody sends nonsense
             self.kinds.clear()
         self.kinds[key] = kind
@@ -148,6 +148,7 @@ class ElementWalk:
         """Of noted elements of a defined length: bytes of the value."""
         self.doubtful: list[bytes] = []
         """Elements, as they are encoded, whose length may not be what their VR allows."""
+        self._doubtful_bytes = MOST_DOUBTFUL_BYTES
         self.elements = elements
         self.steps = 0
         """Elements, items and delimiters so far: what a walk costs."""
@@ -457,10 +458,12 @@ class ElementWalk:
 
     def _doubt(self, data: bytes, at: int, following: int) -> None:
         """Keep it for a look when the character set is known."""
-        if following - at > LONGEST_VALUE or len(self.doubtful) >= MOST_DOUBTFUL:
+        size = following - at
+        if size > min(LONGEST_VALUE, self._doubtful_bytes) or len(self.doubtful) >= MOST_DOUBTFUL:
             return
         if following > len(data):
-            raise _More(at, following - at)
+            raise _More(at, size)
+        self._doubtful_bytes -= size
         self.doubtful.append(data[at:following])
 
     def _keep(self, data: bytes, at: int, following: int, kind: int) -> None:

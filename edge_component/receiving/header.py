@@ -228,7 +228,7 @@ def _foretold(
     return tuple(found[:MOST])
 
 
-@lru_cache(maxsize=MOST_REMEMBERED)
+@lru_cache(maxsize=64)  # an element may have 64 KiB
 def _misfit(element: bytes, elements: Elements, charset: bytes | None) -> Foretold | None:
     """What is wrong with an element whose length needed a look. `charset`: that element, encoded."""
     terms = None if charset is None else elements.value(charset)

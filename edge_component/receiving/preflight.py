@@ -25,8 +25,6 @@ from dicom_ingest.contracts.preflight import (
 )
 from edge_component.receiving.values import UNREADABLE, encodings
 
-ANY = 0xFFFF
-"""A value of any length is allowed."""
 MOST = 20
 """Of an instance: more are not noted."""
 PIXEL_DATA = 0x7FE00010
@@ -74,14 +72,14 @@ def value_representation(tag: int, vr: str) -> str:
     return "OW" if " or " in known else known
 
 
-def most_bytes(tag: int, vr: str) -> int:
-    """A value with more bytes needs a look."""
+def doubtful(tag: int, vr: str, length: int) -> bool:
+    """Whether a value of so many bytes needs a look."""
     vr = value_representation(tag, vr)
     if tag in MAX_NUMBER:
-        return -1
+        return True
     if (size := BYTES.get(vr)) is not None:
-        return size if size == 2 else -1
-    return CHARACTERS.get(vr, ANY)
+        return length % size != 0
+    return vr in CHARACTERS and length > CHARACTERS[vr]
 
 
 def misfit(tag: int, vr: str, value: bytes, charset: bytes | None) -> Foretold | None:

@@ -8,8 +8,10 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from dicom_ingest.contracts.manifest import Foretold, encode_manifest
+from edge_component.receiving.elements import MOST_DOUBTFUL_BYTES, ElementWalk
+from edge_component.receiving.header import EXPLICIT_ELEMENTS
 from tests.support.edge.bench import Bench
-from tests.support.edge.dicom import instance
+from tests.support.edge.dicom import encoded, instance
 
 DESCRIPTION = "Knee left, with contrast. " * 3 + "zz"
 PIXELS: dict[str, Any] = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "BitsStored": 16}
@@ -59,3 +61,25 @@ def test_what_was_noted_survives_the_journal(tmp_path: Path) -> None:
     bench.start()
     bench.settle()
     assert [about.code for [about] in foretold(bench)] == ["value_length"]
+
+
+def test_any_number_of_whole_numbers_hides_nothing_that_is_wrong_after_them(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    numbered = image()
+    block = numbered.private_block(0x0009, "ACME", create=True)
+    for number in range(250):
+        block.add_new(number, "FD", float(number))
+    numbered.StudyID = "x" * 300
+    receive(bench, numbered)
+    bench.settle()
+    assert foretold(bench) == [[Foretold(code="over_maximum", tag="00200010", length=300)]]
+
+
+def test_long_values_are_kept_for_a_look_up_to_a_limit_of_bytes() -> None:
+    ds = image()
+    block = ds.private_block(0x0009, "ACME", create=True)
+    for number in range(20):
+        block.add_new(number, "ST", "x" * 50_000)
+    walk = ElementWalk(EXPLICIT_ELEMENTS)
+    walk.feed(encoded(ds), whole=True)
+    assert 100_000 < sum(map(len, walk.doubtful)) <= MOST_DOUBTFUL_BYTES
