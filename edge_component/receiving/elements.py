@@ -11,20 +11,23 @@ from __future__ import annotations
 import re
 import struct
 
-from edge_component.receiving.preflight import doubtful
+from edge_component.receiving.kinds import (
+    DOUBTFUL,
+    KEPT_WHOLE,
+    LONG_VRS,
+    LOOKED_AT,
+    ODD,
+    ONLY_NOTED,
+    PLAIN,
+    REPORT_CONTENT,
+    SHORT_LENGTH,
+    TAG_BITS,
+    UNDEFINED,
+    VRS,
+    Elements,
+)
 from edge_component.running.buffers import Bytes
 
-LONG_VRS = frozenset(
-    (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
-)
-SHORT_VRS = frozenset(
-    (
-        *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT"),
-        *(b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"),
-    )
-)
-VRS = LONG_VRS | SHORT_VRS
-UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 DEEPEST = 10_000
 """Sequences and items within each other: more is no data set."""
@@ -36,17 +39,6 @@ SHORT, FREELY = 1024, MOST_KEPT - 1024
 """Elements up to this length are kept without a further look while so much is."""
 PIECE = 16 * 1024
 """So much is looked at in one go."""
-MOST_KINDS = 8192
-"""Elements of different tag, VR and length that are remembered."""
-REPORT_CONTENT = 0x00400000
-"""From here on sequences of undefined length hold a report's content: long, and nothing in it is wanted."""
-
-_SHORT, _WANTED, _NOTED, _ODD, _DOUBTFUL = 1, 2, 4, 8, 16
-"""Of an element: its length has two bytes; it is kept whole; its presence is; it needs a closer look; it may
-be longer than its VR allows."""
-_PLAIN, _LOOKED_AT = _SHORT | _ODD, _WANTED | _NOTED | _DOUBTFUL
-_TAG = 5
-"""So many bits to the left of these: its tag."""
 MOST_DOUBTFUL, MOST_DOUBTFUL_BYTES = 200, 256 * 1024
 """Elements whose length may not be what their VR allows, and their bytes together."""
 _IN_ITEM, _IMPLICIT, _LITTLE = 1, 2, 4
@@ -72,67 +64,6 @@ class _More(Exception):  # noqa: N818 - no error: it goes on in the next piece
     def __init__(self, at: int, need: int) -> None:
         self.at = at
         self.need = need
-
-
-class Elements:
-    """Which elements a walk looks for, and what was learned about others of the same encoding.
-
-    `wanted`: kept whole. `noted`: only their presence counts. `vital`: wanted, and kept whatever else is.
-    """
-
-    def __init__(
-        self,
-        *,
-        implicit: bool,
-        big: bool,
-        wanted: frozenset[int],
-        noted: frozenset[int],
-        vital: frozenset[int],
-    ) -> None:
-        order = ">" if big else "<"
-        self.implicit = implicit
-        self.big = big
-        self.vital = vital
-        self.low, self.high = (7, 6) if big else (6, 7)
-        """Where the bytes of a short length are."""
-        self.kinds: dict[bytes, int] = {}
-        self.halves = struct.Struct(f"{order}HH")
-        self.long = struct.Struct(f"{order}L")
-        self.short = struct.Struct(f"{order}H")
-        self._wanted = wanted
-        self._noted = noted
-        self.late = [
-            self.halves.pack(tag >> 16, tag & 0xFFFF) for tag in wanted | noted if tag > REPORT_CONTENT
-        ]
-
-    def tag(self, data: bytes, at: int) -> int:
-        """The tag that is there."""
-        group, element = self.halves.unpack_from(data, at)
-        return int(group) << 16 | int(element)
-
-    def vr(self, data: bytes) -> str:
-        """The VR of an element that begins like this; empty: it has none, or an unknown one."""
-        return data[4:6].decode("ascii") if not self.implicit and data[4:6] in VRS else ""
-
-    def value(self, element: bytes) -> bytes:
-        """Of an element as it is encoded."""
-        return element[12 if not self.implicit and element[4:6] in LONG_VRS else 8 :]
-
-    def kind(self, key: bytes) -> int:
-        """What is to be done with an element whose first eight bytes are these."""
-        tag = self.tag(key, 0)
-        kind = tag << _TAG | _WANTED * (tag in self._wanted) | _NOTED * (tag in self._noted)
-        kind |= _ODD * (tag >> 16 in (0xFFFE, 0x0002) or tag == 0)
-        if not self.implicit:
-            # A VR that the standard does not know has a length of two bytes in practice.
-            kind |= _SHORT * (key[4:6] not in LONG_VRS)
-        if self.implicit or kind & _SHORT:
-            length = self.long.unpack_from(key, 4)[0] if self.implicit else self.short.unpack_from(key, 6)[0]
-            kind |= _DOUBTFUL * (length != UNDEFINED and doubtful(tag, self.vr(key), length))
-        if len(self.kinds) >= MOST_KINDS:  # somebody sends nonsense
-            self.kinds.clear()
-        self.kinds[key] = kind
-        return kind
 
 
 class ElementWalk:
@@ -286,33 +217,33 @@ class ElementWalk:
         end, elements, steps = len(data), self.elements, 0
         kinds, low, high = elements.kinds, elements.low, elements.high
         found = self.found
-        kind = self._last << _TAG
+        kind = self._last << TAG_BITS
         if self._stack:
             at = self._nested(data, at)
         while at < end:
             if end - at < 8:
-                self._last, self.steps = kind >> _TAG, self.steps + steps
+                self._last, self.steps = kind >> TAG_BITS, self.steps + steps
                 raise _More(at, 8)
             key = data[at : at + 8]
             kind = kinds.get(key) or elements.kind(key)
             steps += 1
-            if kind & _PLAIN == _SHORT:  # most are
+            if kind & PLAIN == SHORT_LENGTH:  # most are
                 following = at + 8 + data[at + low] + (data[at + high] << 8)
             else:
-                self._last = kind >> _TAG
+                self._last = kind >> TAG_BITS
                 following = self._following(data, at, kind, whole=whole)
-            if kind & _LOOKED_AT and following >= 0:
-                if kind & _DOUBTFUL:
-                    self._last, self.steps, steps = kind >> _TAG, self.steps + steps, 0
+            if kind & LOOKED_AT and following >= 0:
+                if kind & DOUBTFUL:
+                    self._last, self.steps, steps = kind >> TAG_BITS, self.steps + steps, 0
                     self._doubt(data, at, following)
-                if kind & _WANTED and following <= end and following - at <= SHORT and self._kept < FREELY:
-                    found[kind >> _TAG] = data[at:following]  # most are
+                if kind & KEPT_WHOLE and following <= end and following - at <= SHORT and self._kept < FREELY:
+                    found[kind >> TAG_BITS] = data[at:following]  # most are
                     self._kept += following - at
-                elif kind & (_WANTED | _NOTED):
-                    self._last = kind >> _TAG
+                elif kind & (KEPT_WHOLE | ONLY_NOTED):
+                    self._last = kind >> TAG_BITS
                     self._keep(data, at, following, kind)
             at = following if following >= 0 else self._nested(data, -following)
-        self._last, self.steps = kind >> _TAG, self.steps + steps
+        self._last, self.steps = kind >> TAG_BITS, self.steps + steps
         self._skip = at - end
         return end
 
@@ -321,8 +252,8 @@ class ElementWalk:
 
         Negative: where the first item of its sequence of undefined length begins.
         """
-        elements, tag = self.elements, kind >> _TAG
-        if kind & _ODD and (end := self._odd(data, at, kind)):
+        elements, tag = self.elements, kind >> TAG_BITS
+        if kind & ODD and (end := self._odd(data, at, kind)):
             return end
         if elements.implicit:
             value, vr, length = at + 8, b"", elements.long.unpack_from(data, at + 4)[0]
@@ -332,26 +263,26 @@ class ElementWalk:
             value, vr, length = at + 12, data[at + 4 : at + 6], elements.long.unpack_from(data, at + 8)[0]
         if length != UNDEFINED:
             return value + int(length)
-        if not kind & (_WANTED | _NOTED) and whole and (end := self._jumped(data, value, tag)):
+        if not kind & (KEPT_WHOLE | ONLY_NOTED) and whole and (end := self._jumped(data, value, tag)):
             return end
-        if kind & _WANTED:
+        if kind & KEPT_WHOLE:
             self._keeping = tag
             self._capture = bytearray(data[at:value])
-        elif kind & _NOTED:
+        elif kind & ONLY_NOTED:
             self.found[tag] = None
         self._stack.append(_IMPLICIT * (elements.implicit or vr == b"UN"))  # PS3.5 6.2.2, note 4
         return -value
 
     def _odd(self, data: bytes, at: int, kind: int) -> int:
         """Where an odd element ends; 0: its length has four bytes, as that of others."""
-        tag = kind >> _TAG
+        tag = kind >> TAG_BITS
         if tag >> 16 == 0xFFFE:
             return self._stray(data, at, tag)
         if tag:
             self._find("file meta information in the data set")
         elif zeros := _ZEROS.match(data, at):
             return zeros.end() - (zeros.end() - at) % 8
-        return at + 8 + int(self.elements.short.unpack_from(data, at + 6)[0]) if kind & _SHORT else 0
+        return at + 8 + int(self.elements.short.unpack_from(data, at + 6)[0]) if kind & SHORT_LENGTH else 0
 
     def _jumped(self, data: bytes, value: int, tag: int) -> int:
         """Behind the last sequence of the whole data set, where everything between is balanced; 0: it is not.
@@ -467,9 +398,9 @@ class ElementWalk:
         self.doubtful.append(data[at:following])
 
     def _keep(self, data: bytes, at: int, following: int, kind: int) -> None:
-        tag = kind >> _TAG
+        tag = kind >> TAG_BITS
         size = following - at
-        if kind & _NOTED:
+        if kind & ONLY_NOTED:
             self.found[tag], self.sizes[tag] = None, size - (8 if self.elements.implicit else 12)
             return
         if size > LONGEST_VALUE or (self._kept + size > MOST_KEPT and tag not in self.elements.vital):

@@ -12,7 +12,8 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
-from edge_component.receiving.elements import LONG_VRS, VRS, DataSetError, Elements, ElementWalk
+from edge_component.receiving.elements import DataSetError, ElementWalk
+from edge_component.receiving.kinds import LONG_VRS, VRS, Elements
 from edge_component.receiving.preflight import (
     ALL_PIXEL_DATA,
     MOST,

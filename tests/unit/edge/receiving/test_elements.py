@@ -18,7 +18,7 @@ from pydicom.filereader import dcmread, read_dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
-from edge_component.receiving import elements as walking
+from edge_component.receiving import kinds
 from edge_component.receiving.header import (
     CHARSET,
     INDEXED,
@@ -506,12 +506,12 @@ def test_damaged_data_sets_are_taken_alike_at_once_and_in_pieces(data: st.DataOb
 
 
 def test_what_was_learned_about_elements_has_a_bound() -> None:
-    elements = walking.Elements(
+    elements = kinds.Elements(
         implicit=False, big=False, wanted=frozenset(), noted=frozenset(), vital=frozenset()
     )
-    for number in range(3 * walking.MOST_KINDS):
+    for number in range(3 * kinds.MOST_KINDS):
         elements.kind(struct.pack("<HH2sH", number, 9, b"LO", 2))
-    assert len(elements.kinds) <= walking.MOST_KINDS
+    assert len(elements.kinds) <= kinds.MOST_KINDS
 
 
 def test_the_uid_of_another_encoding_is_checked_alike() -> None:
