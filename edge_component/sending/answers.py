@@ -25,6 +25,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -118,7 +119,10 @@ def meaning(error: Exception) -> Exists | Held | ObjectFault | ServiceFault:
     """What an attempt that raised this has come to."""
     if isinstance(error, ClientError) and status_of(error) == PRECONDITION_FAILED:
         return Exists()
-    return Held() if isinstance(error, PausedError) else fault(error)
+    inner = error.kwargs.get("error") if isinstance(error, HTTPClientError) else None
+    if isinstance(error, PausedError) or isinstance(inner, PausedError):  # botocore wraps what stops a body
+        return Held()
+    return fault(error)
 
 
 def fault(error: Exception) -> ObjectFault | ServiceFault:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from edge_component.journal.channels import Channel
 from edge_component.line.forecast import Forecast, forecast
 from edge_component.line.rates import Look, Rates
-from edge_component.line.timetable import Timetable
+from edge_component.line.timetable import Limit, Timetable
 from edge_component.receiving.watermark import Watermark, room_for
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Clock
 from edge_component.running.problem import Problem, text_of
@@ -57,19 +57,20 @@ class Foresight:
         self._seconds = 60 * settings.forecast_minutes
         self._rates = Rates(self._seconds, settings.uplink_pause)
         self._forecast = Forecast()
-        self._limit: float | None = None
+        self.limit = Limit()
+        """Of the line, at the last look."""
         self._behind = False
         self._since: float | None = None
 
     def run_once(self) -> bool:
         """Look, and compute again."""
         now, backlog = self._clock(), self._numbers.backlog().bytes
-        self._limit = self._timetable.at(now).mbit
+        self.limit = self._timetable.at(now)
         oldest = [each.oldest_at for each in self._numbers.channels() if each.oldest_at is not None]
         behind = bool(oldest) and now - min(oldest) >= self._seconds * BEHIND_SHARE
         received = self._numbers.counters()["bytes_received"]
         self._rates.look(
-            Look(self._monotonic(), received, self._received_bulk(), backlog, self._limit, behind)
+            Look(self._monotonic(), received, self._received_bulk(), backlog, self.limit.mbit, behind)
         )
         self._behind = behind
         self._forecast = self._ahead(now, backlog) if behind else Forecast()
@@ -78,7 +79,7 @@ class Foresight:
 
     def facts(self) -> dict[str, Any]:
         """For `/status` and the heartbeat."""
-        found, out = self._forecast, self._rates.outgoing(self._limit)
+        found, out = self._forecast, self._rates.outgoing(self.limit.mbit)
         hours = found.hours_until_full(self._clock())
         return {
             "forecast": {

@@ -22,7 +22,7 @@ from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 from edge_component.spool.quarantine import INSTANCE
 from edge_component.watching.certificate import Certificate
-from edge_component.watching.channels import fields_of, problem_of
+from edge_component.watching.channels import fields_of, held_back, problem_of
 from edge_component.watching.foresight import Foresight
 from edge_component.watching.health import prometheus
 from edge_component.watching.holdings import MOST, find, held
@@ -120,6 +120,8 @@ class Overview:
     def _of_channels(self) -> Iterator[Problem]:
         now = time.time()
         for channel in self.numbers.channels():
+            if held_back(channel, self.foresight.limit, self.settings, now):
+                continue
             if problem := problem_of(channel, now):
                 yield problem
         if stuck := self.numbers.series_problems():

@@ -376,17 +376,18 @@ class Connection:
         self._reception = None
         try:
             status: Status = reception.finish()
-            self._slow_down(stored=status.stored)
+            self._slow_down(reception, stored=status.stored)
             self._association.answer(status.code, "" if status.stored else status.short_comment)
             self._flush()
         finally:
             reception.settle()
 
-    def _slow_down(self, *, stored: bool) -> None:
-        """Only a sender that can wait, and only for what is safe on the disk."""
+    def _slow_down(self, reception: Reception, *, stored: bool) -> None:
+        """Only a sender that can wait, and only for what is safe on the disk. Its upload does not wait."""
         assert self.admission is not None  # noqa: S101 - it is established
         seconds = self._services.store.room.answer_after(bulk=self.admission.bulk) if stored else 0.0
         if seconds and not self._dropped:
+            reception.settle()
             self._desk.delayed()
             time.sleep(seconds)
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from edge_component.dimse.admission import CONGESTED, CONGESTED_BULK, Applicant
+from edge_component.dimse.codec import Identity
+from edge_component.dimse.limits import Limits
 from edge_component.receiving.associations import Associations
 from edge_component.receiving.pressure import Pressure, Pressures
+from edge_component.receiving.readers import connection
+from edge_component.receiving.readers.connection import Services
 from edge_component.receiving.readers.messages import Admission
+from edge_component.receiving.readers.pace import Memory, Pace
+from edge_component.receiving.store import Store
 from edge_component.receiving.watermark import FULL, KEPT_FREE, Disk, Watermark, room_for
+from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.settings import SettingsError, load_settings
+from edge_component.spool.folder import Spool
+from tests.support.edge.dicom import encoded, instance
 from tests.support.edge.stand_ins import settings
+from tests.support.edge.wire import EXPLICIT, associate_rq, fragment, store_command
 from tests.unit.edge.receiving.test_associations import Journal
+from tests.unit.edge.receiving.test_connection import ROW, pair
+from tests.unit.edge.receiving.test_connection import Desk as ConnectionDesk
+from tests.unit.edge.receiving.test_store import Journal as StoreJournal
 from tests.unit.edge.running.test_settings import LEAST
 
 STEPS: dict[str, Any] = {
@@ -117,3 +133,47 @@ def test_a_new_association_of_a_bulk_sender_is_rejected_for_now_and_a_live_one_i
     assert (admit("OLD"), admit("CT1")) == (CONGESTED, CONGESTED)
     associations.congested = associations.congested_bulk = None
     assert (admit("OLD"), admit("CT1")) == (True, False)
+
+
+class Rows(StoreJournal):
+    """What is in the journal."""
+
+    def add_instance(self, _sender: AssociationRow, row: InstanceRow, _receipt: bytes, /) -> None:
+        self.rows.append(row)
+
+
+class BulkDesk(ConnectionDesk):
+    """Everyone is welcome, and can wait."""
+
+    def admit(self, _applicant: object) -> Admission:
+        return Admission(ROW, bulk=True)
+
+
+def test_an_instance_whose_answer_waits_is_in_the_journal_before_and_can_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Rows()
+    spool = Spool(tmp_path)
+    spool.prepare()
+    during: list[int] = []
+    monkeypatch.setattr(
+        connection,
+        "time",
+        SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: during.append(len(journal.rows))),
+    )
+    room = watermark(tmp_path, 60, **STEPS)
+    services = Services(
+        *(Store(spool, journal, room), Limits(), Identity("1.2.3", "TEST"), lambda: None),
+        *(Pace(), Memory()),
+    )
+    ours, theirs = pair()
+    ds = instance("1.2", "1.2.1")
+    theirs.sendall(
+        associate_rq([(1, ds.SOPClassUID, [EXPLICIT])])
+        + fragment(1, store_command(ds.SOPClassUID, ds.SOPInstanceUID), command=True, last=True)
+        + fragment(1, encoded(ds), command=False, last=True)
+    )
+    theirs.shutdown(socket.SHUT_WR)
+    connection.Connection(ours, "127.0.0.1", services, BulkDesk()).run(tls=False)
+    theirs.close()
+    assert during == [1]

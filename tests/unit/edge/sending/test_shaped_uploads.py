@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from botocore.credentials import Credentials
 
-from edge_component.journal.channels import channels
+from edge_component.journal.channels import Channel, channels
 from edge_component.line.line import Line
+from edge_component.line.timetable import Limit
+from edge_component.sending.answers import Held
 from edge_component.sending.direct_put import connections
 from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.exchange import ClientPut, Exchange
@@ -22,9 +24,10 @@ from edge_component.sending.part import FilePart
 from edge_component.sending.uploader import Uploader
 from edge_component.sending.verified import VerifiedFile
 from edge_component.sending.way import Gate, Way
+from edge_component.watching import overview
 from tests.support.edge.bench import Bench, rows
 from tests.support.edge.s3_wire import Put, WireS3, reply, stored
-from tests.support.edge.stand_ins import Clock, ImmediatePool
+from tests.support.edge.stand_ins import Clock, ImmediatePool, settings
 from tests.unit.edge.line.test_line import at, timetable
 from tests.unit.edge.sending.test_direct_put import KEY, LARGE, spooled
 from tests.unit.edge.sending.test_exchange_deadlines import client_of
@@ -214,6 +217,37 @@ def test_an_upload_that_a_pause_cuts_off_has_not_failed_and_goes_afterwards(tmp_
     shaped.bench.journal.close()
 
 
+PAUSED, RESUMED, LIMITED = Limit(0.0), Limit(20.0, since=10_000.0), Limit(20.0, since=2_000.0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "failed_at", "said"),
+    [
+        (PAUSED, 3_000.0, []),
+        (PAUSED, 10_000.0, ["upload"]),
+        (RESUMED, 3_000.0, []),
+        (LIMITED, 3_000.0, ["upload"]),
+    ],
+)
+def test_a_failure_before_a_pause_is_no_outage_while_nothing_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: Limit, failed_at: float, said: list[str]
+) -> None:
+    """Else the last time-out of the evening is an alarm all night."""
+    monkeypatch.setattr(overview, "time", SimpleNamespace(time=lambda: 10_060.0))
+    failed = Channel("upload", failing_since=2_000.0, failed_at=failed_at, tries=3, code="Timeout")
+    numbers = SimpleNamespace(channels=lambda: [failed], series_problems=list, notices=lambda _since: [])
+    nothing: Any = dict.fromkeys(overview.Overview.__dataclass_fields__)
+    seen = overview.Overview(
+        **{
+            **nothing,
+            "settings": settings(tmp_path),
+            "numbers": numbers,
+            "foresight": SimpleNamespace(limit=limit),
+        }
+    )
+    assert [problem.name for problem in seen._of_channels()] == said
+
+
 def test_parts_that_s3_has_are_not_sent_again_after_a_pause() -> None:
     clock = Clock(at("2026-11-23 21:59"))
     line = Line(timetable(NIGHT), "bulk", clock.monotonic, clock)
@@ -234,6 +268,23 @@ def test_parts_that_s3_has_are_not_sent_again_after_a_pause() -> None:
         )
     assert type(outcome).__name__ == "Held"
     assert (begun, len(have)) == (["u"], 1)
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["our connections", "botocore's connections"])
+def test_a_pause_in_the_middle_of_a_request_is_no_failure_whoever_sends_it(ours: bool) -> None:
+    clock = Clock(at("2026-11-23 21:59"))
+
+    class Dusk(Line):
+        def take(self, size: int, *, bulk: bool) -> None:
+            super().take(size, bulk=bulk)
+            clock.now = at("2026-11-23 22:00")
+
+    line = Dusk(timetable(NIGHT), "bulk", clock.monotonic, clock)
+    with WireS3() as s3, client_of("s3", s3.endpoint, direct=ours) as client:
+        if not ours:
+            client.meta.events.register_last("before-send", _left_to_botocore)
+        outcome = Exchange(client, "dicom").put(KEY, gated(LARGE, line), unsure=False)
+    assert outcome == Held()
 
 
 def test_connections_share_one_limit() -> None:
