@@ -196,7 +196,9 @@ ON CONFLICT (series_pk, sop_instance_uid) DO UPDATE SET
 WHERE {_newer("excluded")}
 """
 
-# An object that was missing and has come is waiting for its import; one that has gone is missing.
+# An object that was missing and has come is waiting for its import; one that has gone is missing. What an
+# older release did not write is filled when the series transfer is indexed again.
+_MISSED = "'MISSING' IN (old.verdict, excluded.verdict)"
 UPSERT_VERSIONS = f"""
 INSERT INTO instance_transfer AS old (series_transfer_pk, sop_instance_uid, key, bytes, file_sha256,
     dataset_sha256, received_at, {_STORED}, uid_findings, verdict, message, calling_ae, foretold)
@@ -208,11 +210,17 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
     calling_ae text, foretold jsonb)
 LEFT JOIN instance_transfer known
     ON known.series_transfer_pk = :pk AND known.sop_instance_uid = r.sop_instance_uid
-WHERE known.verdict IS NULL OR ('MISSING' IN (known.verdict, r.verdict)
-    AND (known.verdict, known.message) IS DISTINCT FROM (r.verdict, r.message))
+WHERE known.verdict IS NULL
+    OR ('MISSING' IN (known.verdict, r.verdict)
+        AND (known.verdict, known.message) IS DISTINCT FROM (r.verdict, r.message))
+    OR (known.stored_sha256, known.foretold) IS DISTINCT FROM (r.stored_sha256, r.foretold)
 ORDER BY r.sop_instance_uid
 ON CONFLICT (series_transfer_pk, sop_instance_uid) DO UPDATE SET
-    verdict = excluded.verdict, message = excluded.message, updated_at = clock_timestamp()
+    verdict = CASE WHEN {_MISSED} THEN excluded.verdict ELSE old.verdict END,
+    message = CASE WHEN {_MISSED} THEN excluded.message ELSE old.message END,
+    stored_transfer_syntax_uid = excluded.stored_transfer_syntax_uid, stored_bytes = excluded.stored_bytes,
+    stored_sha256 = excluded.stored_sha256, calling_ae = excluded.calling_ae, foretold = excluded.foretold,
+    updated_at = clock_timestamp()
 """
 
 # Counted, never incremented. The study's row is locked since its upsert, so what is counted is what commits.

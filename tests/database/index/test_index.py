@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
-from dicom_ingest.contracts.manifest import ManifestLink
+from dicom_ingest.contracts.manifest import ManifestLink, decode_manifest
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
 from dicom_ingest.db.series import registering
@@ -19,7 +20,9 @@ from dicom_ingest.db.server.connection import Database
 from dicom_ingest.db.server.migrate import migrate
 from dicom_ingest.errors import ClaimLostError
 from tests.support.workflow.series import MORNING, Announced, element, new_uid
-from tests.support.workflow.workers import claim, index_series, new_execution
+from tests.support.workflow.workers import claim, index_series, index_within, new_execution
+
+SAMPLES = Path(__file__).parents[2] / "events"
 
 
 def rows(database: Database, sql: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -266,3 +269,40 @@ def test_a_manifest_s_place_in_its_chain_is_kept(database: Database) -> None:
     )
     assert list(found[0].values()) == [link.chain_id, 7, "5f" * 32]
     assert list(found[1].values()) == [None, None, None]
+
+
+def test_columns_that_an_older_release_did_not_write_are_filled_and_no_verdict_changes(
+    database: Database,
+) -> None:
+    stored = {"transfer_syntax_uid": "1.2.840.10008.1.2.4.202", "bytes": 400, "sha256": "5f" * 32}
+    about = {"code": "value_length", "tag": "00081030", "length": 80}
+    announced = Announced(described=lambda _: {"stored": stored, "foretold": [about]})
+    execution = new_execution()
+    index_series(database, announced, execution)
+    older = "stored_transfer_syntax_uid = NULL, stored_bytes = NULL, stored_sha256 = NULL"
+    with database.transaction() as connection:
+        connection.run(f"UPDATE instance SET {older}")
+        connection.run(f"UPDATE instance_transfer SET {older}, foretold = NULL, verdict = 'IMPORTED'")
+    index_series(database, announced, execution)
+    for row in rows(database, "SELECT * FROM instance_transfer"):
+        assert (row["verdict"], row["stored_bytes"], row["foretold"]) == ("IMPORTED", 400, [about])
+    assert {row["stored_bytes"] for row in rows(database, "SELECT stored_bytes FROM instance")} == {400}
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("manifest.*.jsonl.gz")), ids=lambda path: path.name)
+def test_every_released_manifest_is_indexed_again(sample: Path, database: Database) -> None:
+    manifest = decode_manifest(sample.read_bytes())
+    transfer = manifest.transfer
+    announced = Announced(
+        transfer_id=transfer.transfer_id,
+        study_instance_uid=transfer.study_instance_uid,
+        series_instance_uid=transfer.series_instance_uid,
+    )
+    objects = Objects({one.key: one.stored_bytes for one in manifest.instances})
+    with database.transaction() as connection:
+        indexed = index_within(connection, announced, series_rows(manifest, objects))
+    assert (indexed.instances, indexed.present) == (3, 2)
+    [row] = rows(database, "SELECT chain_number, chain_previous_sha256 FROM series_transfer")
+    assert row["chain_number"] == (transfer.chain.number if transfer.chain else None)
+    foretold = rows(database, "SELECT foretold FROM instance_transfer WHERE foretold IS NOT NULL")
+    assert len(foretold) == sum(bool(one.foretold) for one in manifest.instances)

@@ -1,6 +1,7 @@
 """kill -9 at random moments under load: ``python -m tests.e2e.edge.crash --runs 200 --results FILE``.
 
-What was acknowledged must be in S3 and in an announced manifest whose hash is true.
+What was acknowledged must be in S3 and in an announced manifest whose hash is true, and the manifests must be
+an unbroken chain.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 
 from dicom_ingest.contracts.manifest import decode_manifest
-from tests.support.edge.aws import EdgeCloud, edge_cloud
+from dicom_ingest.operators.custody.chain import Verification
+from dicom_ingest.operators.custody.manifests import manifests_of
+from tests.support.edge.aws import BUCKET, EdgeCloud, edge_cloud
 from tests.support.edge.dicom import association, instance, uid
 from tests.support.edge.process import EdgeProcess, wait_until
 
@@ -127,6 +131,10 @@ def announced_instances(cloud: EdgeCloud, edge: str) -> tuple[set[str], int, lis
             if line.key not in present:
                 untrue.append(f"{line.key} is not in S3")
         untrue += [f"{line.sop_instance_uid} is missing: {line.reason}" for line in manifest.missing]
+    report = Verification(edge, datetime.now(timezone.utc)).verify(manifests_of(cloud.s3, BUCKET, edge), [])
+    untrue += [finding.words for finding in report.findings]
+    if report.chains != 1 or report.chained < len(said) or report.on_their_way:
+        untrue.append(f"its manifests are no unbroken chain: {report}")
     return found, len(said), untrue
 
 

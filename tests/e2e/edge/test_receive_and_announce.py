@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dicom_ingest.contracts.events import SeriesComplete
+from dicom_ingest.contracts.manifest import Foretold
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, echo, instance, send, series_of, uid
 from tests.support.edge.process import EdgeProcess, in_spool, wait_until
+
+IMPLICIT = "1.2.840.10008.1.2"
 
 
 def announced(edge: EdgeProcess, series: int = 1) -> None:
@@ -32,6 +37,21 @@ def test_a_series_becomes_objects_a_manifest_and_one_event(edge: EdgeProcess, cl
     assert sorted(cloud.keys(detail.prefix)) == sorted(i.key for i in manifest.instances)
     assert sum(len(cloud.body(i.key)) for i in manifest.instances) == detail.total_bytes
     wait_until(lambda: not in_spool(edge.spool), "the spool is empty")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_what_healthimaging_will_warn_about_is_in_the_manifest_and_is_sent(
+    edge: EdgeProcess, cloud: EdgeCloud
+) -> None:
+    assert send(edge.dicom_port, series_of(2, StudyDescription="Knee left " * 8, syntax=IMPLICIT)) == [0, 0]
+    announced(edge)
+    [event] = cloud.announcements()
+    manifest = cloud.manifest(event["detail"])
+    long = Foretold(code="value_length", tag="00081030", length=79)
+    assert all(long in one.foretold for one in manifest.instances)
+    assert {one.peer for one in manifest.instances} == {"127.0.0.1"}
+    assert manifest.transfer.chain is not None
+    assert manifest.transfer.chain.number == 1
 
 
 def test_one_correlation_id_leads_from_the_associations_to_the_event(
