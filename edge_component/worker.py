@@ -37,7 +37,7 @@ from edge_component.spool.folder import Spool
 from edge_component.watching.heartbeat import Heartbeat
 
 NICENESS = 15
-"""Where processor time is short, whoever waits for an answer comes first; the spool can wait."""
+"""Where processor time is short, a sender that waits for an answer comes first. The spool can wait."""
 ASSEMBLE_SECONDS = 0.25
 IDLE_SECONDS = 0.25
 """Of the tasks that another one wakes when it has made work for them."""

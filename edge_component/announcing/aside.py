@@ -98,7 +98,7 @@ def ask_again(spool: Spool, path: Path) -> None:
 
 
 def take_again(journal: sqlite3.Connection, spool: Spool, clock: Clock = SYSTEM_CLOCK) -> bool:
-    """Take what was asked for; called by the worker, again and again."""
+    """Take what was asked for. The worker calls it repeatedly."""
     asked = sorted(name for name in spool.files.names(spool.again) if name.endswith(INSTANCE))
     if not asked:
         return False

@@ -25,7 +25,7 @@ from edge_component.spool.folder import Spool, file_name
 from edge_component.spool.part10 import read_head
 
 UNREADABLE = (HeaderError, InvalidDicomError, UnsafeIdentifierError, AttributeError)
-"""What reading a file raises that is no instance of ours."""
+"""What reading a file raises that the edge has not stored."""
 UNKNOWN = "UNKNOWN"
 """Who sent it, where no note says so."""
 
@@ -65,7 +65,7 @@ def read_instance(
     """The journal row of an instance file that has none, and its digest, read from its bytes.
 
     Raises:
-        UNREADABLE: it is no instance of ours.
+        UNREADABLE: the edge has not stored it.
     """
     meta = read_file_meta_info(path)
     syntax = safe_uid(str(meta.TransferSyntaxUID))

@@ -22,7 +22,7 @@ CUT_OFF = "reception was cut off by a stop of the edge"
 
 
 def end_epochs(journal: sqlite3.Connection, now: float) -> None:
-    """No receiver of an earlier run is alive: whoever holds the spool's lock may say so."""
+    """No receiver of an earlier run is alive. Only the holder of the spool's lock may call this."""
     with transaction(journal):
         journal.execute("UPDATE epoch SET ended_at = ? WHERE ended_at IS NULL", (now,))
 
@@ -67,7 +67,7 @@ def _adopt_segment(journal: sqlite3.Connection, spool: Spool, segment: str, epoc
         return 0
     with transaction(journal):
         insert_instances(journal, epoch, new)
-        # Their associations ended with the run that they belonged to, and nobody saw how.
+        # Their associations ended with the run that they belonged to, and how is not known.
         journal.executemany(
             "UPDATE association SET closed_at = ?, aborted = 1 WHERE association = ? AND closed_at IS NULL",
             [(now, association) for association in {sender.association for sender, _ in new}],

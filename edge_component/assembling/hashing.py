@@ -60,7 +60,7 @@ class Digest(NamedTuple):
 
 
 def digest(stream: BinaryIO) -> Digest:
-    """Of a Part 10 file of ours.
+    """Of a Part 10 file that the edge has stored.
 
     Raises:
         OSError: the disk.

@@ -149,7 +149,7 @@ class Compressor:
         say("sent as received", file=one.file, why=why, reason=reason)
 
     def _sweep(self) -> None:
-        """Copies of an earlier process that nobody will send."""
+        """Copies of an earlier process that will not be sent."""
         wanted = {self._spool.compressed_copy(file).name for file in compression.files(self._journal)}
         for name in list(self._spool.files.names(self._spool.compressed)):
             if name not in wanted:

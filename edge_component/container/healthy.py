@@ -1,4 +1,4 @@
-"""The container's health check: 0 while /health answers 200; run as a file, it needs nothing of ours."""
+"""The container's health check: 0 while /health answers 200; a file that imports nothing of the edge."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Change = Callable[[sqlite3.Connection], object]
 
 BATCH = 1000
 GATHER_SECONDS = 0.02
-"""Nobody waits for a row of an instance: a few more may come."""
+"""No sender waits for a row of an instance: a few more may come."""
 AGAIN_SECONDS = 1.0
 LONGEST_QUEUE = 50_000
 """Rows in memory. They are on the disk in their files, but a journal so far behind is no journal."""
@@ -57,7 +57,7 @@ class Intake:
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
         self.epoch: int = cursor.lastrowid
         self.problem: str | None = None
-        """Why the journal takes nothing at present; it is tried again and again."""
+        """Why the journal takes nothing at present. It is tried repeatedly."""
         self._bulk_aes = bulk_aes
         self.bulk_bytes = 0
         """Received from `bulk` senders by this process."""
@@ -173,7 +173,7 @@ class Intake:
             self._write([posted for posted in batch if posted is not None])
 
     def _write(self, batch: list[_Posted | Arrival]) -> None:
-        """All of it; whoever waits hears of an error, the rest is tried again until it is written."""
+        """Write all of it. A caller that waits gets the error; the rest is tried until it is written."""
         while batch:
             waiting = [posted for posted in batch if isinstance(posted, _Posted) and posted.done]
             try:

@@ -43,7 +43,7 @@ def heard(journal: sqlite3.Connection, calling_ae: str, at: float) -> None:
 
 
 class Rhythm:
-    """Of every sender; the heartbeat remembers, and whoever wants to know asks."""
+    """Of each sender. The heartbeat remembers it; status asks for it."""
 
     def __init__(self, journal: sqlite3.Connection, clock: Clock = SYSTEM_CLOCK) -> None:
         self._journal = journal

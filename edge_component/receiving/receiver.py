@@ -27,7 +27,7 @@ class Lender(Protocol):
     """Who serves connections in other processes (`readers.pool.Readers`)."""
 
     def lend(self, connection: socket.socket, loan: Loan) -> Served | None:
-        """None: nobody is there to take it."""
+        """None: no reader is there to take it."""
         ...
 
 

@@ -85,8 +85,8 @@ class StoreCommand(NamedTuple):
 class Reception:
     """One C-STORE on its way in: feed it the data set, then ask for the status.
 
-    Whoever reads the network calls `write` for every fragment and then `finish`, or `abandon`; and `settle`
-    when the answer is out: nobody waits for what is left to do.
+    The driver of a connection calls `write` for every fragment and then `finish`, or `abandon`; and `settle`
+    when the answer is out: no sender waits for what is left to do.
     """
 
     def __init__(

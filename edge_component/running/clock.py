@@ -1,7 +1,7 @@
 """Time in the edge: seconds, from clocks that are passed in; datetimes only at the walls.
 
 The wall clock says when something happened, for people, manifests and receipts. How long something takes is
-measured by the monotonic clock, which nobody sets: a wall clock is set by NTP, by hand, or after a start
+measured by the monotonic clock, which is never set: a wall clock is set by NTP, by hand, or after a start
 without a battery, and may then jump by hours (`Ages`).
 """
 
@@ -33,7 +33,7 @@ def moment(seconds: float) -> datetime:
 class Ages:
     """How long ago rows were written, whatever was done to the wall clock since.
 
-    Whoever looks again and again knows when a row was new: it was written after the look before. Only what
+    A task that looks repeatedly knows when a row was new: it was written after the look before. Only what
     the first look of a run finds is as old as the wall clock says, and not from the future.
     """
 

@@ -133,7 +133,7 @@ class IncomingFile:
             self._spool.segments.give_back(segment)
 
     def abandon(self) -> None:
-        """Gone: it was never acknowledged. Whoever else sends the same instance has another place."""
+        """Remove it: it was never acknowledged. The same instance from another sender has another place."""
         if self._segment is None:
             return
         segment, self._segment = self._segment, None

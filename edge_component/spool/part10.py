@@ -39,7 +39,7 @@ def _padded(text: str, pad: bytes) -> bytes:
 def part10_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """Everything before the data set (PS3.10 §7.1).
 
-    No sender and no time in it: the same instance makes the same file, whoever sent it.
+    No sender and no time in it: the same instance makes the same file from every sender.
     """
     before, behind = _around(sop_class_uid, transfer_syntax_uid)
     body = before + _element(0x0003, b"UI", _padded(sop_instance_uid, b"\0")) + behind

@@ -1,9 +1,9 @@
-"""Segments: files that instances are received into, one behind the other.
+"""Segments: files that instances are received into, one after the other.
 
-Making a file and removing it cost a file system more than the bytes of a small instance do. A segment is made
-beforehand, in batches, so that its name is on the disk already; whoever receives has it alone while an
-instance is coming, then the next one has it. A full or idle segment is sealed: nothing is ever written to it
-again, and it goes as a whole when nothing in it is needed any more.
+Making and removing a file costs a file system more than the bytes of a small instance do. Segments are made
+beforehand, in batches, so that their names are on the disk already. A reception has a segment alone; the next
+reception takes it afterwards. A full or idle segment is sealed: nothing is written to it again, and it is
+removed as a whole when nothing in it is needed any more.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Segments:
         try:
             while len(self._spare) < self._batch and not self._closed:
                 self._make()
-        except OSError as error:  # whoever receives meets it himself, and says so to the sender
+        except OSError as error:  # the next reception meets it, and says so to the sender
             logs.warning("no file can be made in the spool", reason=str(error))
 
     def _make(self) -> None:

@@ -30,7 +30,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     lock = ProcessLock(reader_lock(Path(settings.spool), int(sys.argv[2])))
     lock.acquire(settings.lock_timeout)
-    gc.freeze()  # what was imported never becomes garbage: not to be looked through again and again
+    gc.freeze()  # what was imported never becomes garbage: it need not be looked through again
     gc.set_threshold(SELDOM)
     Reader(settings, Channel(socket.socket(fileno=int(sys.argv[1])))).run()
     os._exit(0)  # associations that are still read belong to an edge that is gone

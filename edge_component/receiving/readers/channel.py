@@ -31,7 +31,7 @@ class Channel:
         """One message, whole.
 
         Raises:
-            OSError: nobody is at the other end.
+            OSError: the other end is closed.
         """
         data = _HEAD.pack(kind, len(body)) + body
         with self._sending:
@@ -56,7 +56,7 @@ class Channel:
             return
 
     def free(self) -> None:
-        """Nobody sends or receives any more."""
+        """Close the socket, when nothing is sent or received any more."""
         self._socket.close()
 
     def _receive_head(self) -> tuple[bytes, int | None] | None:

@@ -172,7 +172,7 @@ class Connection:
             self._gone(str(error))
         except (OSError, ValueError) as error:  # ValueError: closed meanwhile
             self._gone(f"{type(error).__name__}: {error}")
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not be silent for the peer
+        except Exception as error:  # noqa: BLE001 - a fault of the edge must not be silent for the peer
             self.ending = f"a fault of the edge: {type(error).__name__}"
             logs.LOGGER.exception("connection failed", extra={"facts": self._who()})
             self._association.abort()

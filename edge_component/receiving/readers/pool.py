@@ -50,7 +50,7 @@ class Readers:
         self._task.start()
 
     def lend(self, connection: socket.socket, loan: Loan) -> Lent | None:
-        """To the one with the least to do; None: nobody is there to take it."""
+        """To the one with the least to do; None: no reader is there to take it."""
         ready = [process for process in self._processes if process.alive]
         for process in sorted(ready, key=lambda process: process.lent):
             if lent := process.lend(connection, loan):

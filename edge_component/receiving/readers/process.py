@@ -60,7 +60,7 @@ ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 AGAIN_SECONDS = 0.5
 TELL_SECONDS = 10
 """A reader that takes no message for so long hangs."""
-MEND_AGAIN = Backoff(0.5, 30.0, uniform=lambda _low, high: high)
+SETTLE_AGAIN = Backoff(0.5, 30.0, uniform=lambda _low, high: high)
 DIED = "the process that read the association died"
 
 
@@ -228,16 +228,16 @@ class ReaderProcess:
     def _listen(self) -> None:
         try:
             self._hear()
-            mended = self._mend()
+            settled = self._settle()
         finally:
             with self._lock:
                 left, self._lent = list(self._lent or ()), None
             for number in left:
                 self._desk.left(number, aborted=True, reason=DIED)
         failures = 0
-        while not mended and not self._closing.wait(MEND_AGAIN.delay(failures)):
-            mended, failures = self._mend(), failures + 1
-        self.over = mended
+        while not settled and not self._closing.wait(SETTLE_AGAIN.delay(failures)):
+            settled, failures = self._settle(), failures + 1
+        self.over = settled
 
     def _hear(self) -> None:
         try:
@@ -246,11 +246,11 @@ class ReaderProcess:
         except Exception:  # noqa: BLE001 - whatever it is: what a reader stores must not pile up unseen
             logs.LOGGER.exception("reader is not understood", extra={"facts": {"pid": self.pid}})
 
-    def _mend(self) -> bool:
+    def _settle(self) -> bool:
         """What it has stored is in the journal; or the edge ends, and its next start sees to that."""
         if self._closing.is_set():
             return True
-        self._process.kill()  # whoever is not heard must not go on answering
+        self._process.kill()  # a reader that is not heard must not go on answering
         self._process.wait()
         try:
             if self._run:
@@ -325,6 +325,6 @@ def _started(settings: ReaderSettings, number: int, channel: socket.socket) -> s
         text=True,
     )
     assert process.stdin is not None  # noqa: S101 - a pipe by construction
-    with suppress(BrokenPipeError), process.stdin:  # dead already: whoever listens hears the end
+    with suppress(BrokenPipeError), process.stdin:  # dead already: the listener hears the end
         process.stdin.write(settings.encode() + "\n")
     return process

@@ -64,7 +64,7 @@ from edge_component.spool.folder import Spool
 from edge_component.spool.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 GATHER_SECONDS = 0.02
-"""Nobody waits for a row: a few more may come."""
+"""No sender waits for a row: a few more may come."""
 SWITCH_SECONDS = 0.001
 """A thread that computes gives way to one that has an answer to send (Python's own default: 5 ms)."""
 ANSWER_SECONDS = 60.0
