@@ -6,7 +6,7 @@ index has of each from its event. Two of them must be forged alike to hide a cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -61,12 +61,21 @@ class Report:
 
 
 class Verification:
-    """Of one edge. `since`: only manifests sealed on this day or later; `expired`: older ones may be gone."""
+    """Of one edge. `since`: only manifests sealed on this day or later; `expired`: older ones may be gone.
+
+    `elsewhere`: which other edge has sent a link, by chain and number (`read.custody.elsewhere`).
+    """
 
     def __init__(
-        self, edge: str, now: datetime, since: date | None = None, expired: date | None = None
+        self,
+        edge: str,
+        now: datetime,
+        since: date | None = None,
+        expired: date | None = None,
+        elsewhere: Callable[[str, int], Row | None] = lambda _chain_id, _number: None,
     ) -> None:
         self._report = Report(edge)
+        self._elsewhere = elsewhere
         self._now, self._since, self._expired = now, since, expired
         self._known: dict[str, Row] = {}
         self._chains: dict[str, dict[int, list[Found]]] = {}
@@ -136,9 +145,23 @@ class Verification:
         before, oldest = 0, date.min
         for number in sorted(places):
             first = places[number][0]
-            self._between(chain_id, before, number, first, oldest)
+            if before or number == 1 or not self._goes_on(first):
+                self._between(chain_id, before, number, first, oldest)
             self._tie(chain_id, number, places)
             before, oldest = number, first.sealed_on or oldest
+
+    def _goes_on(self, here: Found) -> bool:
+        """Whether the first link that is here follows one of another edge: this one has its disk."""
+        link = here.link
+        assert link is not None  # noqa: S101 - only links are in chains
+        earlier = self._elsewhere(link.chain_id, link.number - 1)
+        if earlier is None or earlier["manifest_sha256"] != link.previous_sha256:
+            return False
+        self._report.notes.append(
+            f"chain {link.chain_id} goes on from link {link.number - 1} of {earlier['edge']}: "
+            "the edge was renamed, or has a copy of its disk"
+        )
+        return True
 
     def _between(self, chain_id: str, before: int, number: int, here: Found, oldest: date) -> None:
         """What is absent right before a link. `oldest`: it cannot have been sealed before that day."""

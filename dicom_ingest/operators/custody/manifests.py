@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -94,8 +94,10 @@ def _is_about(stream: ManifestStream, key: ManifestKey) -> bool:
     )
 
 
-def expired_before(s3: S3Client, bucket: str, today: date) -> date | None:
-    """Manifests sealed before this day may have expired by a lifecycle rule of the bucket; None: by none.
+def expired_before(s3: S3Client, bucket: str, edge: str, today: date) -> date | None:
+    """Manifests of an edge sealed before this day may have expired by a lifecycle rule of the bucket.
+
+    None: by none. A rule for tagged objects takes none: manifests have no tags.
 
     The stack makes no such rule: manifests live as long as their objects.
     """
@@ -105,16 +107,16 @@ def expired_before(s3: S3Client, bucket: str, today: date) -> date | None:
         if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
             raise
         return None
-    concerned = [rule for rule in rules if rule.get("Status") == "Enabled" and _concerns(dict(rule))]
+    concerned = [rule for rule in rules if rule.get("Status") == "Enabled" and _concerns(dict(rule), edge)]
     days = [days for rule in concerned if (days := rule.get("Expiration", {}).get("Days"))]
     return today - timedelta(days=min(days)) if days else None
 
 
-def _concerns(rule: dict[str, object]) -> bool:
-    """Whether a rule may take manifests: its prefix is one of theirs."""
-    narrowed = rule.get("Filter")
-    prefix = rule.get("Prefix", "")
-    if isinstance(narrowed, dict):
-        both = narrowed.get("And", {})
-        prefix = narrowed.get("Prefix", both.get("Prefix", ""))
-    return str(prefix).startswith(MANIFESTS) or MANIFESTS.startswith(str(prefix))
+def _concerns(rule: dict[str, Any], edge: str) -> bool:
+    """Whether a rule may take manifests of this edge."""
+    narrowed = rule.get("Filter") or {}
+    both = {**narrowed, **narrowed.get("And", {})}
+    if "Tag" in both or "Tags" in both:
+        return False
+    prefix, manifests = both.get("Prefix", rule.get("Prefix", "")), f"{MANIFESTS}{edge}/"
+    return prefix.startswith(manifests) or manifests.startswith(prefix)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.index import Index, Row, first
 
 PAGE = 1000
 """Rows an answer: the RDS Data API gives at most 1 MiB."""
@@ -28,6 +28,12 @@ SELECT pk, manifest_key, manifest_sha256, CAST(chain_id AS text) AS chain_id, ch
 FROM series_transfer
 WHERE edge = CAST(:edge AS text) AND manifest_sha256 <> '' AND pk > :after
 ORDER BY pk LIMIT :most
+"""
+_ELSEWHERE = """
+SELECT edge, manifest_sha256 FROM series_transfer
+WHERE chain_id = CAST(CAST(:chain_id AS text) AS uuid) AND chain_number = :number
+    AND edge <> CAST(:edge AS text)
+ORDER BY pk LIMIT 1
 """
 _EDGES = "SELECT DISTINCT edge FROM series_transfer ORDER BY edge"
 
@@ -53,6 +59,11 @@ def manifests(index: Index, edge: str) -> Iterator[Row]:
     while rows := index.run(_MANIFESTS, edge=edge, after=after, most=PAGE):
         yield from rows
         after = rows[-1]["pk"]
+
+
+def elsewhere(index: Index, edge: str, chain_id: str, number: int) -> Row | None:
+    """Which other edge has sent a link of this chain, and its hash; None: none has, or it is not indexed."""
+    return first(index.run(_ELSEWHERE, edge=edge, chain_id=chain_id, number=number))
 
 
 def edges(index: Index) -> list[str]:

@@ -17,12 +17,13 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from dicom_ingest.operators.custody.chain import Report, Verification
 from dicom_ingest.operators.custody.document import INTACT, custody
 from dicom_ingest.operators.custody.manifests import edges_of, expired_before, manifests_of
-from dicom_ingest.operators.read.custody import edges, manifests
+from dicom_ingest.operators.read.custody import edges, elsewhere, manifests
 from dicom_ingest.operators.read.index import Row
 from ops.errors import OperatorError
 from ops.moments import day
@@ -94,17 +95,21 @@ def _link(chain: dict[str, Any] | None) -> str:
 
 def _verified(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     s3, now = target.client("s3"), datetime.now(timezone.utc)
-    expired = expired_before(s3, target.bucket, now.date())
+    names = _edges(arguments.edge, target, s3)
+    expired = {edge: expired_before(s3, target.bucket, edge, now.date()) for edge in names}
     reports = [
-        Verification(edge, now, arguments.since, expired).verify(
-            manifests_of(s3, target.bucket, edge, arguments.since), manifests(target.index, edge)
-        )
-        for edge in _edges(arguments.edge, target, s3)
+        Verification(
+            edge, now, arguments.since, expired[edge], partial(elsewhere, target.index, edge)
+        ).verify(manifests_of(s3, target.bucket, edge, arguments.since), manifests(target.index, edge))
+        for edge in names
     ]
     whole = all(report.whole for report in reports)
     if output.as_json:
-        rows = [{**plain(report), "whole": report.whole} for report in reports]
-        output.data({"whole": whole, "expired_before": expired, "edges": rows})
+        rows = [
+            {**plain(report), "whole": report.whole, "expired_before": expired[report.edge]}
+            for report in reports
+        ]
+        output.data({"whole": whole, "edges": rows})
     else:
         _show(reports, output)
     return 0 if whole else 1

@@ -19,6 +19,7 @@ from dicom_ingest.db.series import registering
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.db.server.migrate import migrate
 from dicom_ingest.errors import ClaimLostError
+from dicom_ingest.operators.read.custody import elsewhere
 from tests.support.workflow.series import MORNING, Announced, element, new_uid
 from tests.support.workflow.workers import claim, index_series, index_within, new_execution
 
@@ -269,6 +270,20 @@ def test_a_manifest_s_place_in_its_chain_is_kept(database: Database) -> None:
     )
     assert list(found[0].values()) == [link.chain_id, 7, "5f" * 32]
     assert list(found[1].values()) == [None, None, None]
+
+
+def test_a_link_of_a_chain_is_found_under_another_edge(database: Database) -> None:
+    link = ManifestLink(chain_id=str(uuid4()), number=7, previous_sha256="5f" * 32)
+    announced = Announced(chain=link)
+    index_series(database, announced)
+    edge = announced.manifest().transfer.edge
+    with database.transaction() as connection:
+        found = elsewhere(connection, "another", link.chain_id, 7)
+        assert found is not None
+        assert found["edge"] == edge
+        assert len(found["manifest_sha256"]) == 64
+        assert elsewhere(connection, "another", link.chain_id, 6) is None
+        assert elsewhere(connection, edge, link.chain_id, 7) is None
 
 
 def test_columns_that_an_older_release_did_not_write_are_filled_and_no_verdict_changes(

@@ -187,6 +187,22 @@ def test_a_chain_that_begins_after_another_says_so() -> None:
     assert restored.endswith("which went on to link 3")
 
 
+@pytest.mark.parametrize("honest", [True, False], ids=["the same disk", "a forged start"])
+def test_an_edge_that_was_renamed_goes_on_with_the_chain_of_its_disk(honest: bool) -> None:
+    links = chain(5)
+    before = links[2].row["manifest_sha256"] if honest else "5f" * 32
+    asked: list[tuple[str, int]] = []
+
+    def elsewhere(chain_id: str, number: int) -> dict[str, Any]:
+        asked.append((chain_id, number))
+        return {"edge": "dicom-ingest-old", "manifest_sha256": before}
+
+    report = verify(links[3:], elsewhere=elsewhere)
+    assert asked == [(links[0].row["chain_id"], 3)]
+    assert told(report) == ([] if honest else [("absent", 1)])
+    assert ("goes on from link 3 of dicom-ingest-old" in " ".join(report.notes)) is honest
+
+
 class Lifecycle:
     """S3 with these rules."""
 
@@ -202,7 +218,10 @@ class Lifecycle:
     [
         ({"Filter": {"Prefix": "manifests/"}, "Expiration": {"Days": 10}}, 10),
         ({"Filter": {}, "Expiration": {"Days": 20}}, 20),
-        ({"Filter": {"And": {"Prefix": "manifests/a"}}, "Expiration": {"Days": 30}}, 30),
+        ({"Filter": {"And": {"Prefix": f"manifests/{EDGE}/2026"}}, "Expiration": {"Days": 30}}, 30),
+        ({"Filter": {"Prefix": "manifests/dicom-ingest-edge2/"}, "Expiration": {"Days": 50}}, None),
+        ({"Filter": {"Tag": {"Key": "temporary", "Value": "1"}}, "Expiration": {"Days": 60}}, None),
+        ({"Filter": {"And": {"Prefix": "", "Tags": [{"Key": "a"}]}}, "Expiration": {"Days": 70}}, None),
         ({"Prefix": "", "Expiration": {"Days": 40}}, 40),
         ({"Filter": {"Prefix": "results/"}, "Expiration": {"Days": 90}}, None),
         ({"Filter": {"Prefix": ""}, "NoncurrentVersionExpiration": {"NoncurrentDays": 30}}, None),
@@ -212,4 +231,4 @@ class Lifecycle:
 def test_the_bucket_s_rules_say_what_may_have_expired(rule: dict[str, Any], days: int | None) -> None:
     s3: Any = Lifecycle({"Status": "Enabled", **rule})
     expected = date(2026, 11, 28) - timedelta(days=days) if days else None
-    assert expired_before(s3, "bucket", date(2026, 11, 28)) == expected
+    assert expired_before(s3, "bucket", EDGE, date(2026, 11, 28)) == expected
