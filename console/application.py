@@ -22,13 +22,13 @@ from console.pages import flow as stages
 from console.pages import listing, operations, series
 from console.pages.bulk import ask_bulk, bulk_done
 from console.pages.confirm import confirm
-from console.pages.instance import INLINE, content, instance
-from console.pages.instances import instances
 from console.pages.modalities import the_modalities
-from console.pages.pictures import Pictures
 from console.pages.runbook import runbook
 from console.pages.study import study
-from console.pages.viewer import viewer
+from console.pages.viewing.instance import INLINE, content, instance
+from console.pages.viewing.instances import instances
+from console.pages.viewing.pictures import Pictures
+from console.pages.viewing.viewer import viewer
 from console.pictures.files import UnreadableError, document
 from console.run import bulk, changes
 from console.run.query import found, searched

@@ -12,8 +12,8 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
-from console.pages.instance import content, instance
-from console.pages.report import report
+from console.pages.viewing.instance import content, instance
+from console.pages.viewing.report import report
 from console.pictures.files import HEADER_BYTES, LONGEST, Files, UnreadableError, document, tags
 from local.cli.demo import DCMDATA
 

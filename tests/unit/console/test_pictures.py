@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from console.pages.pictures import Pictures, why_none
-from console.pages.viewer import Shown, viewer
+from console.pages.viewing.pictures import Pictures, why_none
+from console.pages.viewing.viewer import Shown, viewer
 from console.pictures.frames import Frame, FrameStore
 
 JPEG = bytes(imagecodecs.jpeg8_encode(np.full((80, 100, 3), (250, 20, 30), np.uint8)))

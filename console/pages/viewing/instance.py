@@ -10,8 +10,8 @@ from pydicom import Dataset
 from console.markup.html import tag
 from console.markup.page import wide
 from console.markup.words import address
-from console.pages.report import report
 from console.pages.series import uid
+from console.pages.viewing.report import report
 from console.pictures.files import Tag, document, is_report, tags
 from dicom_ingest.operators.read.index import Row
 

@@ -7,8 +7,8 @@ from markupsafe import Markup
 from console.markup.html import tag
 from console.markup.page import table
 from console.markup.words import address, size, time, verdict
-from console.pages.instance import instance_address
 from console.pages.series import primary, uid
+from console.pages.viewing.instance import instance_address
 from console.pictures.frames import Frame
 from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.timeline import Timeline

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from console.markup.html import tag
-from console.pages.viewer import Shown, Window
+from console.pages.viewing.viewer import Shown, Window
 from console.pictures.decoding import UndecodableError
 from console.pictures.frames import Frame, Picture
 from console.pictures.geometry import geometry, rate, runs
