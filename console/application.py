@@ -160,9 +160,9 @@ class Application:
         if not frames and (text := self._text(found)):
             left.insert(0, text)
         right = [
-            live["workflow"],
             series.facts(found, self._sources.source.viewer_url),
             series.actions(found),
+            live["workflow"],
         ]
         return self._page(
             found.series_transfer["series_description"] or "Series",

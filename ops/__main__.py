@@ -43,12 +43,22 @@ VERBS = {
 }
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 """Descriptions end with examples, a line each."""
+EPILOG = """examples:
+  ops status --needs-attention
+  ops where PH26-0001
+  ops edges --stack dicom-ingest
+  ops VERB --help
+
+exit codes: 0 done, or all is well; 1 something is wrong, differs or was not found; 2 wrong input; 130 Ctrl-C
+"""
 TROUBLE = (BotoCoreError, ClientError, DatabaseAwayError, FunctionFailedError)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All verbs with their options; `completion` prints what a shell makes of it."""
-    parser = argparse.ArgumentParser(prog="ops", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="ops", description=__doc__, epilog=EPILOG, formatter_class=AS_WRITTEN
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, module in VERBS.items():
         verb = verbs.add_parser(

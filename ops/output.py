@@ -58,11 +58,14 @@ class Output:
             if any(row.get(name) not in (None, "", []) for row in rows)
         ]
         drawn = self._drawn(title, rows, names)
+        left_out: list[str] = []
         while narrow and len(names) > 1 and self._measured(drawn) > self._console.width:
-            names.pop()
+            left_out.insert(0, names.pop())
             drawn = self._drawn(title, rows, names)
         if self._measured(drawn) <= FOLDED * self._console.width:
             self._console.print(drawn)
+            if left_out:
+                self.line(f"left out: {', '.join(left_out)}; --json or a wider terminal shows them")
         else:
             self._records(title, rows, names)
 

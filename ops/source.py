@@ -20,9 +20,8 @@ KEPT_SECONDS = 15.0
 class TargetSource:
     """See `console.run.source.Source`. Threads may use it at once."""
 
-    viewer_url: str | None = None
-
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, viewer_url: str | None = None) -> None:
+        self.viewer_url = viewer_url.rstrip("/") if viewer_url else None
         self.name = target.name
         self.note = f"{target.name[:1].upper()}{target.name[1:]}, with your own credentials. Times are UTC."
         self.who = target.who()

@@ -279,20 +279,21 @@ def _last_associations(said: dict[str, str] | list[Row]) -> Markup | None:
 
 def the_ledger(index: Index) -> list[Markup]:
     """Sums per edge and day, and every difference with its reason."""
-    found = differences(index)
+    found, summed = differences(index), sums(index)
+    whole = sum(row["differences"] for row in summed)
     counted = ("announced", "in_s3", "indexed", "imported", "failed", "missing", "pending", "differences")
     return [
         tag("h1", "Ledger"),
         tag("p", "Announced = in S3 = indexed = imported + explained, for every series transfer."),
         table(
             "Sums",
-            sums(index),
+            summed,
             {"Day": "day", "Edge": "edge", "Series": "series"}
             | {name.replace("_", " ").capitalize().replace("s3", "S3"): name for name in counted},
             "Nothing was announced yet.",
         ),
         table(
-            f"Differences ({len(found)})",
+            f"Differences ({part(1, len(found), whole)})",
             found,
             {
                 "Reason": lambda row: place(row["outcome"]) + " " + row["reason"],

@@ -20,7 +20,9 @@ CONFIG = REPOSITORY / "config.yaml"
 def add_run_name(parser: argparse.ArgumentParser) -> None:
     """Which run to talk to."""
     _add_runs(parser)
-    parser.add_argument("--name", help="the run to talk to; default: the one that is under way")
+    parser.add_argument(
+        "--run", dest="name", metavar="NAME", help="the run to talk to; default: the one that is active"
+    )
 
 
 def the_run(arguments: argparse.Namespace) -> RunState:
@@ -37,7 +39,13 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
 def add_runtime_options(parser: argparse.ArgumentParser, name: str, ports: dict[str, int]) -> None:
     """What can be chosen when a run is started."""
     _add_runs(parser)
-    parser.add_argument("--name", default=name, help="its folder below the runs (default: %(default)s)")
+    parser.add_argument(
+        "--run",
+        dest="name",
+        metavar="NAME",
+        default=name,
+        help="the run's name and folder (default: %(default)s)",
+    )
     parser.add_argument("--config", type=Path, default=CONFIG, help="default: config.yaml")
     parser.add_argument("--edge-host", default="127.0.0.1", help="where the edge listens (default: loopback)")
     for option in ("edge", "health", "aws", "healthimaging"):

@@ -124,7 +124,7 @@ class Options:
         if self.quiet_seconds is not None and self.quiet_seconds <= 0:
             raise OptionsError(f"--quiet-seconds {self.quiet_seconds:g}: more than 0 is allowed")
         if not RUN_NAME.fullmatch(self.name):
-            raise OptionsError(f"--name {self.name}: a letter, then a-z, 0-9 and - are allowed (32 at most)")
+            raise OptionsError(f"--run {self.name}: a letter, then a-z, 0-9 and - are allowed (32 at most)")
         if not 1 <= self.edges <= MOST_EDGES:
             raise OptionsError(f"--edges must be from 1 to {MOST_EDGES}, not {self.edges}")
         if chosen := sorted(CHOSEN & self.edge_settings.keys()):

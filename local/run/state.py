@@ -92,11 +92,11 @@ def own_folder(options: Options) -> Iterator[Path]:
         if not _locked(lock):
             raise AlreadyRunningError(
                 f"a run named {options.name!r} is under way in {options.folder}: stop it, "
-                "or choose another --name"
+                "or choose another --run"
             )
         if options.folder.exists():
             if not (options.folder / MARK).exists():
-                raise ForeignFolderError(f"{options.folder} is not a run's folder: choose another --name")
+                raise ForeignFolderError(f"{options.folder} is not a run's folder: choose another --run")
             shutil.rmtree(options.folder)
         options.folder.mkdir()
         (options.folder / MARK).touch()
@@ -116,7 +116,7 @@ def find_run(runs: Path, name: str | None = None) -> RunState:
         raise NotRunningError(f"{wanted}: start one with `make up`")
     if len(found) > 1:
         names = ", ".join(state.name for state in found)
-        raise NotRunningError(f"several runs are under way ({names}): choose one with --name")
+        raise NotRunningError(f"several runs are under way ({names}): choose one with --run")
     return found[0]
 
 

@@ -53,7 +53,8 @@ def _when(step: Step) -> float:
 
 def _at_the_edge(transfer: Row) -> Iterator[Step]:
     sender = f"{transfer['calling_ae']} to {transfer['called_ae']} at {transfer['edge']}"
-    received = f"{transfer['instance_count']} instances, {transfer['total_bytes']:,} bytes"
+    count = transfer["instance_count"]
+    received = f"{count} {'instance' if count == 1 else 'instances'}, {transfer['total_bytes']:,} bytes"
     if transfer["aborted"]:
         received += "; the association was aborted"
     reason = transfer["seal_reason"]
@@ -67,7 +68,12 @@ def _indexed(transfer: Row) -> Iterator[Step]:
     found, claimed = transfer["objects_found"], transfer["claimed_at"]
     if claimed and (transfer["indexed_at"] is None or claimed <= transfer["indexed_at"]):
         yield Step("indexing began", claimed, "its execution has claimed it")
-    yield Step("indexed", transfer["indexed_at"], f"{found} objects found in S3" if found is not None else "")
+    objects = "object" if found == 1 else "objects"
+    yield Step(
+        "indexed",
+        transfer["indexed_at"],
+        f"{found} {objects} found in S3" if found is not None else "",
+    )
 
 
 def _through_the_queue(ticket: Row) -> Iterator[Step]:

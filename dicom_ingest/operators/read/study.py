@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.places import Filter, places
 from dicom_ingest.operators.read.steps import Step
@@ -48,7 +49,7 @@ def _steps(row: Row) -> list[Step]:
     name = named(row)
     steps = [
         Step(f"{name}: first received", row["first_received_at"], f"{row['calling_ae']} at {row['edge']}"),
-        Step(f"{name}: sealed", row["sealed_at"], f"{row['instances']} instances"),
+        Step(f"{name}: sealed", row["sealed_at"], counted(row["instances"], "instance")),
         Step(f"{name}: import began", row["running_at"]),
         Step(f"{name}: {row['place']}", row["over_at"], row["detail"] or ""),
     ]

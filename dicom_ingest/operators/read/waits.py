@@ -81,7 +81,8 @@ def _in_the_queue(queue: Row) -> Wait:
         return Wait(
             "the other series of its transfer: one import takes all of them, if they come within minutes"
         )
-    words = f"a slot: {queue['ahead']} tickets ahead, {queue['held']} of {queue['capacity']} slots in use"
+    ahead = f"{queue['ahead']} {'ticket' if queue['ahead'] == 1 else 'tickets'} ahead"
+    words = f"a slot: {ahead}, {queue['held']} of {queue['capacity']} slots in use"
     return Wait(words, _expected(queue, turns=2 + queue["ahead"] // max(1, queue["capacity"])))
 
 

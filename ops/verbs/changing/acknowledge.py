@@ -24,7 +24,7 @@ COLUMNS = ("place", "modality", "patient_id", "accession_number", "series_descri
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("term", metavar="TERM", help="as of `where`: accession, patient id, any UID")
+    parser.add_argument("term", metavar="TERM", help="a search term, as for the verb where")
     parser.add_argument("--reason", help="why; needed unless --undo or --dry-run")
     parser.add_argument("--undo", action="store_true", help="put them back on the list")
     parser.add_argument("--dry-run", action="store_true", help="list what would be acknowledged")
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         output.data(found)
     elif found:
         title = "Would be acknowledged" if arguments.dry_run else "Acknowledged"
-        output.table("Back on the list" if arguments.undo else title, found, COLUMNS)
+        output.table("Back on the list" if arguments.undo else title, found, COLUMNS, narrow=True)
     else:
         state = "acknowledged" if arguments.undo else "in need of attention"
         output.line(f"{arguments.term}: no series is {state}. See: ops where {arguments.term}")

@@ -84,10 +84,9 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     if output.as_json:
         output.data(rows)
     else:
-        output.table("Would be reprocessed" if arguments.dry_run else "Executions started", rows, COLUMNS)
-        output.line(
-            sizes(rows) if rows and "pk" in rows[0] else "" if rows else _why_nothing(arguments, target)
-        )
+        title = "Would be reprocessed" if arguments.dry_run else "Executions started"
+        output.table(title, rows, COLUMNS, narrow=True)
+        output.line(_summed(rows) if rows else _why_nothing(arguments, target))
     return 0 if rows else 1
 
 

@@ -16,6 +16,7 @@ import argparse
 
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.server.connection import Connection
+from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.slots import semaphores, tickets
 from ops.errors import OperatorError
 from ops.output import Output
@@ -43,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="cancel, move: every ticket that waits for a replaced data store",
     )
-    parser.add_argument(
-        "--reason", default="by an operator", help="reason of a cancellation; the series' outcome contains it"
-    )
+    parser.add_argument("--reason", default="by an operator", help="why; the timeline shows it")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
@@ -135,9 +134,10 @@ def _show(target: Target, output: Output, done: dict[str, int] | None) -> None:
         output.data({**(done or {}), "semaphores": stores, "tickets": queued})
         return
     if done is not None:
-        output.line(f"{done['changed']} changed; {done['granted']} tickets were granted a slot")
+        granted = counted(done["granted"], "ticket")
+        output.line(f"{done['changed']} changed; {granted} granted a slot")
     output.table("Slots", stores)
-    output.table("Tickets: holders, then the queue in order", queued, TICKET)
+    output.table("Tickets: holders, then the queue in order", queued, TICKET, narrow=True)
     if stranded := sum(row["stranded"] for row in queued):
         output.line(
             f"{stranded} stranded: the data store that they wait for was replaced. "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 
+from dicom_ingest.operators.read.attention import counted
 from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target
@@ -31,8 +32,8 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     if output.as_json:
         output.data(reply)
     else:
-        output.line(f"{target.name}: {reply['manifests']} manifests compared")
+        output.line(f"{target.name}: {counted(reply['manifests'], 'manifest')} compared")
         output.table("Differences", reply["findings"])
         if reply["not_looked_at"]:
-            output.line(f"{reply['not_looked_at']} transfers were not looked at: there was no time")
+            output.line(f"{counted(reply['not_looked_at'], 'transfer')} not looked at: there was no time")
     return 1 if reply["findings"] else 0

@@ -26,18 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=PORT, metavar="PORT", help="0 takes a free one (default: %(default)s)"
     )
+    parser.add_argument("--viewer-url", metavar="URL", help="an OHIF of yours: studies and series link to it")
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     """It ends with Ctrl-C.
 
     Raises:
-        OperatorError: no stack is named, or the port cannot be used.
+        OperatorError: no stack is named, or the port or the viewer's address cannot be used.
     """
     if arguments.stack is None:
         raise OperatorError(
             "console: --stack NAME is needed; a local run has a console already, see `make up`"
         )
+    if arguments.viewer_url and not arguments.viewer_url.startswith(("http://", "https://")):
+        raise OperatorError(f"--viewer-url must begin with http:// or https://, not {arguments.viewer_url}")
     serve(arguments, target, output, threading.Event())
     return 0
 
@@ -51,7 +54,7 @@ def serve(arguments: argparse.Namespace, target: Target, output: Output, ended: 
         listener = listen(arguments.port)
     except PortError as error:
         raise OperatorError(str(error).replace("--console-port", "--port")) from error
-    with listener, answer(TargetSource(target), listener) as url:
+    with listener, answer(TargetSource(target, arguments.viewer_url), listener) as url:
         if output.as_json:
             output.record({"url": url})
         else:

@@ -26,8 +26,8 @@ HELP = "find a study by accession number, patient id, UID, AE title, edge, trans
 TIMELINES = 3
 """With more series transfers than this a table comes first; each has its own timeline."""
 COLUMNS = (
-    "matched", "place", "modality", "instances", "patient_id", "accession_number", "series_description",
-    "series_instance_uid", "transfer_id", "calling_ae", "first_received_at", "over_at", "detail",
+    "matched", "place", "modality", "series_instance_uid", "instances", "patient_id", "accession_number",
+    "series_description", "transfer_id", "calling_ae", "first_received_at", "over_at", "detail",
 )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     for row in at_edges:
         show_held(row, output)
     if len(rows) > TIMELINES:
-        output.table("Series transfers", rows, COLUMNS)
+        output.table("Series transfers", rows, COLUMNS, narrow=True)
         output.line("One of them: where SERIES_INSTANCE_UID")
         return 0
     for row in rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from http.client import HTTPConnection
+from importlib.resources import files
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
@@ -17,6 +18,7 @@ from local.cli.demo import DCMDATA
 from tests.e2e.console.running import ConsoleRun
 from tests.support.machine.browser import Browser
 
+AXE = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8") + ";0"
 ROWS = "document.querySelectorAll('#rows tr.series').length"
 TEXT = "document.getElementById('{}').innerText"
 
@@ -453,6 +455,29 @@ def test_every_page_can_be_read_aloud_and_used_without_a_mouse(
     assert page.ask(ids) == 0
     page.press("Tab", 9)
     assert page.ask("document.activeElement.innerText") == "Skip to the content"
+
+
+PATHS = ("/", "/slots", "/edges", "/modalities", "/ledger", "/bulk?change=reprocess", "/runbook", "/?page=9")
+FINDINGS = (
+    "axe.run({resultTypes: ['violations']}).then(found => found.violations.map("
+    "each => each.id + ' ' + each.nodes.map(node => node.target).join(' ')))"
+)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1280, False), (1600, True)])
+def test_no_page_violates_a_rule_of_axe_or_is_wider_than_its_window(
+    console: ConsoleRun, page: Browser, width: int, dark: bool
+) -> None:
+    address = open_series(page, console, "Axial").removeprefix(console.url)
+    study = page.ask("document.querySelector('.crumbs a[href^=\"/study/\"]').pathname")
+    instance = page.ask("document.querySelector('a[title=\"DICOM tags\"]').pathname")
+    report = open_series(page, console, "Report").removeprefix(console.url)
+    page.look(width, dark=dark)
+    for path in (*PATHS, address, study, instance, report):
+        page.open(console.url + path)
+        assert page.ask("document.documentElement.scrollWidth") <= width, path
+        page.ask(AXE)
+        assert page.ask(FINDINGS) == [], path
 
 
 def test_it_follows_the_systems_colours_and_wish_for_rest(console: ConsoleRun, page: Browser) -> None:

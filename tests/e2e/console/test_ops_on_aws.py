@@ -233,6 +233,9 @@ def test_the_console_of_a_stack_shows_what_the_one_of_the_run_shows(
         "/slots": "<h1",
         "/ledger": "<h1",
         "/modalities": "<h1",
+        "/?sort=-instances&modality=CT": BODY,
+        "/bulk?change=reprocess&place=COMPLETED": "<h1",
+        "/bulk?change=cancel": "<h1",
     }.items():
         assert part(fetched(on_aws, path), begin) == part(fetched(console.url, path), begin), path
     first = fetched(on_aws, "/").decode()
@@ -244,6 +247,9 @@ def test_the_console_of_a_stack_shows_what_the_one_of_the_run_shows(
     assert series is not None
     mine, local = (fetched(each, series[1]) for each in (on_aws, console.url))
     assert part(mine, "Timeline") == part(local, "Timeline")
+    for link in (r'href="(/study/[^"]+)"', r'href="(/series/[^"]+/instances/[^"]+)"'):
+        (path, *_) = re.findall(link, mine.decode())
+        assert part(fetched(on_aws, path), "<h1") == part(fetched(console.url, path), "<h1"), path
     for picture in ("/frames/5.png", "/thumbnail", "/frames/1.png?small=yes"):
         assert fetched(on_aws, series[1] + picture) == fetched(console.url, series[1] + picture)
 
@@ -259,6 +265,20 @@ def test_what_the_console_of_a_stack_changes_is_written_down_with_the_callers_id
         rows = connection.run("SELECT who, action FROM operator_action ORDER BY pk DESC LIMIT 2")
     assert [row["action"] for row in rows] == ["granting resumed", "granting paused"]
     assert all("/" in row["who"] or row["who"] == "root" for row in rows), rows
+
+
+def test_the_console_of_a_stack_reprocesses_many_and_says_who_and_why(
+    console: ConsoleRun, on_aws: Client[Any]
+) -> None:
+    asked = fetched(on_aws, "/bulk?change=reprocess&place=COMPLETED&modality=DX").decode()
+    marks = re.findall(r'name="mark" value="([^"]+)"', asked)
+    assert len(marks) == 1
+    done = fetched(on_aws, "/bulk", change="reprocess", mark=marks[0], reason="a rehearsal").decode()
+    assert "Reprocessing 1 series" in done
+    with session(console.runtime.state.database_url) as connection:
+        (row,) = connection.run("SELECT who, action, reason FROM operator_action ORDER BY pk DESC LIMIT 1")
+    assert (row["action"], row["reason"]) == ("reprocess", "a rehearsal")
+    assert "/" in row["who"] or row["who"] == "root"
 
 
 @pytest.mark.parametrize(

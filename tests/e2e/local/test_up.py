@@ -111,7 +111,7 @@ def test_a_second_run_of_the_same_name_is_refused(running: Up) -> None:
 
 def test_a_taken_port_is_one_clear_line(running: Up) -> None:
     port = str(running.state()["dicom_port"])
-    second = run(running.runs, "up", "--name", "second", "--edge-port", port, "--health-port", "0")
+    second = run(running.runs, "up", "--run", "second", "--edge-port", port, "--health-port", "0")
     assert second.returncode == 2
     assert second.stderr.startswith(f"error: --edge-port {port} on 127.0.0.1: Address already in use")
 

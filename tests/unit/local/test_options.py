@@ -29,7 +29,7 @@ def test_an_impossible_port_is_refused(port: int) -> None:
 
 @pytest.mark.parametrize("name", ["", "../up", "Up", "a b", "a" * 33])
 def test_a_name_that_cannot_be_a_folder_is_refused(name: str) -> None:
-    with pytest.raises(OptionsError, match="--name"):
+    with pytest.raises(OptionsError, match="--run"):
         Options(name=name).check()
 
 

@@ -59,7 +59,7 @@ def test_the_only_run_is_found_without_its_name(owned: ExitStack, tmp_path: Path
 def test_of_several_runs_one_must_be_named(owned: ExitStack, tmp_path: Path) -> None:
     publish(owned, tmp_path, "up")
     demo = publish(owned, tmp_path, "demo")
-    with pytest.raises(NotRunningError, match=r"demo, up.*--name"):
+    with pytest.raises(NotRunningError, match=r"demo, up.*--run"):
         find_run(tmp_path)
     assert find_run(tmp_path, "demo") == demo
 
@@ -81,7 +81,7 @@ def test_two_runs_of_one_name_are_refused_and_the_first_keeps_its_files(
     owned: ExitStack, tmp_path: Path
 ) -> None:
     publish(owned, tmp_path, "up")
-    with pytest.raises(AlreadyRunningError, match="another --name"), own_folder(Options(runs=tmp_path)):
+    with pytest.raises(AlreadyRunningError, match="another --run"), own_folder(Options(runs=tmp_path)):
         pass
     assert (tmp_path / "up" / STATE).exists()
 
@@ -99,7 +99,7 @@ def test_a_folder_that_is_not_a_runs_is_never_emptied(tmp_path: Path) -> None:
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "thesis.txt").touch()
     with (
-        pytest.raises(ForeignFolderError, match="another --name"),
+        pytest.raises(ForeignFolderError, match="another --run"),
         own_folder(Options(name="up", runs=tmp_path)),
     ):
         pass
