@@ -24,6 +24,7 @@ from botocore.exceptions import (
 )
 from urllib3.util import wait_for_read
 
+from edge_component.line.line import PausedError
 from edge_component.sending.answers import PRECONDITION_FAILED
 from edge_component.sending.direct_put.answers import END, HEAD_BYTES, Answer, read_answer
 from edge_component.sending.verified import PIECE_BYTES
@@ -77,9 +78,10 @@ class Connections:
             if (kept := self._kept()) is None:
                 return self._exchange(_Connection(self._server), head, body, size)
             # The server may have closed it just now. A PUT may be sent twice (RFC 9110 9.2.2).
-            with suppress(ConnectionError):
+            try:
                 return self._exchange(kept, head, body, size)
-            return _second(self._exchange(_Connection(self._server), head, body, size))
+            except ConnectionError as closed:
+                return self._again(closed, head, body, size)
         except BotoCoreError:  # some of them are OSErrors, too
             raise
         except TimeoutError as error:
@@ -88,6 +90,20 @@ class Connections:
             raise SSLError(endpoint_url=self._server.url, error=error) from error
         except (OSError, HTTPException) as error:
             raise ConnectionClosedError(endpoint_url=self._server.url, error=error) from error
+
+    def _again(self, closed: ConnectionError, head: bytes, body: Body, size: int) -> Answer:
+        """Send it a second time.
+
+        Raises:
+            ConnectionError: whether it was stored the first time is not known; what `_exchange` raises.
+        """
+        try:
+            answer = self._exchange(_Connection(self._server), head, body, size)
+        except (ConnectTimeoutError, EndpointConnectionError, PausedError):
+            raise closed from None  # the second one was not sent, the first one was
+        if answer.status == PRECONDITION_FAILED:  # what exists may be what was sent first
+            raise closed
+        return answer
 
     def close(self) -> None:
         """Close those that nobody uses."""
@@ -114,17 +130,6 @@ class Connections:
             else:
                 connection.close()
         return answer
-
-
-def _second(answer: Answer) -> Answer:
-    """The answer to a request that was sent twice: what exists may be what was sent first.
-
-    Raises:
-        ConnectionResetError: that cannot be told apart.
-    """
-    if answer.status == PRECONDITION_FAILED:
-        raise ConnectionResetError("the connection was closed, and the object may have been stored before")
-    return answer
 
 
 class _Connection:

@@ -30,7 +30,9 @@ from botocore.exceptions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_component.line.line import PausedError
 from edge_component.sending.answers import Exists, UnreadableError, meaning
+from edge_component.sending.direct_put import connections
 from edge_component.sending.direct_put.answers import read_answer
 from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.direct_put.template import learn, stop_probes
@@ -275,6 +277,24 @@ def test_a_connection_that_was_closed_meanwhile_costs_no_failure(s3: WireS3, mak
     file = spooled(LARGE)
     assert [put("dicom", str(n), file) for n in range(20)] == [file.checksum] * 20
     assert all(p.body == LARGE for p in s3.puts)
+
+
+@pytest.mark.parametrize("second", [EndpointConnectionError(endpoint_url="s3"), PausedError()])
+def test_what_was_sent_once_may_be_stored_although_it_cannot_be_sent_again(
+    s3: WireS3, make: Make, monkeypatch: pytest.MonkeyPatch, second: Exception
+) -> None:
+    put = make.direct_to(s3.endpoint)
+    put("dicom", KEY, spooled(b"first"))
+
+    def fails(*_: object) -> None:
+        raise second
+
+    monkeypatch.setattr(connections, "_Connection", fails)
+    s3.reply = lambda _put: None
+    with pytest.raises(ConnectionClosedError) as error:
+        put("dicom", KEY, spooled(b"second"))
+    assert s3.puts[-1].body == b"second"
+    assert getattr(meaning(error.value), "unsure", False)
 
 
 def test_a_connection_that_ends_without_an_answer_is_an_error(s3: WireS3, make: Make) -> None:
