@@ -91,7 +91,8 @@ class Rates:
         if measured is not None or limit is None:
             return measured
         if limit == 0:
-            return self.incoming - self._incoming_bulk.rate if self._pause == "bulk" else 0.0
+            live = max(0.0, self.incoming - self._incoming_bulk.rate)  # counted apart, they differ a little
+            return live if self._pause == "bulk" else 0.0
         return limit * BYTES_A_MBIT if free is None else min(limit * BYTES_A_MBIT, free)
 
     def _measured(self, limit: float | None) -> float | None:

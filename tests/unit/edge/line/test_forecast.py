@@ -118,6 +118,13 @@ def test_a_pause_of_bulk_senders_lets_live_bytes_go() -> None:
     assert everything.outgoing(0) == 0
 
 
+def test_what_goes_out_in_a_pause_is_never_less_than_nothing() -> None:
+    """What came and what came from `bulk` senders are counted a moment apart."""
+    rates = Rates(900.0)
+    looks(rates, 900, incoming=100, outgoing=0, bulk=101)
+    assert rates.outgoing(0) == 0.0
+
+
 def test_another_journal_and_a_clock_that_stands_still_teach_nothing() -> None:
     rates = Rates(900)
     looks(rates, 100, MB, 0)
