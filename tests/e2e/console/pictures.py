@@ -45,7 +45,7 @@ def take(page: Browser, run: ConsoleRun, output: Path) -> None:
     page.open(run.url)
     count = "Number(document.querySelector('[data-stage=\"{}\"] .count').innerText)"
     waiting, importing, image_sets = (count.format(name) for name in ("Waiting", "Importing", "Image sets"))
-    page.until(f"{waiting} > 0 && {importing} > 0 && document.querySelectorAll('#rows .done').length >= 3")
+    page.until(f"{waiting} + {importing} > 0 && document.querySelectorAll('#rows .done').length >= 2")
     page.until("[...document.images].every(image => image.complete)")
     shot(page, output / "console-light.png")
     page.until(f"{image_sets} === 7 && {importing} === 0")
