@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, cast
 from uuid import uuid4
 
@@ -56,7 +57,8 @@ class Bundles(RuleBasedStateMachine):
         self.actors: list[Actor] = []
         self.capacity = 1
         self.shared_series = [new_uid() for _ in range(3)]
-        self.faults: set[str] = set()
+        self.waited: set[int] = set()
+        self.last_grant = datetime.now(timezone.utc)
         flow.world.imaging.jobs.clear()
         flow.world.imaging.tokens.clear()
         flow.world.executions.running.clear()
@@ -250,12 +252,41 @@ class Bundles(RuleBasedStateMachine):
         assert len(self._submitted()) <= held
 
     @invariant()
-    def no_grant_goes_above_the_capacity(self) -> None:
-        """Those granted before it was lowered may run on."""
-        newest = self.flow.rows(
-            "SELECT FROM ahlijob WHERE own_slot AND granted_at > (SELECT updated_at FROM semaphore)"
+    def grants_keep_to_the_capacity_and_to_the_order(self) -> None:
+        """Of what a rule has granted: never above the capacity, none before one that waited all the time.
+
+        A ticket waited all the time if it did before the rule and after it, and never held a slot. Those of
+        series that several transfers have, and those that expect the others of their transfer, may be
+        overtaken.
+        """
+        waiting = {
+            row["pk"]: row["of"]
+            for row in self.flow.rows(
+                "SELECT j.pk, t.priority AS of FROM ahlijob j "
+                "JOIN series_transfer t ON t.pk = j.series_transfer_pk "
+                "WHERE j.state = 'WAITING' AND j.granted_at IS NULL AND NOT j.expects_bundle "
+                "AND j.priority = t.priority AND NOT EXISTS (SELECT FROM series_transfer o "
+                "WHERE o.transfer_id = j.transfer_id AND o.series_instance_uid = ANY(:shared))",
+                shared=self.shared_series,
+            )
+        }
+        holders = self.flow.rows(
+            "SELECT j.pk, j.granted_at, t.priority AS of FROM ahlijob j "
+            "JOIN series_transfer t ON t.pk = j.series_transfer_pk "
+            "WHERE j.own_slot AND j.priority = t.priority"
         )
-        assert len(newest) <= max(3, self.capacity)
+        granted = [row for row in holders if row["granted_at"] > self.last_grant]
+        everything = self.flow.rows("SELECT granted_at FROM ahlijob WHERE own_slot")
+        if any(row["granted_at"] > self.last_grant for row in everything):
+            assert len(everything) <= self.capacity
+        for row in granted:
+            overtaken = [
+                pk for pk, of in waiting.items()
+                if pk in self.waited and (of, pk) < (row["of"], row["pk"])
+            ]  # fmt: skip
+            assert overtaken == [], row
+        self.waited = set(waiting)
+        self.last_grant = max([self.last_grant, *(row["granted_at"] for row in everything)])
 
     @invariant()
     def a_bundle_has_one_leader_and_one_state(self) -> None:
