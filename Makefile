@@ -49,8 +49,8 @@ bench: dev-env ## the benchmarks: figures to benchmarks/results/, tables and plo
 	@$(RUN) -m benchmarks.peers
 	@$(RUN) -m benchmarks $(ARGS)
 
-bench-pipeline: dev-env ## 200 series of 4 through the local pipeline: where their time goes
-	@$(RUN) -m benchmarks --full pipeline
+bench-pipeline: dev-env ## 200 series of 4 through the local pipeline: where their time goes; 2,000 of an archive, with shared imports and without
+	@$(RUN) -m benchmarks --full pipeline migration
 
 test-crash: dev-env ## kill -9 the edge 200 times under load and count what was acknowledged
 	@$(RUN) -m tests.e2e.edge.crash --runs 200 $(ARGS)

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import costs, pipeline, plots, semaphore, stages, tables
+from benchmarks import costs, migration, pipeline, plots, semaphore, stages, tables
 from benchmarks.database import size
 from benchmarks.emulator import compare as emulator
 from benchmarks.functions import cold_start, indexing
@@ -44,6 +44,7 @@ BENCHMARKS = {
     "starts": Benchmark(starts.run, has_full=True),
     "size": Benchmark(size.run, has_full=True),
     "pipeline": Benchmark(pipeline.run, has_full=True),
+    "migration": Benchmark(migration.run, has_full=True),
     "costs": Benchmark(costs.run),
     "emulator": Benchmark(emulator.run),
 }

@@ -41,7 +41,8 @@ STAGES = (
 
 _TIMES = """
 SELECT t.series_instance_uid, t.first_received_at, t.last_received_at, t.sealed_at, t.announced_at,
-    t.indexed_at, j.granted_at, j.running_at, j.import_over_at, j.over_at, t.outcome
+    t.indexed_at, j.granted_at, j.running_at, j.import_over_at, j.over_at, t.outcome,
+    j.import_id
 FROM series_transfer t JOIN ahlijob j ON j.series_transfer_pk = t.pk WHERE t.state = 'OVER'
 """
 
@@ -64,9 +65,9 @@ def run(*, full: bool = False) -> dict[str, Any]:
         with Runtime(options) as runtime:
             before = _processor_seconds(runtime)
             began = time.perf_counter()
-            _send(folder / "series", str(runtime.state.dicom_host), int(runtime.state.dicom_port or 0))
+            send_all(folder / "series", str(runtime.state.dicom_host), int(runtime.state.dicom_port or 0))
             sent = time.perf_counter() - began
-            rows = _over(runtime.state.database_url, count)
+            rows = until_over(runtime.state.database_url, count)
             seconds = time.perf_counter() - began
             used = {part: after - before[part] for part, after in _processor_seconds(runtime).items()}
             export(runtime.clients, runtime.state.state_machine_arn, folder / "out")
@@ -106,7 +107,8 @@ def _processor_seconds(runtime: Runtime) -> dict[str, float]:
     return found | {"pump, sender": time.process_time()}
 
 
-def _send(folder: Path, host: str, port: int) -> None:
+def send_all(folder: Path, host: str, port: int) -> None:
+    """Send the files of a folder over a few associations."""
     files = read_folder(folder).instances
     shares = [files[number::ASSOCIATIONS] for number in range(ASSOCIATIONS)]
     with ThreadPoolExecutor(ASSOCIATIONS) as pool:
@@ -115,7 +117,8 @@ def _send(folder: Path, host: str, port: int) -> None:
                 raise RuntimeError(f"{len(sent.refused)} instances were refused: {sent.refused[0][1]}")
 
 
-def _over(database_url: str, count: int) -> list[dict[str, Any]]:
+def until_over(database_url: str, count: int) -> list[dict[str, Any]]:
+    """The times of the series, once all of them have ended."""
     database = Database(database_url)
     deadline = time.monotonic() + DEADLINE_SECONDS
     try:

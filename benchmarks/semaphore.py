@@ -74,6 +74,7 @@ class Findings:
     out_of_order: int = 0
     series_twice: int = 0
     idle_slots: int = 0
+    filled: bool = False
     started_too_early: int = 0
     release_ms: list[float] = field(default_factory=list)
     acquire_ms: list[float] = field(default_factory=list)
@@ -113,13 +114,14 @@ def _queue_up(connection: Connection) -> None:
 
 def _drain(database: Database, releases: int) -> tuple[Findings, timedelta]:
     findings, lengths = Findings(), random.Random(7)  # noqa: S311 - the same run every time
-    now, ends, order = NOON, list[tuple[datetime, int, Ticket]](), dict[int, int]()
+    now, ends, order = NOON, list[tuple[datetime, int, Ticket | None]](), dict[int, int]()
     starts: list[datetime] = []
 
     def granted(tickets: list[Ticket], connection: Connection) -> None:
         for ticket in tickets:
             findings.grants += 1
             starts.append(_begin(ticket, connection, findings, order, ends, lengths))
+            heapq.heappush(ends, (starts[-1], -ticket.pk, None))  # StartImport runs the grant step
 
     with database.transaction() as connection:
         granted(granting.grant(connection, DATASTORE, now), connection)
@@ -127,6 +129,10 @@ def _drain(database: Database, releases: int) -> tuple[Findings, timedelta]:
         if number < ACQUIRES:
             _acquire(database, number, now, findings)
         now, _, ticket = heapq.heappop(ends)
+        while ticket is None:
+            with database.transaction() as connection:
+                granted(granting.grant(connection, DATASTORE, now), connection)
+            now, _, ticket = heapq.heappop(ends)
         began = time.perf_counter()
         with database.transaction() as connection:
             releasing.release(connection, _reference(connection, ticket), ticket.owner_execution)
@@ -146,7 +152,7 @@ def _begin(
     connection: Connection,
     findings: Findings,
     order: dict[int, int],
-    ends: list[tuple[datetime, int, Ticket]],
+    ends: list[tuple[datetime, int, Ticket | None]],
     lengths: random.Random,
 ) -> datetime:
     """The import runs from its start for a while; was it its turn?"""
@@ -168,7 +174,9 @@ def _check(connection: Connection, findings: Findings) -> None:
     waiting = connection.one("SELECT count(*) AS n FROM ahlijob WHERE state = 'WAITING'") or {}
     findings.over_capacity += row["holders"] > CAPACITY
     findings.series_twice += row["series"] != row["holders"]
-    findings.idle_slots += row["holders"] < CAPACITY and waiting["n"] > WAITING // SAME_SERIES
+    findings.filled = findings.filled or row["holders"] == CAPACITY  # at first at the pace of the starts
+    idle = findings.filled and row["holders"] < CAPACITY
+    findings.idle_slots += idle and waiting["n"] > WAITING // SAME_SERIES
 
 
 def _acquire(database: Database, number: int, now: datetime, findings: Findings) -> None:

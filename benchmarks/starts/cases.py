@@ -12,6 +12,7 @@ from rich.console import Console
 from benchmarks.starts import rows
 from benchmarks.starts.arrivals import (
     BULK,
+    HOURS,
     LIVE,
     Series,
     ct_archive,
@@ -23,6 +24,7 @@ from benchmarks.starts.clock import Clocked, index
 from benchmarks.starts.service import HealthImaging
 from benchmarks.starts.simulation import Simulation
 from dicom_ingest.contracts import quotas
+from dicom_ingest.contracts.slots import kept_for_live
 from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.operators.forecast import ASSUMED_SECONDS_A_FILE
 from local.postgres.server import Postgres
@@ -32,24 +34,26 @@ ARCHIVES: dict[str, Callable[[], Iterator[list[Series]]]] = {
     "studies of 2 to 20 instances (CR, DX, US)": radiography_archive,
 }
 TEN_MILLION = 10_000_000
-ROUNDS = 3
-"""A migration is watched until its slots have been filled this often, after a first round."""
-MOST_STARTS, MOST_SECONDS = 700, 6 * 3600
+ROUND = quotas.IMPORTS_AT_ONCE - kept_for_live(quotas.IMPORTS_AT_ONCE)
+FIRST_ROUND, WATCHED, WATCHED_FULL = ROUND, ROUND, 3 * ROUND
+"""Imports: until each slot of a migration was used once, and whole rounds that are watched after that."""
+MOST_SECONDS = 6 * 3600
+HOURS_SHORT = 2
 WAITING = 20_000
-TOPPED_UP_SECONDS = 600
+DEEP_SECONDS = 160
 
 
 def run(*, full: bool = False) -> dict[str, Any]:
-    """All cases; `full`: the hospital's day for each assumption, else for the middle one, three hours."""
+    """All cases; `full`: the whole day for each assumption, else two hours of it for the middle one."""
     with Postgres() as server:
         migrations = [
-            _migration(server, name, seconds, bundles=bundles)
+            _migration(server, name, seconds, bundles=bundles, watched=WATCHED_FULL if full else WATCHED)
             for name in ARCHIVES
             for seconds in ASSUMED_SECONDS_A_FILE
             for bundles in (True, False)
         ]
         days = [
-            _day(server, seconds, migration=migration, hours=10 if full else 3)
+            _day(server, seconds, migration=migration, hours=HOURS if full else HOURS_SHORT)
             for seconds in (ASSUMED_SECONDS_A_FILE if full else ASSUMED_SECONDS_A_FILE[1:2])
             for migration in (False, True)
         ]
@@ -84,7 +88,7 @@ class _Archive:
             self._queued += lacking
 
 
-def _migration(server: Postgres, name: str, seconds: float, *, bundles: bool) -> dict[str, Any]:
+def _migration(server: Postgres, name: str, seconds: float, *, bundles: bool, watched: int) -> dict[str, Any]:
     """The rate in the long run: between the time when all slots are in use and the end."""
     with index(server, f"m_{abs(hash((name, seconds, bundles)))}") as clocked:
         simulation = _simulation(clocked, seconds, bundles=bundles)
@@ -92,21 +96,21 @@ def _migration(server: Postgres, name: str, seconds: float, *, bundles: bool) ->
         if not bundles:
             first = list(islice(transfers, 60))
             transfers = iter([[one] for transfer in first for one in transfer])
-        archive = _Archive(simulation, transfers, 100 if bundles else 500)
+        archive = _Archive(simulation, transfers, 80 if bundles else 500)
         simulation.every(60, archive.top_up)
         simulation.every(120, simulation.grant)  # reclaim_import_slots does
-        simulation.run(MOST_SECONDS, lambda: _imports(simulation) >= 100)
+        simulation.run(MOST_SECONDS, lambda: _imports(simulation) >= FIRST_ROUND)
         began, before = simulation.index.now, sum(simulation.seen.series.values())
-        enough = ROUNDS * quotas.IMPORTS_AT_ONCE
-        simulation.run(MOST_SECONDS, lambda: _imports(simulation) >= 100 + enough)
+        simulation.run(MOST_SECONDS, lambda: _imports(simulation) >= FIRST_ROUND + watched)
         rate = (sum(simulation.seen.series.values()) - before) / (simulation.index.now - began)
+        Console().log(name, seconds, "shared" if bundles else "one a series", f"{rate:.2f} series/s")
         return _described(simulation) | {
             "archive": name,
             "seconds_a_file": seconds,
             "bundles": bundles,
             "series_a_start": round(mean(simulation.seen.bundle_sizes[BULK]), 1),
             "series_a_second": round(rate, 3),
-            "starts_a_second": round(enough / (simulation.index.now - began), 3),
+            "starts_a_second": round(watched / (simulation.index.now - began), 3),
             "days_for_10_million": round(TEN_MILLION / rate / 86400, 1),
         }
 
@@ -133,6 +137,7 @@ def _day(server: Postgres, seconds: float, *, migration: bool, hours: int) -> di
         latency = simulation.seen.latency
         if len(latency) != len(day):
             raise AssertionError(f"{len(day) - len(latency)} live series were not imported")
+        Console().log("live series", seconds, f"migration: {migration}", _spread(latency))
         return _described(simulation) | {
             "seconds_a_file": seconds,
             "hours": hours,
@@ -153,10 +158,10 @@ def _deep(server: Postgres) -> dict[str, Any]:
         while sum(map(len, waiting)) < WAITING:
             waiting.append(next(transfers))
         simulation.archive(waiting)
-        live = [series for series in hospital_day(1) if series.at < TOPPED_UP_SECONDS]
+        live = [series for series in hospital_day(1) if series.at < DEEP_SECONDS]
         simulation.announce(live)
         simulation.every(120, simulation.grant)
-        simulation.run(float(TOPPED_UP_SECONDS))
+        simulation.run(float(DEEP_SECONDS))
         seen = simulation.seen
         ended = sum(seen.series.values())
         spent = sum(seen.start_ms) + sum(seen.release_ms)
