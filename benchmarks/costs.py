@@ -11,6 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from dicom_ingest.healthimaging.polling import most_polls
+from dicom_ingest.operators.forecast import (
+    ASSUMED_SECONDS_A_FILE,
+    Archive,
+    forecast,
+    import_seconds,
+    series_per_start,
+)
 from statemachines.history import ordinary
 
 PIPELINE = Path(__file__).with_name("results") / "pipeline.json"
@@ -31,6 +39,11 @@ STEPS = 6
 """Functions that run once for a series; CheckImport runs once for each poll."""
 STARTS_PER_SECOND, SLOTS = 1.0, 100
 """HealthImaging's default quotas for a data store."""
+ARCHIVE = Archive(10_000_000, 10_000_000 * INSTANCES, int(10_000_000 * SERIES_GB * 1e9))
+SHARING = series_per_start(ARCHIVE, None, bundles=True)
+"""Series of a migration that share a start."""
+SERIES_A_STUDY = 8
+"""Live series that share a start when starts are scarce: those of a study."""
 USUAL_POLLS = 2
 """Of an import of 5 to 14 s."""
 HELD_SECONDS = 74
@@ -44,18 +57,28 @@ MONTH_SECONDS = 30 * 86400
 
 @dataclass(frozen=True)
 class Scenario:
-    """`awake`: the part of the day in which Aurora does not pause. `total`: series of a migration."""
+    """`awake`: the part of the day in which Aurora does not pause. `total`: series of a migration.
+
+    `sharing`: series that share a start.
+    """
 
     series_per_second: float
     awake: float = 1
     total: int | None = None
+    sharing: float = 1
 
 
 SCENARIOS = {
     "1 edge, 200 series a day": Scenario(200 / 86400, awake=0.5),
     "100 edges, 200 series a day each": Scenario(20_000 / 86400),
-    "10,000 series an hour": Scenario(10_000 / 3600),
-    "migration of 10 million series": Scenario(STARTS_PER_SECOND, total=10_000_000),
+    "10,000 series an hour": Scenario(10_000 / 3600, sharing=SERIES_A_STUDY),
+    "migration of 10 million series, one import each": Scenario(STARTS_PER_SECOND, total=ARCHIVE.series),
+    **{
+        f"migration of 10 million series, {seconds} s a file": Scenario(
+            forecast(ARCHIVE, seconds).series_per_second, total=ARCHIVE.series, sharing=SHARING
+        )
+        for seconds in ASSUMED_SECONDS_A_FILE
+    },
 }
 
 
@@ -65,6 +88,7 @@ def run() -> dict[str, Any]:
     counts = {"transitions": ordinary(USUAL_POLLS).transitions, "polls": USUAL_POLLS}
     series = _per_thousand(counts)
     ten_minutes = _per_thousand(measured["by_import_seconds"]["600"])
+    shared = _per_thousand(_shared())
     idle = {
         "three interface endpoints": round(3 * ENDPOINT_MONTH, 2),
         "KMS key": KMS_KEY_MONTH,
@@ -75,7 +99,12 @@ def run() -> dict[str, Any]:
     limits = _limits(counts)
     database_seconds = measured["processor_milliseconds_a_series"]["postgres"] / 1000
     scenarios = {
-        name: _scenario(scenario, limits, series["all of it, storage apart"] / 1000, database_seconds)
+        name: _scenario(
+            scenario,
+            limits,
+            (shared if scenario.sharing == SHARING else series)["all of it, storage apart"] / 1000,
+            database_seconds,
+        )
         for name, scenario in SCENARIOS.items()
     }
     console = Console()
@@ -87,17 +116,30 @@ def run() -> dict[str, Any]:
     return {
         "dollars_per_1000_series": series,
         "dollars_per_1000_series_with_ten_minute_imports": ten_minutes,
+        "dollars_per_1000_series_with_shared_imports": shared,
+        "series_that_share_a_start": SHARING,
+        "transitions_of_a_series_with_shared_imports": round(_shared()["transitions"], 2),
         "dollars_per_month_idle": idle,
         "most_series_per_second": limits,
         "scenarios": scenarios,
     }
 
 
+def _shared() -> dict[str, float]:
+    """Of a series of a migration: its part of the polls of an import that many share."""
+    seconds = import_seconds(SHARING * INSTANCES, ASSUMED_SECONDS_A_FILE[0])
+    polls = most_polls(seconds, shared=True) / SHARING
+    each = ordinary(1).transitions - ordinary(0).transitions
+    return {"transitions": ordinary(0).transitions + each * polls, "polls": polls}
+
+
 def _limits(counts: Mapping[str, float]) -> dict[str, float]:
     """How many series a second each quota allows, the narrowest first."""
     busy = (STEPS + counts["polls"]) * FUNCTION_SECONDS
     found = {
-        "HealthImaging starts, 1 a second and data store": STARTS_PER_SECOND,
+        "HealthImaging starts, 1 a second and data store, one series a start": STARTS_PER_SECOND,
+        f"the same, {SERIES_A_STUDY} series of a study a start": STARTS_PER_SECOND * SERIES_A_STUDY,
+        f"the same, {SHARING:.0f} series of a transfer a start": STARTS_PER_SECOND * SHARING,
         f"HealthImaging slots, {SLOTS}, imports of a minute": SLOTS / HELD_SECONDS,
         f"Lambda concurrency of a new account, {NEW_ACCOUNT_CONCURRENCY}": NEW_ACCOUNT_CONCURRENCY / busy,
         f"Lambda concurrency, {LAMBDA_CONCURRENCY:,}": LAMBDA_CONCURRENCY / busy,
@@ -127,7 +169,8 @@ def _scenario(
     scenario: Scenario, limits: dict[str, float], dollars_a_series: float, database_seconds: float
 ) -> dict[str, Any]:
     rate = scenario.series_per_second
-    through = min(rate, STARTS_PER_SECOND)
+    most = STARTS_PER_SECOND * scenario.sharing
+    through = min(rate, most)
     seconds = scenario.total / through if scenario.total else MONTH_SECONDS
     units = max(LEAST_ACU, rate * database_seconds / ACU_CORES)
     database = units * AURORA_ACU_HOUR * scenario.awake * seconds / 3600
@@ -136,8 +179,8 @@ def _scenario(
     found: dict[str, Any] = {
         "series_per_second": round(rate, 4),
         "binds_first": next(iter(limits)),
-        "share_of_start_quota": round(rate / STARTS_PER_SECOND, 3),
-        "longest_held_seconds_with_100_slots": round(SLOTS / rate),
+        "share_of_start_quota": round(rate / most, 3),
+        "longest_held_seconds_with_100_slots": round(SLOTS / rate * scenario.sharing),
         "instances_per_second": round(rate * INSTANCES, 1),
         "megabits_per_second": round(rate * SERIES_GB * 8000, 1),
         "aurora_capacity_units": round(units, 2),
@@ -145,6 +188,6 @@ def _scenario(
         "dollars": round(rate * seconds * dollars_a_series + database + fixed),
         "dollars_a_month_to_keep_it": round(stored * (S3_GB_MONTH + HEALTHIMAGING_GB_MONTH)),
     }
-    if rate > STARTS_PER_SECOND:
-        found["queue_grows_by_series_an_hour"] = round(3600 * (rate - STARTS_PER_SECOND))
+    if rate > most:
+        found["queue_grows_by_series_an_hour"] = round(3600 * (rate - most))
     return found

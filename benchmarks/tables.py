@@ -157,6 +157,48 @@ def _semaphore(results: dict[str, Any]) -> str:
     return _table((f"{results['waiting']:,} waiting, {results['releases']:,} released", ""), rows)
 
 
+def _migrations(results: dict[str, Any]) -> str:
+    rows = [
+        [
+            *(row["archive"], row["seconds_a_file"], "shared" if row["bundles"] else "one a series"),
+            *(row["series_a_start"], row["series_a_second"], row["starts_a_second"]),
+            *(row["days_for_10_million"], row["transitions_a_series"], row["reads_a_second"]),
+        ]
+        for row in results["migrations"]
+    ]
+    head = (
+        *("archive", "assumed s a file", "imports", "series a start", "series/s", "starts/s"),
+        *("days for 10 million", "transitions a series", "GetDICOMImportJob/s"),
+    )
+    return _table(head, rows)
+
+
+def _days(results: dict[str, Any]) -> str:
+    rows = [
+        [
+            *(row["seconds_a_file"], row["hours"], "yes" if row["migration_behind"] else "no"),
+            *(row["live_series"], row["latency_seconds"]["median"], row["latency_seconds"]["p99"]),
+            *(row["series_a_start"], row["migrated_series"]),
+        ]
+        for row in results["days"]
+    ]
+    head = (
+        *("assumed s a file", "hours", "migration behind", "live series", "latency, s, median", "p99"),
+        *("live series a start", "migrated series of 500"),
+    )
+    return _table(head, rows)
+
+
+def _deep(results: dict[str, Any]) -> str:
+    deep = results["deep"]
+    names = ("series_ended", "grants", "grants_a_second_of_one_connection", "database_ms_a_series")
+    rows: list[tuple[str, Any]] = [(name.replace("_", " "), deep[name]) for name in names]
+    for name in ("acquire_ms", "start_ms", "release_ms"):
+        spread = deep[name]
+        rows.append((f"{name.removesuffix('_ms')}, ms", f"median {spread['median']}, p99 {spread['p99']}"))
+    return _table((f"{deep['waiting']:,} waiting", ""), rows)
+
+
 def _size(results: dict[str, Any]) -> str:
     rows = [(row["name"], row["server_ms"], row["ms"]) for row in results["statements"]]
     head = f"{results['series']:,} series, {results['instances']:,} instances, {results['waiting']:,} waiting"
@@ -186,9 +228,13 @@ def _costs(results: dict[str, Any]) -> str:
         results["dollars_per_1000_series"],
         results["dollars_per_1000_series_with_ten_minute_imports"],
     )
+    shared = results["dollars_per_1000_series_with_shared_imports"]
     return _table(
-        ("$ per 1,000 series of 100 instances", "imports of seconds", "imports of ten minutes"),
-        [(item, measured[item], long[item]) for item in measured],
+        (
+            *("$ per 1,000 series of 100 instances", "imports of seconds", "imports of ten minutes"),
+            f"shared by {results['series_that_share_a_start']:.0f}",
+        ),
+        [(item, measured[item], long[item], shared[item]) for item in measured],
     )
 
 
@@ -235,6 +281,9 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "indexing": _indexing,
     "cold_start": _cold_start,
     "semaphore": _semaphore,
+    "starts migrations": _migrations,
+    "starts days": _days,
+    "starts deep": _deep,
     "size": _size,
     "pipeline": _pipeline,
     "costs": _costs,

@@ -38,13 +38,13 @@ ROUND = quotas.IMPORTS_AT_ONCE - kept_for_live(quotas.IMPORTS_AT_ONCE)
 FIRST_ROUND, WATCHED, WATCHED_FULL = ROUND, ROUND, 3 * ROUND
 """Imports: until each slot of a migration was used once, and whole rounds that are watched after that."""
 MOST_SECONDS = 6 * 3600
-HOURS_SHORT = 2
+HOURS_SHORT = 1
 WAITING = 20_000
 DEEP_SECONDS = 160
 
 
 def run(*, full: bool = False) -> dict[str, Any]:
-    """All cases; `full`: the whole day for each assumption, else two hours of it for the middle one."""
+    """All cases; `full`: the whole day for each assumption, else one hour of it for the middle one."""
     with Postgres() as server:
         migrations = [
             _migration(server, name, seconds, bundles=bundles, watched=WATCHED_FULL if full else WATCHED)
@@ -96,8 +96,8 @@ def _migration(server: Postgres, name: str, seconds: float, *, bundles: bool, wa
         if not bundles:
             first = list(islice(transfers, 60))
             transfers = iter([[one] for transfer in first for one in transfer])
-        archive = _Archive(simulation, transfers, 80 if bundles else 500)
-        simulation.every(60, archive.top_up)
+        archive = _Archive(simulation, transfers, 30 if bundles else 500)
+        simulation.every(20, archive.top_up)
         simulation.every(120, simulation.grant)  # reclaim_import_slots does
         simulation.run(MOST_SECONDS, lambda: _imports(simulation) >= FIRST_ROUND)
         began, before = simulation.index.now, sum(simulation.seen.series.values())
