@@ -264,12 +264,14 @@ def _emulator(results: dict[str, Any]) -> str:
         [
             *(name, case["megabytes"], case["seconds"], case["cpu_seconds"], case["peak_mb"]),
             *(case.get(figure, "") for figure in ("frames_per_second", "median_ms", "p99_ms")),
+            *(case.get(figure, "") for figure in ("first_search_ms", "newest_100_ms", "one_patient_ms")),
         ]
         for name, case in results["cases"].items()
     ]
     head = (
         *("", "MB", "import, s", "CPU of it, s", "peak memory, MB"),
         *("frames/s", "median, ms", "99 %, ms"),
+        *("first search, ms", "newest 100, ms", "one patient, ms"),
     )
     return _table(head, rows)
 

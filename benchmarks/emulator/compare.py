@@ -11,6 +11,7 @@ CASES = {
     "import of 4,500 CT images of 512 x 512": ("ct_series", 4_500, 512),
     "import of one instance of 300 frames of 512 x 512": ("multi_frame", 300, 512),
     "frames of 512 x 512 by 32 clients": ("frames", 200, 512),
+    "QIDO-RS over 10,000 studies": ("studies", 10_000, 16),
 }
 
 

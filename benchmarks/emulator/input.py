@@ -15,6 +15,10 @@ from pydicom.uid import UID
 SLICE = Path(__file__).parents[2] / "dcmdata/ct-torso/2-axial-soft-tissue"
 INSTANCE = UID("1.2.826.0.1.3680043.10.99.100000")
 SERIES = UID("1.2.826.0.1.3680043.10.99.2")
+SERIES_OF_A_STUDY = UID("1.2.826.0.1.3680043.10.99.400000")
+STUDY = UID("1.2.826.0.1.3680043.10.99.300000")
+PATIENT = "PAT-000000"
+FILES = 5_000
 
 
 class GeneratedS3:
@@ -28,8 +32,14 @@ class GeneratedS3:
     def get_paginator(self, _name: str) -> GeneratedS3:
         return self
 
-    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
-        yield {"Contents": [{"Key": f"a/{n:06}.dcm", "Size": size} for n, size in enumerate(self.sizes)]}
+    @property
+    def prefixes(self) -> list[str]:
+        """One for each import: HealthImaging takes 5,000 files at once."""
+        return sorted({_key(n)[:2] for n in range(len(self.sizes))})
+
+    def paginate(self, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's name
+        listed = [{"Key": _key(n), "Size": size} for n, size in enumerate(self.sizes)]
+        yield {"Contents": [each for each in listed if str(each["Key"]).startswith(Prefix)]}
 
     def head_bucket(self, **_: Any) -> None:
         """The bucket exists."""
@@ -41,6 +51,10 @@ class GeneratedS3:
         self.put[Key] = Body if isinstance(Body, bytes) else Body.read()
 
 
+def _key(n: int) -> str:
+    return f"{'ab'[n // FILES]}/{n:06}.dcm"
+
+
 def ct_series(count: int, side: int = 512) -> GeneratedS3:
     """A series of this many CT images of `side` x `side` pixels, not compressed."""
     raw = _written(_ct_image(side))
@@ -48,6 +62,27 @@ def ct_series(count: int, side: int = 512) -> GeneratedS3:
         [len(raw)] * count,
         lambda n: io.BytesIO(raw.replace(INSTANCE.encode(), f"{INSTANCE[:-6]}1{n:05}".encode())),
     )
+
+
+def studies(count: int, side: int = 16) -> GeneratedS3:
+    """This many patients with a study of one small CT image each."""
+    image = _ct_image(side)
+    image.StudyInstanceUID, image.PatientID, image.AccessionNumber = STUDY, PATIENT, PATIENT
+    image.SeriesInstanceUID = SERIES_OF_A_STUDY
+    raw = _written(image)
+
+    def make(n: int) -> BinaryIO:
+        names: dict[str, str] = {
+            STUDY: f"{STUDY[:-6]}3{n:05}",
+            SERIES_OF_A_STUDY: f"{SERIES_OF_A_STUDY[:-6]}4{n:05}",
+        }
+        names |= {INSTANCE: f"{INSTANCE[:-6]}1{n:05}", PATIENT: f"PAT-{n:06}"}
+        content = raw
+        for old, new in names.items():
+            content = content.replace(old.encode(), new.encode())
+        return io.BytesIO(content)
+
+    return GeneratedS3([len(raw)] * count, make)
 
 
 def multi_frame(count: int, side: int = 512) -> GeneratedS3:

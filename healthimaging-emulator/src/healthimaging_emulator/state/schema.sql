@@ -63,6 +63,9 @@ CREATE TABLE IF NOT EXISTS staged (
   is_primary INTEGER,
   PRIMARY KEY (job_id, key)
 );
+CREATE INDEX IF NOT EXISTS staged_by_series ON staged (job_id, series_uid);
+CREATE INDEX IF NOT EXISTS staged_by_image_set ON staged (job_id, image_set_id);
+CREATE INDEX IF NOT EXISTS staged_by_blob ON staged (blob);
 
 CREATE TABLE IF NOT EXISTS refused (
   job_id TEXT NOT NULL,
