@@ -106,7 +106,7 @@ def test_what_failed_is_selected_by_its_outcome_and_mended(pipeline: Pipeline) -
         name: [each.manifest_key for each in _select(pipeline, selection)]
         for name, selection in {
             "outcome": Selection(edge=failed.edge, outcome="FAILED"),
-            "reason": Selection(edge=failed.edge, reason="temporary_trouble"),
+            "reason": Selection(edge=failed.edge, detail="temporary_trouble"),
             "series": Selection(series=failed.series_instance_uid),
             "study": Selection(study=failed.study_instance_uid),
             "day": Selection(edge=failed.edge, day=failed.manifest_key.sealed_on, outcome="FAILED"),

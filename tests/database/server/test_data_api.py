@@ -96,7 +96,7 @@ READ: dict[str, Callable[[Any], Any]] = {
     "differences": differences,
     "selected": lambda index: reprocess.select(index, Selection()),
     "selected by day and words": lambda index: reprocess.select(
-        index, Selection(day=date(2026, 11, 22), reason="x", outcome="FAILED", edge="e")
+        index, Selection(day=date(2026, 11, 22), detail="x", outcome="FAILED", edge="e")
     ),
 }
 
