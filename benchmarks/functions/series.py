@@ -21,7 +21,7 @@ from dicom_ingest.contracts.manifest import (
     ManifestTransfer,
     encode_manifest,
 )
-from edge_component.receiving.header import read_header
+from edge_component.receiving.datasets.header import read_header
 
 STACK, EDGE, BUCKET = "bench", "bench-edge1", "dicom"
 RECEIVED = datetime(2026, 11, 22, 8, 0, tzinfo=timezone.utc)

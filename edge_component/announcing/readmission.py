@@ -15,8 +15,8 @@ from edge_component.assembling.hashing import Digest, digest
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
-from edge_component.receiving.header import HeaderError, read_header
-from edge_component.receiving.preflight import noted
+from edge_component.receiving.datasets.header import HeaderError, read_header
+from edge_component.receiving.datasets.preflight import noted
 from edge_component.records.receipt import encode_receipt, of_place, place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs

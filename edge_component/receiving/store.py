@@ -18,8 +18,8 @@ from edge_component.dimse.statuses import (
     processing_failure,
 )
 from edge_component.journal.database import JournalError
-from edge_component.receiving.header import Header, HeaderError, HeaderWalk
-from edge_component.receiving.preflight import noted
+from edge_component.receiving.datasets.header import Header, HeaderError, HeaderWalk
+from edge_component.receiving.datasets.preflight import noted
 from edge_component.records.receipt import encode_receipt
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs

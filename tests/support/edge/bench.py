@@ -20,8 +20,8 @@ from edge_component.compressing.compressor import Compressor, Encoder
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
-from edge_component.receiving.header import read_header
-from edge_component.receiving.preflight import noted
+from edge_component.receiving.datasets.header import read_header
+from edge_component.receiving.datasets.preflight import noted
 from edge_component.records.receipt import encode_receipt, of_place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.sending.uploader import Uploader

@@ -15,7 +15,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
 from dicom_ingest.contracts import preflight
-from edge_component.receiving.header import read_header
+from edge_component.receiving.datasets.header import read_header
 
 from ..conftest import MakeStand
 from ..stand import Stand, instance, part10

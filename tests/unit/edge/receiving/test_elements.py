@@ -18,8 +18,8 @@ from pydicom.filereader import dcmread, read_dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
-from edge_component.receiving import kinds
-from edge_component.receiving.header import (
+from edge_component.receiving.datasets import kinds
+from edge_component.receiving.datasets.header import (
     CHARSET,
     INDEXED,
     INDEXED_VRS,
@@ -27,7 +27,7 @@ from edge_component.receiving.header import (
     HeaderError,
     HeaderWalk,
 )
-from edge_component.receiving.values import BYTES_VRS, converted, encodings, plain_json
+from edge_component.receiving.datasets.values import BYTES_VRS, converted, encodings, plain_json
 from tests.support.edge.dicom import encoded, instance
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"

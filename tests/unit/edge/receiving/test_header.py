@@ -11,8 +11,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
-from edge_component.receiving.header import Header, HeaderError, read_header
-from edge_component.receiving.values import converted
+from edge_component.receiving.datasets.header import Header, HeaderError, read_header
+from edge_component.receiving.datasets.values import converted
 from tests.support.edge.dicom import encoded, instance
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"

@@ -275,7 +275,7 @@ def test_the_names_of_private_elements_are_left_out_and_what_is_read_stays_the_s
         "from edge_component.running.lean import be_lean; be_lean()\n"
         "import io; from pydicom import Dataset, dcmwrite\n"
         "from pydicom.datadict import private_dictionaries\n"
-        "from edge_component.receiving.header import read_header\n"
+        "from edge_component.receiving.datasets.header import read_header\n"
         "ds = Dataset(); ds.StudyInstanceUID = ds.SeriesInstanceUID = ds.SOPInstanceUID = '2.25.7'\n"
         "ds.SOPClassUID = '1.2.840.10008.5.1.4.1.1.2'; ds.Modality = 'CT'\n"
         "ds.add_new(0x00190010, 'LO', 'GEMS_ACQU_01'); ds.add_new(0x00191002, 'SL', 7)\n"

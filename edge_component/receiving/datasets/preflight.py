@@ -23,7 +23,7 @@ from dicom_ingest.contracts.preflight import (
     NATIVE,
     SUPPORTED,
 )
-from edge_component.receiving.values import UNREADABLE, encodings
+from edge_component.receiving.datasets.values import UNREADABLE, encodings
 
 MOST = 20
 """Of an instance: more are not noted."""

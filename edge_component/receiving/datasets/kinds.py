@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from edge_component.receiving.preflight import doubtful
+from edge_component.receiving.datasets.preflight import doubtful
 
 LONG_VRS = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")

@@ -12,9 +12,9 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
-from edge_component.receiving.elements import DataSetError, ElementWalk
-from edge_component.receiving.kinds import LONG_VRS, VRS, Elements
-from edge_component.receiving.preflight import (
+from edge_component.receiving.datasets.elements import DataSetError, ElementWalk
+from edge_component.receiving.datasets.kinds import LONG_VRS, VRS, Elements
+from edge_component.receiving.datasets.preflight import (
     ALL_PIXEL_DATA,
     MOST,
     PIXEL_DESCRIPTION,
@@ -22,7 +22,7 @@ from edge_component.receiving.preflight import (
     misfit,
     pixels,
 )
-from edge_component.receiving.values import converted, encodings, plain_json
+from edge_component.receiving.datasets.values import converted, encodings, plain_json
 from edge_component.running.buffers import Bytes
 
 IMPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"

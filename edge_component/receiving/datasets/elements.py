@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import struct
 
-from edge_component.receiving.kinds import (
+from edge_component.receiving.datasets.kinds import (
     DOUBTFUL,
     KEPT_WHOLE,
     LONG_VRS,

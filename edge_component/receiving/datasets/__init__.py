@@ -1,0 +1,1 @@
+"""What is read of a data set while it passes: the walk over its elements, the header, what is foretold."""
