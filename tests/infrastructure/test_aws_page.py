@@ -206,7 +206,7 @@ def test_the_endpoints_that_cost_money_are_counted(default: Template) -> None:
 
 def test_the_alarms_and_the_dashboard_that_cost_money_are_counted(default: Template) -> None:
     counted = [len(default.resources(f"AWS::CloudWatch::{kind}")) for kind in ("Alarm", "Dashboard")]
-    assert (counted, "30 alarms and the dashboard" in PAGE) == ([30, 1], True)
+    assert (counted, "31 alarms and the dashboard" in PAGE) == ([31, 1], True)
 
 
 def test_all_regions_are_named_and_no_other() -> None:
