@@ -101,7 +101,7 @@ class Application:
         return page(title, self._sources.source.name, here, self._sources.source.note, *content)
 
     def _sorry(self, error: HTTPException) -> Any:
-        """An error as a page of ours; a redirect as it is."""
+        """An error as a page of the console; a redirect as it is."""
         if error.code is None or error.code < 400:
             return error.get_response()
         words = [
@@ -127,7 +127,7 @@ class Application:
         return tag("div", *self._home_parts(request, request.args.to_dict()))
 
     def _home_parts(self, request: Request, query: dict[str, str], *between: Markup) -> list[Markup]:
-        """The flow and the table, which change; what a person types into stands between them and stays."""
+        """The flow and the table, which change; what a person types into is between them and stays."""
         said = self._sources.edges()
         with self._sources.index() as index:
             counts, rows, calls = flow(index), found(index, query), attention(index, said)

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Request, Response
 
 NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 HEADERS = {
-    # Nothing is fetched from elsewhere, nothing is kept, nobody frames it.
+    # Nothing is fetched from elsewhere, nothing is kept, no page frames it.
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",

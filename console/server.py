@@ -29,7 +29,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def listen(port: int) -> socket.socket:
-    """A listening socket: whoever asks before there is something to say waits.
+    """A listening socket: a client that asks before there is something to say waits.
 
     Raises:
         PortError: the port is taken, or is none.

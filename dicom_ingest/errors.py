@@ -1,4 +1,4 @@
-"""Every error of ours. Only leaves are raised; the state machine names leaves.
+"""Every error of the project. Only leaves are raised; the state machine names leaves.
 
 ::
 
@@ -10,12 +10,12 @@
     │   ├── MigrationUnderWayError      the schema is being migrated, and that takes longer than this call
     │   ├── AwsAwayError                S3, Step Functions or Secrets Manager refuses or cannot be reached
     │   ├── HealthImagingBusyError      throttled, quota reached (HTTP 402), 5xx
-    │   ├── DataStoreGateClosedError    something is wrong with the data store; nobody's series is to blame
+    │   ├── DataStoreGateClosedError    something is wrong with the data store; no series is to blame
     │   └── ResultsNotYetWrittenError   the import is over, its manifest is not in S3 yet
     └── SeriesError                     this series fails, a person must act
         ├── EventRejectedError          the event names another bucket, edge or key than it may
         ├── ManifestRejectedError       the manifest is missing, altered or malformed
-        ├── IndexRefusedError           the index refuses a value; a fault of ours
+        ├── IndexRefusedError           the index refuses a value; a fault of the code
         ├── ImportRefusedError          HealthImaging refused this import
         ├── SlotLostError               its ticket was ended: it holds no slot
         └── ClaimLostError              another execution has taken this series transfer over

@@ -42,7 +42,7 @@ class Settings(LineConfig):
     event_bus: str = Field(min_length=1)
     """Name or ARN of the bus that *Series Complete* goes to."""
     spool: Path
-    """The durable inbox. Until S3 has an instance the only copy lies here: use a mirrored, encrypted disk."""
+    """The durable inbox. Until S3 has an instance, the only copy is here: use a mirrored, encrypted disk."""
 
     ae_title: str = Field(default="DICOM-INGEST", min_length=1, max_length=16)
     bind: str = "0.0.0.0"

@@ -56,7 +56,7 @@ def _ways(here: str) -> Markup:
 def table(caption: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], empty: str) -> Markup:
     """A table. `columns`: by heading, the name of a row's value or a function of the row.
 
-    A column in which nothing stands is left out.
+    An empty column is left out.
     """
     if not rows:
         return tag("section", tag("h2", caption), tag("p", empty, class_="empty card"))

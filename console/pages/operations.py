@@ -169,7 +169,7 @@ def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:
                     "Last heard": lambda row: time(row["last_received_at"]),
                     "Rhythm": lambda row: _silence(row, said),
                 },
-                "Nobody has sent anything yet.",
+                "No sender has sent anything yet.",
             ),
             table(
                 f"From the index: received in the last {HOURS} hours",

@@ -110,7 +110,7 @@ def _image_sets(found: Timeline) -> Markup | None:
 
 
 def primary(row: Row) -> str:
-    """Whether the image set is the one that stands for the series."""
+    """Whether the image set is the one shown for the series."""
     return ", primary" if row["is_primary"] else ", not primary" if row["is_primary"] is False else ""
 
 

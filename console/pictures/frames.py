@@ -22,7 +22,7 @@ Window = tuple[float, float]
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame, where it lies, and the attributes of its instance."""
+    """One frame, its place, and the attributes of its instance."""
 
     image_set_id: str
     frame_id: str

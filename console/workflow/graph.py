@@ -48,7 +48,7 @@ def read(definition: Path = DEFINITION) -> Graph:
 
 
 def layout(states: Mapping[str, Any], start: str) -> Graph:
-    """A state stands one rank below the last of those that lead to it; ways that lead back do not count."""
+    """A state is one rank below the last of those that lead to it; ways that lead back do not count."""
     ways = [way for name, state in states.items() for way in dict.fromkeys(_ways(name, state))]
     forward = _forward(ways, start)
     ranks = _ranks(forward, start)

@@ -1,4 +1,4 @@
-"""The events on EventBridge, versioned; a sample of every released version lies in ``tests/events``."""
+"""The events on EventBridge, versioned; a sample of every released version is in ``tests/events``."""
 
 from __future__ import annotations
 

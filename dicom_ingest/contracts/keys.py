@@ -20,7 +20,7 @@ RESERVED_EDGE_NAMES = ("manifests", "results")
 
 
 class KeyFormatError(ValueError):
-    """A key that none of ours can be."""
+    """A key that the project never writes."""
 
 
 def _check(edge: str, transfer_id: str, *uids: str) -> None:
@@ -35,7 +35,7 @@ def _check(edge: str, transfer_id: str, *uids: str) -> None:
 
 @dataclass(frozen=True)
 class SeriesPrefix:
-    """Where the instances of one series transfer lie."""
+    """The prefix of the instances of one series transfer."""
 
     edge: str
     transfer_id: str

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Message(BaseModel):
-    """A message of ours: frozen; unknown fields are ignored, since releases only add fields."""
+    """The base of every message: frozen; unknown fields are ignored, since releases only add fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -38,7 +38,7 @@ RULES: Mapping[str, Rule] = {
     "transfer_syntax": Rule("warned", "the transfer syntax is not supported", SYNTAXES, 45344),
     "no_frames": Rule("warned", "the header does not describe the pixel data", WARNINGS, 45328),
 }
-"""By the code that stands in the manifest and in the index."""
+"""By the code in the manifest and in the index."""
 
 MAX_FILE_BYTES = 10_000_000_000
 MAX_CHARACTERS: Mapping[int, int] = {

@@ -1,1 +1,1 @@
-"""The index in PostgreSQL: the only place where SQL stands."""
+"""The index in PostgreSQL: the only place with SQL."""

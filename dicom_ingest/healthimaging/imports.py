@@ -122,7 +122,7 @@ def find(client: HealthImagingClient, datastore_id: str, job_name: str) -> str |
 
 
 def find_started(client: HealthImagingClient, s3: S3Client, order: ImportOrder) -> str | None:
-    """The import that an earlier call with this token started: a live one, or one whose results lie in S3."""
+    """The import that an earlier call with this token started: a live one, or one whose results are in S3."""
     live = find(client, order.datastore_id, order.job_name)
     if live is not None:
         return live
@@ -191,7 +191,7 @@ def describe(
 
 
 def examine(client: HealthImagingClient, s3: S3Client, datastore_id: str, known: ImportState) -> ImportState:
-    """The import as it stands now, when to look again, and whether it earns its one new attempt."""
+    """The state of the import, when to look again, and whether it earns its one new attempt."""
     job = describe(client, datastore_id, known.import_id) if known.import_id else None
     if job is None:
         return known.model_copy(update={"status": "GONE", "poll_after_seconds": 0})

@@ -42,7 +42,7 @@ class InstanceResult:
     warning_code: int | None = None
     message: str | None = None
     series_instance_uid: str | None = None
-    """Of the folder in which the file lies; none where `inputFile` names no folder."""
+    """Of the folder that holds the file; none where `inputFile` names no folder."""
 
 
 @dataclass(frozen=True)

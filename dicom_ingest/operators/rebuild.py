@@ -1,7 +1,7 @@
 """A manifest for objects that have none: their headers are read by ranged GETs, in parallel.
 
 What the edge knew and S3 does not (who sent it, its place in the order) is said as unknown; the hash of the
-file stands for that of the data set, so that at worst an instance is imported again.
+file takes the place of that of the data set, so that at worst an instance is imported again.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class Reprocessor:
         return [self._series(series) for series in self.series_below(prefix)]
 
     def series_below(self, prefix: str) -> Iterator[SeriesPrefix]:
-        """The series transfers that lie below `{edge}/{transfer}/`."""
+        """The series transfers below `{edge}/{transfer}/`."""
         parts = prefix.strip("/").split("/")
         if len(parts) == 4:
             yield SeriesPrefix(*parts)
@@ -108,13 +108,13 @@ class Reprocessor:
         if known is not None:
             return self.manifest(known)
         key, manifest = rebuild(self.s3, self.bucket, self.stack, prefix)
-        # Nobody's manifest is ever overwritten.
+        # No manifest is ever overwritten.
         encoded = encode_manifest(manifest)
         self.s3.put_object(Bucket=self.bucket, Key=str(key), Body=encoded.body, IfNoneMatch="*")
         return self._start(event_of(key, manifest, encoded.sha256, self.bucket))
 
     def _manifest_of(self, prefix: SeriesPrefix) -> str | None:
-        """Its manifest lies below the day on which it was sealed, which the prefix does not say."""
+        """Its manifest is below the day on which it was sealed, which the prefix does not say."""
         for day in self._folders(f"{MANIFESTS}{prefix.edge}/"):
             key = f"{day}{prefix.transfer_id}/{prefix.series_instance_uid}.jsonl.gz"
             if self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1).get("KeyCount"):

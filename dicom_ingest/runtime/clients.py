@@ -24,7 +24,7 @@ CONNECT_SECONDS = 3
 READ_SECONDS = 8
 """Of a service that is well, every first byte comes sooner: of a start, a list, a manifest."""
 LONGEST_CALL_SECONDS = ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + ATTEMPTS
-"""A call that nobody answers: its tries and the pauses between them. Shorter than any function's time-out."""
+"""A call without an answer: its tries and the pauses between them. Shorter than any function's time-out."""
 
 RETRIES = Config(
     retries={"mode": "standard", "total_max_attempts": ATTEMPTS},

@@ -60,7 +60,7 @@ def _send(name: str, annotations: Annotations, started: float, *, fault: bool) -
         daemon.setblocking(False)
         try:
             daemon.sendto(HEADER + json.dumps(subsegment).encode(), (address[1], int(address[2])))
-        except OSError as error:  # a series must not fail because nobody could watch it
+        except OSError as error:  # a series must not fail because tracing did
             logging.getLogger(__name__).warning("trace not sent: %s", error)
 
 

@@ -1,4 +1,4 @@
-"""What nobody watches any more: tickets whose execution is gone, and series it left open.
+"""What is not watched any more: tickets whose execution is gone, and series it left open.
 
 It takes over as an execution would (a claim with a higher fence), so every write is the workflow's own.
 It asks Step Functions and HealthImaging before it frees anything, and never frees on a guess.
@@ -140,7 +140,7 @@ class Reclaimer:
         return Settled("dissolved")
 
     def _record(self, leftover: Leftover, import_id: str) -> Settled:
-        """Record an import that ended while nobody watched, and give its slot back."""
+        """Record an import that ended unwatched, and give its slot back."""
         shares = leftover.bundle is not None and not leftover.shared_over
         known = ImportState(
             import_id=import_id, status="SUBMITTED", attempt=leftover.attempt, retried=not shares

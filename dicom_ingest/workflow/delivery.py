@@ -89,7 +89,7 @@ def isolated(words: str, ticket: Ticket | Untold) -> Iterator[None]:
 def tell_cancelled(database: Database, client: SFNClient, seconds: float = DELIVERY_SECONDS) -> int:
     """Fail the wait of every execution whose ticket an operator has cancelled; how many were told.
 
-    A refused token is dropped: its execution is over, or comes back with a new one and queues anew.
+    A refused token is dropped: its execution is over, or comes back with a new one and queues again.
     """
     deadline = time.monotonic() + seconds
     with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""What was acknowledged and announced as missing lies aside, with a note that says why and who sent it."""
+"""What was acknowledged and announced as missing is kept aside, with a note that says why and who sent it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_component.spool.quarantine import INSTANCE, REASON
 
 
 class NotAsideError(LookupError):
-    """No such file lies aside, or no such spool."""
+    """There is no such file aside, or no such spool."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ def _write(spool: Spool, name: str, note: AsideNote) -> None:
 
 
 def note_of(path: Path) -> Path:
-    """Where the note of a file lies: beside it."""
+    """The path of a file's note: beside the file."""
     return path.with_suffix(REASON)
 
 
 def read_note(path: Path) -> AsideNote:
-    """The note of a file that lies aside; an empty one where there is none that can be read."""
+    """The note of a file aside; an empty one where there is none that can be read."""
     try:
         return AsideNote(**json.loads(note_of(path).read_text(encoding="utf-8")))
     except FileNotFoundError:

@@ -85,7 +85,7 @@ class _Gap:
 
 
 def _look_through(spool: Spool, segment: str, known: set[str]) -> tuple[dict[str, Arrival], list[_Gap]]:
-    """Its instances by place, and what lies between and behind them."""
+    """Its instances by place, and what is between and behind them."""
     with spool.files.read(spool.segment(segment)) as stream:
         size = stream.seek(0, os.SEEK_END)
     records = list(spool.records(segment))

@@ -34,7 +34,7 @@ _BUFFERS = _Buffers()
 
 
 class AlteredError(Exception):
-    """What lies in the spool is not what was received."""
+    """What is in the spool is not what was received."""
 
 
 @dataclass(frozen=True)

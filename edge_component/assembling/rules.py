@@ -141,7 +141,7 @@ def grown(open_series: Sequence[OpenSeries], decision: Join | Begin, size: int) 
 
 @dataclass(frozen=True)
 class Progress:
-    """How an open series transfer stands; times are ages in seconds.
+    """The state of an open series transfer; times are ages in seconds.
 
     `associations_open`: any that carried it is open. `since_aborted`: the last aborted association that
     carried it ended so long ago; the sender may come back.

@@ -62,7 +62,7 @@ def _send(spool: Spool, journal: sqlite3.Connection, path: Path) -> int:
 
 
 def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, sha256: str) -> str | None:
-    """Why an instance that lies aside must stay there; None: it may be sent again.
+    """Why an instance aside must stay there; None: it may be sent again.
 
     An altered file is not what was acknowledged; one that the sender has sent again since must not come
     after it, or an old version would replace a newer one.

@@ -41,7 +41,7 @@ class Contents:
             _say(f"no journal can be read: {error}")
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
         if self._journal is not None:
             self._journal.close()
 
@@ -57,7 +57,7 @@ class Contents:
     def _instances(self, segment: str) -> Iterator[Found]:
         with suppress(FileNotFoundError):
             for record in self._spool.records(segment):
-                file = place(segment, record.at)  # where it lies, whatever it says of itself
+                file = place(segment, record.at)  # its real place, whatever it says of itself
                 state = self._state(file)
                 # The journal forgets a segment after it was removed: then this is no instance without a row.
                 if state == NO_ROW and not self._spool.segment(segment).exists():

@@ -102,7 +102,7 @@ class Queue:
         return True
 
     def facts(self) -> dict[str, Any]:
-        """How it stands, for `/status`."""
+        """Its state, for `/status`."""
         return {"open": len(self._asked_at), **self._outage.way.fields()}
 
     def problem(self) -> Problem | None:
@@ -271,7 +271,7 @@ class CommitmentReports:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def facts(self) -> dict[str, Any]:
-        """How each way stands, for `/status`; ways with nothing to say are left out."""
+        """The state of each way, for `/status`; ways with nothing to say are left out."""
         found = {name: queue.facts() for name, queue in self._queues.items()}
         return {name: facts for name, facts in found.items() if facts["open"] or facts["tries"]}
 

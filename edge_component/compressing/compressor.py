@@ -1,7 +1,7 @@
 """Between assembler and uploader: what a sender's profile wants compressed is compressed before it is sent.
 
 The received bytes stay in the spool until S3 has confirmed the copy and the series is announced. A copy is
-journalled when it lies whole in the spool: after a crash before that it is made again.
+journalled when it is whole in the spool: after a crash before that it is made again.
 """
 
 from __future__ import annotations

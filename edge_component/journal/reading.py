@@ -33,7 +33,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 def state_of(journal: sqlite3.Connection, file: str) -> str | None:
     """What became of the instance at a place of the spool; None: the journal has no row of it.
 
-    An instance's own state, then `announced` (or still `missing`, until it lies aside), then `released`: no
+    An instance's own state, then `announced` (or still `missing`, until it is aside), then `released`: no
     longer needed (announced and in S3, put aside, or a duplicate).
 
     Raises:

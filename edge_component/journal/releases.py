@@ -1,6 +1,6 @@
 """Which instances the edge has done with, and which segments of the spool may therefore go.
 
-A segment goes when it is sealed and each of its records has been let go, one by one: one that is not
+A segment goes when it is sealed and each of its records has been released, one by one: one that is not
 accounted for keeps it (see `edge_component.spool.segments`).
 """
 
@@ -13,7 +13,7 @@ from edge_component.records.receipt import of_place
 
 
 def seal(journal: sqlite3.Connection, segment: str, records: int) -> None:
-    """Nothing is written to it any more, and so many instances lie in it."""
+    """Nothing is written to it any more, and it holds this many instances."""
     journal.execute(
         """INSERT INTO segment (segment, records) VALUES (?, ?)
            ON CONFLICT (segment) DO UPDATE SET records = excluded.records""",

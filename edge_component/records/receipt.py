@@ -92,14 +92,14 @@ def _known(kind: type[AssociationRow] | type[InstanceRow], fields: dict[str, Any
 def encode_head(file: str, size: int, receipt: Bytes) -> bytes:
     """What is written before an instance of so many bytes once its receipt is behind it.
 
-    The checksum covers the place: nothing but the record itself, as it lies there, is taken for one.
+    The checksum covers the place: nothing but the record itself, as it is there, is taken for one.
     """
     return HEAD.pack(MARK, size, len(receipt), _checksum(file, receipt))
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a segment says of an instance. `at`, `end`: where its record lies."""
+    """What a segment says of an instance. `at`, `end`: the place of its record."""
 
     sender: AssociationRow
     row: InstanceRow
@@ -147,7 +147,7 @@ def _checksum(file: str, receipt: Bytes) -> int:
 
 
 class StoredInstance(io.RawIOBase):
-    """The Part 10 file of so many bytes in a record, without what lies before and behind it."""
+    """The Part 10 file of so many bytes in a record, without what is before and behind it."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ MOMENT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Way:
-    """How one way stands. Times in seconds since 1970."""
+    """The state of one way. Times in seconds since 1970."""
 
     last_success_at: float | None = None
     failing_since: float | None = None

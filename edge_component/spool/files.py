@@ -34,7 +34,7 @@ class WritableFile(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         ...
 
 
@@ -62,7 +62,7 @@ class Files(Protocol):
         ...
 
     def names(self, folder: Path) -> Iterator[str]:
-        """What lies in a folder."""
+        """What is in a folder."""
         ...
 
 

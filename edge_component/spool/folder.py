@@ -1,6 +1,6 @@
 """The spool: instances as they came, each with its receipt behind it. Nothing here is named by the network.
 
-One sync an instance: it lies in a file that was made beforehand, whose name is on the disk already. What
+One sync an instance: it is in a file that was made beforehand, whose name is on the disk already. What
 tells a whole instance from one that was cut off is its head, written last (see `receipt`).
 """
 
@@ -214,7 +214,7 @@ class Spool:
         self.segments.close()
 
     def segment(self, name: str) -> Path:
-        """Where a segment lies."""
+        """The path of a segment."""
         return path_of(self.instances, name)
 
     def segment_names(self, run: str = "") -> list[str]:
@@ -248,7 +248,7 @@ class Spool:
         return io.BufferedReader(StoredInstance(stream, at + HEAD.size, size), SMALL_BYTES)
 
     def compressed_copy(self, file: str) -> Path:
-        """Where the compressed copy of an instance lies."""
+        """The path of an instance's compressed copy."""
         return self.compressed / f"{file_name(file)}{INSTANCE}"
 
     def put_aside(self, file: str, size: int) -> None:

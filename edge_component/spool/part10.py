@@ -48,7 +48,7 @@ def part10_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: 
 
 @lru_cache(maxsize=1024)
 def _around(sop_class_uid: str, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
-    """What stands before and behind the SOP Instance UID: the same for a whole series."""
+    """What is before and behind the SOP Instance UID: the same for a whole series."""
     before = (
         _element(0x0001, b"OB", b"\x00\x01"),
         _element(0x0002, b"UI", _padded(sop_class_uid, b"\0")),

@@ -25,12 +25,12 @@ SEGMENT = ".segment"
 BATCH = 16
 """Files made in one go, with one sync of the folder."""
 FULL_BYTES = 16 * 1024 * 1024
-"""A segment that has so much is sealed: what lies in it waits for its last instance before it goes."""
+"""A segment that has so much is sealed: its contents wait for its last instance before it goes."""
 IDLE_SECONDS = 1.0
 """As is one into which nothing was received for so long."""
 
 Sealed = Callable[[str, int], object]
-"""Hears the name of a segment and how many instances lie in it, after their rows."""
+"""Hears the name of a segment and how many instances it holds, after their rows."""
 
 
 @dataclass
@@ -158,5 +158,5 @@ class Segments:
 
 
 def path_of(folder: Path, name: str) -> Path:
-    """Where a segment lies."""
+    """The path of a segment."""
     return folder / f"{name}{SEGMENT}"

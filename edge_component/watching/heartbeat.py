@@ -101,7 +101,7 @@ class Heartbeat:
         return [problem] if problem else []
 
     def facts(self) -> dict[str, Any]:
-        """How it stands, for `/status`."""
+        """Its state, for `/status`."""
         return self._outage.way.fields()
 
     def detail(self, disk: Disk | None = None) -> EdgeHeartbeat:

@@ -1,4 +1,4 @@
-"""CheckImport: ask HealthImaging once how the import stands, and when to ask again."""
+"""CheckImport: ask HealthImaging once for the state of the import, and when to ask again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dicom_ingest.runtime.step import step
 
 
 def check_import(request: CheckImportRequest) -> ImportState:
-    """The import as it stands now.
+    """The state of the import.
 
     Raises:
         HealthImagingBusyError, DataStoreGateClosedError, AwsAwayError

@@ -52,7 +52,7 @@ def _claim(announced: SeriesCompleteEvent, execution: str) -> Claim:
     event, replay_name = announced.detail, announced.replay_name
 
     def register_and_claim(connection: Connection) -> Claim:
-        # In one transaction: what is registered and owned by nobody would be watched by nobody.
+        # In one transaction: what is registered and has no owner would never be watched.
         registering.register(connection, event, rfc3339(announced.time))
         return claiming.claim(connection, event, execution, replay_name=replay_name)
 
@@ -89,7 +89,7 @@ def _indexed(request: IndexSeriesRequest, claim: Claim, force: str | None) -> In
     rows = _rows(event)
 
     def write(connection: Connection) -> tuple[Indexed, Need]:
-        # The order of locks is everywhere: series transfer first. Whoever lost the claim writes nothing.
+        # The order of locks is everywhere: series transfer first. Who lost the claim writes nothing.
         if not claiming.lock_mine(connection, ref, execution):
             raise ClaimLostError(f"series transfer {ref.transfer_id}")
         indexed = index.index(connection, claim.pk, rows, (execution, claim.fence))

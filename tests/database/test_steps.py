@@ -126,7 +126,7 @@ def test_a_late_transfer_is_imported_where_a_newer_version_of_one_instance_is_he
     assert again.event["detail"] == queued["detail"]
     assert again.ingest()["name"] == "COMPLETED"
     assert flow.rows(balanced, id=new.transfer_id) == [{"balanced": True}]
-    assert len(flow.world.executions.started) == 1, "nothing lies over it any more"
+    assert len(flow.world.executions.started) == 1, "nothing is newer than it any more"
 
 
 def test_superseded_needs_every_instance_to_be_held(flow: Steps) -> None:

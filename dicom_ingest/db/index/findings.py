@@ -41,11 +41,11 @@ def _elsewhere(connection: Connection, transfer: ManifestTransfer) -> Iterator[s
     for edge in found["edges"] if found else []:
         yield f"edge {edge} has sent this series, too"
     for study in found["studies"] if found else []:
-        yield f"its series UID stands in study {study}, too"
+        yield f"its series UID is in study {study}, too"
     if found and found["patients"] > 1:
         yield f"its study is filed under {found['patients']} patients"
 
 
 def _beside(extra: list[str]) -> Iterator[str]:
     if extra:
-        yield f"{len(extra)} objects lie below its prefix that its manifest does not name, e.g. {extra[0]}"
+        yield f"{len(extra)} objects are below its prefix that its manifest does not name, e.g. {extra[0]}"

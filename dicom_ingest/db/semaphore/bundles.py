@@ -76,7 +76,7 @@ WHERE t.transfer_id = :transfer_id
 
 
 class Standing(Enum):
-    """How a transfer stands before the grant step."""
+    """The state of a transfer before the grant step."""
 
     READY = "all of it may be granted now, together"
     BLOCKED = "all of it waits, but one of its series is being imported, or waits for an earlier transfer"

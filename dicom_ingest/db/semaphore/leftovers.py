@@ -96,7 +96,7 @@ def find(
 
 _ALONE = "SELECT pg_try_advisory_lock(:lock) AS alone"
 _NOT_ALONE = "SELECT pg_advisory_unlock(:lock)"
-_LOCK = 0x52434C4D  # any constant of ours
+_LOCK = 0x52434C4D  # any constant that nothing else uses
 
 
 @contextmanager

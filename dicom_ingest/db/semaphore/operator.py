@@ -20,7 +20,7 @@ class Pressure:
     out_of_order: int = 0
     """Granted within the last hour although an earlier transfer of their instances is unknown."""
     stranded: int = 0
-    """Waiting for a data store that has been replaced: nobody will grant them a slot."""
+    """Waiting for a data store that has been replaced: nothing will grant them a slot."""
     oldest_undelivered_seconds: float = 0
     """Granted, but its execution has not been told."""
     oldest_import_seconds: float = 0

@@ -36,7 +36,7 @@ ON CONFLICT (datastore_id) DO UPDATE SET
 
 
 def configure(connection: Connection, settings: SemaphoreSettings) -> None:
-    """Set a semaphore as configured; an operator's change stands until the configuration changes."""
+    """Set a semaphore as configured; an operator's change holds until the configuration changes."""
     connection.run(_CONFIGURE, **settings.model_dump())
 
 

@@ -78,7 +78,7 @@ def claim(
 ) -> Claim:
     """Claim a registered series transfer, unless another execution owns it.
 
-    It is free when nobody owns it, when it is over, or when its owner is `owner_gone`: the one
+    It is free when it has no owner, when it is over, or when its owner is `owner_gone`: the one
     of which Step Functions said that it does not run any more. The new owner inherits the ticket.
     """
     row = connection.one(

@@ -179,7 +179,7 @@ def _overlaid(connection: Connection, pk: int, ticket: int, datastore_id: str) -
     newer = overlaid(connection, pk, ticket, datastore_id)
     if not newer:
         return None
-    return f"it lies over newer versions, so transfer {', '.join(newer[:3])} is queued again behind it"
+    return f"it replaced newer versions, so transfer {', '.join(newer[:3])} is queued again behind it"
 
 
 def record_not_needed(

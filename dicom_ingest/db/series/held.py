@@ -79,7 +79,7 @@ WHERE i.series_transfer_pk = :pk AND i.sop_instance_uid = c.sop_instance_uid AND
   AND i.verdict NOT IN ('IMPORTED', 'WARNED', 'MISSING')
 """
 
-# HealthImaging lets the last import win: an older version just imported lies over the newer one.
+# HealthImaging lets the last import win: an older version just imported replaces the newer one.
 _OVERLAID = """
 WITH own AS (
     SELECT pk, study_instance_uid, series_instance_uid, edge, sequence FROM series_transfer WHERE pk = :pk),

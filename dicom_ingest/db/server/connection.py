@@ -49,7 +49,7 @@ def connect(url: str, timeout: float | None = RESUME_SECONDS) -> Connection:
     `timeout` seconds that an answer may take, the first one included.
 
     Raises:
-        DatabaseAwayError: nobody answers, or the server refuses for now.
+        DatabaseAwayError: the server does not answer, or the server refuses for now.
     """
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}

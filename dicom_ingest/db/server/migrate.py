@@ -17,7 +17,7 @@ from dicom_ingest.db.server.connection import Connection, Database, connect
 from dicom_ingest.errors import DatabaseAwayError, DatabaseConflictError, MigrationUnderWayError
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-LOCK = 0x4449434F  # any constant of ours
+LOCK = 0x4449434F  # any constant that nothing else uses
 OUTSIDE = "-- outside a transaction\n"
 LOCK_SECONDS = 2
 """A statement that waits for a table's lock holds up every later statement on that table: not for long."""
@@ -109,7 +109,7 @@ def _at_once(connection: Connection, name: str, text: str) -> None:
 
 
 def _one_by_one(connection: Connection, name: str, text: str, deadline: float) -> None:
-    connection.run("SET lock_timeout = 0")  # CONCURRENTLY waits for older transactions, and blocks nobody
+    connection.run("SET lock_timeout = 0")  # CONCURRENTLY waits for older transactions, and blocks no one
     for row in connection.run(_INVALID):
         if row["name"] in text:
             _run(connection, name, row["statement"], deadline)

@@ -1,4 +1,4 @@
-"""The manifests of an edge as they lie in S3: listed, read, hashed; nothing is written."""
+"""The manifests of an edge as they are in S3: listed, read, hashed; nothing is written."""
 
 from __future__ import annotations
 

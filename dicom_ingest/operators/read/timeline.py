@@ -68,7 +68,7 @@ ORDER BY i.verdict IN ('IMPORTED', 'UNCHANGED', 'PENDING'), n.instance_number, i
 
 @dataclass(frozen=True)
 class Timeline:
-    """One series transfer. `waits_for`: None where it is over and nobody has to act."""
+    """One series transfer. `waits_for`: None where it is over and nothing has to be done."""
 
     series_transfer: Row
     steps: list[Step]

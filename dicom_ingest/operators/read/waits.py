@@ -39,7 +39,7 @@ WHERE j.pk = :ticket
 
 @dataclass(frozen=True)
 class Wait:
-    """What for. `expected_over_at`: from the median of the last 50 imports; None where nobody can say."""
+    """What for. `expected_over_at`: from the median of the last 50 imports; None where it cannot be told."""
 
     words: str
     expected_over_at: datetime | None = None
@@ -48,7 +48,7 @@ class Wait:
 
 
 def wait(index: Index, transfer: Row, ticket: Row | None) -> Wait | None:
-    """None where the series transfer is over and nobody has to act."""
+    """None where the series transfer is over and nothing has to be done."""
     if transfer["state"] == "OVER":
         failed = transfer["outcome"] in {outcome.value for outcome in FAILURES}
         return Wait("a person: see why it failed, then reprocess it") if failed else None
@@ -109,7 +109,7 @@ def _holding(ticket: Row, queue: Row) -> Wait:
 
 
 def _expected(queue: Row, turns: int, since: datetime | None = None) -> datetime | None:
-    """Nobody can say before one import is over, nor of one that takes longer than usual."""
+    """Unknown before one import is over, and of one that takes longer than usual."""
     if queue.get("usual_seconds") is None:
         return None
     expected: datetime = (since or queue["now"]) + timedelta(seconds=turns * queue["usual_seconds"])

@@ -106,7 +106,7 @@ class Connections:
         return answer
 
     def close(self) -> None:
-        """Close those that nobody uses."""
+        """Close those that are idle."""
         while self._idle:
             self._idle.pop().close()
 

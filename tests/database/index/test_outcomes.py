@@ -198,7 +198,7 @@ def test_two_studies_with_one_series_uid_are_two_series_and_are_reported(world: 
     first = Announced()
     findings(world, first)
     second = Announced(series_instance_uid=first.series_instance_uid)
-    assert findings(world, second) == [f"its series UID stands in study {first.study_instance_uid}, too"]
+    assert findings(world, second) == [f"its series UID is in study {first.study_instance_uid}, too"]
     with world.database.transaction() as connection:
         rows = connection.run("SELECT number_of_series_related_instances AS n FROM series")
     assert rows == [{"n": 2}, {"n": 2}]
