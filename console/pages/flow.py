@@ -84,7 +84,7 @@ def stages(counts: Row, edge: dict[str, Any] | None) -> list[Stage]:
             "Importing",
             importing,
             "series",
-            f"of {counts['capacity']} slots",
+            f"in {counts['slots_held']} of {counts['capacity']} slots",
             _pace(counts["imports_started_last_minute"]),
             moving=bool(importing),
         ),

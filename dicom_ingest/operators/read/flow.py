@@ -32,6 +32,7 @@ SELECT (SELECT count(*) FROM series_transfer t WHERE t.state <> 'OVER' AND NOT E
             AND j.live)) AS series_being_indexed,
     (SELECT count(*) FROM ahlijob WHERE state = 'WAITING') AS series_waiting,
     (SELECT count(*) FROM ahlijob WHERE holds_slot) AS series_importing,
+    (SELECT count(*) FROM ahlijob WHERE own_slot) AS slots_held,
     (SELECT min(created_at) FROM ahlijob WHERE state = 'WAITING') AS oldest_waiting_since,
     (SELECT count(*) FROM ahlijob j JOIN semaphore s ON s.datastore_id = j.datastore_id
         WHERE j.state = 'WAITING' AND s.configured_at < (SELECT max(configured_at) FROM semaphore))
@@ -39,7 +40,8 @@ SELECT (SELECT count(*) FROM series_transfer t WHERE t.state <> 'OVER' AND NOT E
     (SELECT count(*) FROM series_transfer
         WHERE state = 'OVER' AND outcome IN ('FAILED', 'UNKNOWN', 'PARTIAL', 'NON_PRIMARY')
             AND (acknowledged_at IS NULL OR acknowledged_at < over_at)) AS series_needing_attention,
-    (SELECT count(*) FROM ahlijob WHERE running_at > now() - interval '1 minute')
+    (SELECT count(*) FROM ahlijob WHERE running_at > now() - interval '1 minute'
+        AND (bundle IS NULL OR leads))
         AS imports_started_last_minute,
     (SELECT count(DISTINCT image_set_id) FROM ahliimageset
         WHERE created_at > now() - interval '{HOURS} hours') AS image_sets,

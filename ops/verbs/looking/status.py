@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         f"{target.name}, last {HOURS} hours: "
         f"{counts['series_announced']} series announced, {counts['series_indexed']} indexed, "
         f"{counts['series_waiting']} waiting{shut}, {counts['series_importing']} importing "
-        f"(of {counts['capacity']}), {counts['image_sets']} image sets, "
+        f"(in {counts['slots_held']} of {counts['capacity']} slots), {counts['image_sets']} image sets, "
         f"{counts['series_needing_attention']} need attention"
     )
     output.line(

@@ -13,6 +13,7 @@ from dicom_ingest.contracts.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
+from dicom_ingest.operators.read import flow as stages
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.leftovers import World
 from tests.support.workflow.series import Announced, new_uid
@@ -141,7 +142,9 @@ def finish(run: Run) -> dict[str, Any]:
 
 
 def held(flow: Steps) -> int:
-    return len(flow.rows("SELECT FROM ahlijob WHERE own_slot"))
+    """Slots in use, as operators see it."""
+    with flow.world.database.transaction() as connection:
+        return int(stages.flow(connection)["slots_held"])
 
 
 def outcomes(runs: list[Run]) -> list[str | None]:
