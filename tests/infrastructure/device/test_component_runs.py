@@ -170,7 +170,8 @@ def test_started_by_sudo_it_uploads_and_shuts_down(
 def serves_a_series(nucleus: Nucleus, cloud: EdgeCloud, exchange: TokenExchange) -> None:
     exchange.listen()
     with running(nucleus) as process:
-        assert status(nucleus)["edge"] == THING
+        found = status(nucleus)
+        assert (found["edge"], found["uplink"]["limit_mbit"]) == (THING, 1000)
         images = series_of(2)
         assert send(nucleus.ready()["dicom_port"], images) == [0, 0]
         wait_until(lambda: images[0].SeriesInstanceUID in announced(cloud), "the series is announced")

@@ -121,6 +121,7 @@ class Nucleus:
             "event_bus": "ingest",
             "region": "eu-west-1",
             "senders": [{"calling_ae": "CT'1"}],
+            "edges": {THING.rpartition("-")[2]: {"time_zone": "Europe/Zurich", "uplink": [{"mbit": 1000}]}},
         }
         recipe = render_recipe(text, values)
         recipe["ComponentConfiguration"]["DefaultConfiguration"]["edge"] |= self.settings
