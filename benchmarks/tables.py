@@ -124,7 +124,14 @@ def _line(results: dict[str, Any]) -> str:
         *("STAT announced after, s", "of it on the line, s", "of it quiet time, s"),
     )
     alone = [(row["connections"], row["mbit"]) for row in results["alone"]]
-    return f"{_table(head, rows)}\n\n{_table(('connections that only take bytes', 'Mbit/s'), alone)}"
+    beside = [(row["way"], row["per_second"], row["ratio"]) for row in results["beside"]]
+    return "\n\n".join(
+        (
+            _table(head, rows),
+            _table(("connections that only take bytes", "Mbit/s"), alone),
+            _table(("while another sender's CT goes", "received CT/s", "ratio"), beside),
+        )
+    )
 
 
 def _indexing(results: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from benchmarks.receiving.receivers import EDGE, edge_environment, free_port, ru
 from benchmarks.receiving.runs import Sender
 from benchmarks.receiving.scu import Order
 from benchmarks.receiving.wire import CALLING
+from benchmarks.uploading.beside import receiving_beside
 from benchmarks.uploading.compare import sink
 from dicom_ingest.contracts.uplink import UplinkRule
 from edge_component.line.line import Line
@@ -53,12 +54,14 @@ def run(*, full: bool = False) -> dict[str, Any]:
             _Run(compress, migration, stat, count, endpoint, folder / compress).measure()
             for compress in ("off", "htj2k")
         ]
+        beside = receiving_beside(migration, endpoint, folder)
     table = Table(*ways[0], title=f"a migration of CT over {MBIT} Mbit/s, and a STAT study in it")
     for row in ways:
         table.add_row(*map(str, row.values()))
     Console().print(table)
     alone = [{"connections": number, "mbit": _alone(number)} for number in (1, 8, 16)]
-    return {"mbit": MBIT, "part_of_a_day": PART_OF_A_DAY[full], "ways": ways, "alone": alone}
+    part = PART_OF_A_DAY[full]
+    return {"mbit": MBIT, "part_of_a_day": part, "ways": ways, "alone": alone, "beside": beside}
 
 
 def _alone(number: int) -> float:
