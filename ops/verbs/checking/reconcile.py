@@ -15,6 +15,7 @@ import argparse
 from pathlib import Path
 
 from dicom_ingest.operators.read.arrived import arrived
+from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Row
 from ops.output import Output
 from ops.pacs_list import Listed, read_list
@@ -59,29 +60,29 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
 
 def _difference(listed: Listed, found: Row | None) -> Row | None:
     """What differs, and what to do; None: nothing does."""
-    counted = found or {"series_received": 0, "series_imported": 0, "received": 0, "imported": 0}
-    differs = _words(listed, counted)
+    row = found or {"series_received": 0, "series_imported": 0, "received": 0, "imported": 0}
+    differs = _words(listed, row)
     if differs is None:
         return None
     return {
         "study_instance_uid": listed.study_instance_uid,
         "series": listed.series,
         "instances": listed.instances,
-        **{name: counted[name] for name in ("series_received", "series_imported", "received", "imported")},
+        **{name: row[name] for name in ("series_received", "series_imported", "received", "imported")},
         "difference": differs,
     }
 
 
-def _words(listed: Listed, counted: Row) -> str | None:
-    received, imported = counted["received"], counted["imported"]
+def _words(listed: Listed, row: Row) -> str | None:
+    received, imported = row["received"], row["imported"]
     if not received:
         return "nothing was received: send it" if listed.instances else None
     if received < listed.instances:
-        return f"{listed.instances - received} instances were not received: send it again"
+        return f"{counted(listed.instances - received, 'instance')} not received: send it again"
     if imported < listed.instances:
-        return f"{received - imported} instances are received and not imported: see where"
+        return f"{counted(received - imported, 'instance')} received and not imported: see where"
     if received > listed.instances:
-        return f"{received - listed.instances} instances more than listed"
-    if counted["series_received"] != listed.series:
-        return f"{counted['series_received']} series and not {listed.series}, with the same instances"
+        return f"{counted(received - listed.instances, 'instance')} more than listed"
+    if row["series_received"] != listed.series:
+        return f"{row['series_received']} series and not {listed.series}, with the same instances"
     return None

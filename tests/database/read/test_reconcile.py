@@ -62,10 +62,10 @@ def test_each_difference_has_its_reason(
     never = new_uid()
     for listed, words in {
         (never, 1, 4): "nothing was received: send it",
-        (imported.study_instance_uid, 1, 5): "3 instances were not received: send it again",
-        (imported.study_instance_uid, 1, 1): "1 instances more than listed",
+        (imported.study_instance_uid, 1, 5): "3 instances not received: send it again",
+        (imported.study_instance_uid, 1, 1): "1 instance more than listed",
         (imported.study_instance_uid, 2, 2): "1 series and not 2, with the same instances",
-        (waiting.study_instance_uid, 1, 2): "2 instances are received and not imported: see where",
+        (waiting.study_instance_uid, 1, 2): "2 instances received and not imported: see where",
     }.items():
         code, said = reconciled(flow, tmp_path, capsys, listed)
         assert (code, [row["difference"] for row in said["differences"]]) == (1, [words])

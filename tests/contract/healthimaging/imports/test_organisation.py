@@ -241,3 +241,18 @@ def test_a_version_that_does_not_exist_is_not_found(stand: Stand) -> None:
             stand.client.get_image_set(
                 datastoreId=stand.datastore_id, imageSetId=image_set["imageSetId"], versionId=version
             )
+
+
+def test_an_import_of_many_series_finds_the_files_of_each_by_an_index(stand: Stand) -> None:
+    """Without one, each of 5,000 series looks through all 5,000 files."""
+    stand.put("a/1.dcm", instance())
+    asked: list[str] = []
+    with stand.emulator._core.store.transaction() as db:
+        db.set_trace_callback(asked.append)
+    stand.run("a/")
+    with stand.emulator._core.store.transaction() as db:
+        db.set_trace_callback(None)
+        of_a_series = [sql for sql in asked if "staged" in sql and "UPDATE" in sql]
+        plans = [row["detail"] for sql in of_a_series for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert [plan for plan in plans if "staged" in plan and "(job_id=? AND " not in plan] == []
+    assert len(plans) > 1

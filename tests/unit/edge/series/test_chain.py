@@ -170,7 +170,7 @@ def test_a_journal_that_was_lost_begins_a_chain_that_says_so(tmp_path: Path) -> 
 
 
 def test_a_disk_that_was_restored_begins_a_chain_that_says_so(tmp_path: Path) -> None:
-    """What it sends next lies in S3 already: the edge has lived through it once."""
+    """What it sends next is in S3 already: the edge has lived through it once."""
     bench = Bench(tmp_path / "edge")
     send(bench, "1.2.1")
     bench.settle()
