@@ -10,9 +10,14 @@ export AWS_DEFAULT_REGION="$AWS_REGION"
 # A person at a terminal pastes the line of `aws sts assume-role`; -n, because a terminal's own line ends at 4,096.
 credentials() {
   [ -t 0 ] && [ -z "${AWS_ACCESS_KEY_ID:-}" ] && [ ! -f "$ROOT/device.pem.crt" ] || return 0
-  local line
+  local line terminal
+  terminal=$(stty -g)
+  # shellcheck disable=SC2064 # what the terminal is now
+  trap "stty $terminal" EXIT
+  stty -echo -icanon # before the question: a quick hand's line is neither shown nor cut
   printf '%s' "edge: paste the line with the borrowed credentials (it is not shown): " >&2
   IFS= read -rs -n 20000 line
+  stty "$terminal"; trap - EXIT
   printf '\n' >&2
   read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN <<<"$line"
   [ -n "$AWS_SESSION_TOKEN" ] || fail "three words are expected: access key id, secret access key, session token"
