@@ -12,8 +12,8 @@ from rich.console import Console
 
 from benchmarks.pipeline import send_all, until_over
 from dcmdata.generate.load import write_small_series
-from dicom_ingest.contracts import quotas
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.platform import quotas
 from local.run.options import Options
 from local.runtime import Runtime
 

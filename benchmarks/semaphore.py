@@ -17,8 +17,8 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.functions.series import BenchSeries
-from dicom_ingest.contracts.events import SeriesComplete
-from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
+from dicom_ingest.contracts.messages.events import SeriesComplete
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings, SeriesTransferRef
 from dicom_ingest.db.semaphore import granting, queueing, releasing
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.queueing import Token

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from cdk.device.hosts import Names
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 
 def names_in_aws(config: Config, region: str) -> Names:

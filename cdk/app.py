@@ -14,7 +14,7 @@ from aws_cdk import App, Environment
 from cdk.packaging.build import ROOT, Builder
 from cdk.packaging.wheels import DependencyError
 from cdk.stack import IngestStack
-from dicom_ingest.contracts.config import Config, ConfigError, load_config
+from dicom_ingest.contracts.configuration.config import Config, ConfigError, load_config
 
 CONTEXT = {
     # A template that CloudFormation would refuse is an error here, not on deploy.

@@ -13,7 +13,7 @@ from pathlib import Path
 from cdk.device import script
 from cdk.interpreter import python
 from cdk.packaging.build import ROOT
-from dicom_ingest.contracts.config import Config, ConfigError, load_config
+from dicom_ingest.contracts.configuration.config import Config, ConfigError, load_config
 
 _HEAD = ("#!/bin/bash", "set -euo pipefail", script("remove"))
 _OUTPUT = """\

@@ -19,7 +19,7 @@ from cdk.interpreter import python
 from cdk.limits import BOOTSTRAP_VERSION, TRANSITIONS_PER_SERIES, interface_endpoints, reservations
 from cdk.packaging.build import ROOT
 from cdk.packaging.edge_wheels import PYTHONS
-from dicom_ingest.contracts.config import Config, ConfigError, load_config
+from dicom_ingest.contracts.configuration.config import Config, ConfigError, load_config
 
 
 def account_script(config: Config, region: str) -> str:

@@ -134,7 +134,7 @@ def main() -> int:
     """Synthesise the untouched configuration, draw it, and say which pictures have changed."""
     from cdk.app import build  # starts Node; who only draws needs none
     from cdk.packaging.build import Builder
-    from dicom_ingest.contracts.config import parse_config
+    from dicom_ingest.contracts.configuration.config import parse_config
 
     with tempfile.TemporaryDirectory() as folder:
         build(parse_config({}), Builder(dependencies=False), Path(folder)).synth()

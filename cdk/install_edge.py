@@ -20,8 +20,8 @@ from cdk.edge.recipe import recipe_settings
 from cdk.interpreter import python
 from cdk.packaging.build import ROOT, Builder
 from cdk.packaging.wheels import DependencyError
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.config import Config, ConfigError, EdgeConfig, load_config
+from dicom_ingest.contracts.configuration.config import Config, ConfigError, EdgeConfig, load_config
+from dicom_ingest.contracts.platform import wiring
 
 WRITE = """\
 # 1. Write the script for the device. It holds no credentials:

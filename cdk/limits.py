@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 OPERATOR = "operator"
 CONNECTIONS = {

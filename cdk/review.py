@@ -16,7 +16,7 @@ from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks
 
 from cdk.app import build
 from cdk.packaging.build import Builder
-from dicom_ingest.contracts.config import parse_config
+from dicom_ingest.contracts.configuration.config import parse_config
 
 
 def review(configuration: dict[str, Any], folder: Path, builder: Builder) -> None:

@@ -11,7 +11,7 @@ from cdk.observability import Observability
 from cdk.packaging.build import Builder
 from cdk.pipeline import Pipeline
 from cdk.resources.vended import own_logs
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 
 class IngestStack(Stack):

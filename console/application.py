@@ -36,11 +36,11 @@ from console.run.questions import answer, question
 from console.run.sources import Sources
 from console.workflow import graph
 from console.workflow.executions import Execution
-from dicom_ingest.operators.read.attention import attention
-from dicom_ingest.operators.read.edges import edges
-from dicom_ingest.operators.read.flow import flow
-from dicom_ingest.operators.read.places import Filter, places
-from dicom_ingest.operators.read.timeline import Timeline, object_key, timeline
+from dicom_ingest.operators.read.series.places import Filter, places
+from dicom_ingest.operators.read.series.timeline import Timeline, object_key, timeline
+from dicom_ingest.operators.read.state.attention import attention
+from dicom_ingest.operators.read.state.edges import edges
+from dicom_ingest.operators.read.state.flow import flow
 
 STATIC = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

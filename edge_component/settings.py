@@ -12,10 +12,10 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
-from dicom_ingest.contracts.config import SenderConfig
+from dicom_ingest.contracts.configuration.config import SenderConfig
+from dicom_ingest.contracts.configuration.uplink import LineConfig
 from dicom_ingest.contracts.identifiers import EDGE_NAME
 from dicom_ingest.contracts.keys import RESERVED_EDGE_NAMES
-from dicom_ingest.contracts.uplink import LineConfig
 
 PREFIX = "EDGE_"
 WHOLE = "EDGE_CONFIG"

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from typing_extensions import Self
 
-from dicom_ingest.contracts.steps import MigrateDatabaseRequest, MigrationProperties
+from dicom_ingest.contracts.messages.steps import MigrateDatabaseRequest, MigrationProperties
 from dicom_ingest.errors import DatabaseAwayError
 from local.clients.aws import Clients
 from local.clients.invoke import invoke

@@ -9,7 +9,7 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import ProxyHandler, build_opener
 
-from dicom_ingest.contracts.events import EDGE_HEARTBEAT, EDGE_HOLDINGS
+from dicom_ingest.contracts.messages.events import EDGE_HEARTBEAT, EDGE_HOLDINGS
 from dicom_ingest.operators.read.index import Row
 
 ANNOUNCED = "announced"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.index import Index
-from dicom_ingest.operators.read.places import PLACES, Filter
+from dicom_ingest.operators.read.series.choices import resolved
+from dicom_ingest.operators.read.series.places import PLACES, Filter
 from ops.moments import day
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dicom_ingest.contracts.functions import FUNCTIONS
-from dicom_ingest.contracts.wiring import function_name
+from dicom_ingest.contracts.platform.functions import FUNCTIONS
+from dicom_ingest.contracts.platform.wiring import function_name
 from dicom_ingest.operators.read.index import Row
 
 ERRORS = ("ERROR", "CRITICAL")

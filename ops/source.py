@@ -10,7 +10,7 @@ from typing import Any
 
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.slots import semaphores
+from dicom_ingest.operators.read.state.slots import semaphores
 from ops.target import Target
 
 KEPT_SECONDS = 15.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dicom_ingest.contracts.wiring import function_name
+from dicom_ingest.contracts.platform.wiring import function_name
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.operators.read.index import Row
 from ops.errors import FunctionFailedError

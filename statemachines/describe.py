@@ -15,7 +15,8 @@ INTRODUCTION = """# The workflow
 JSONPath without intrinsic functions. `make docs` generates this page and its picture from it, and a
 test compares them.
 
-A function receives `Payload` as its request and returns its reply (`dicom_ingest/contracts/steps.py`).
+A function receives `Payload` as its request and returns its reply
+(`dicom_ingest/contracts/messages/steps.py`).
 After IndexSeries the state is `series_transfer, import_needed, reason, slot, import, outcome, error`.
 Each step owns one key of it. Expected answers are replies. An error always means trouble. The error
 names are the leaves of `dicom_ingest/errors.py`. Every task also retries Lambda's own errors for a day:

@@ -9,10 +9,10 @@ from typing import Any
 
 from benchmarks.database.fill import DATASTORE
 from benchmarks.functions.series import BenchSeries
-from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey
-from dicom_ingest.contracts.outcomes import Outcome, Verdict
-from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
+from dicom_ingest.contracts.messages.events import SeriesComplete
+from dicom_ingest.contracts.messages.outcomes import Outcome, Verdict
+from dicom_ingest.contracts.messages.steps import ImportState, SeriesTransferRef
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
 from dicom_ingest.db.semaphore import gate, granting, leftovers, operator, queueing, releasing
@@ -21,19 +21,10 @@ from dicom_ingest.db.series import ledger as accounts
 from dicom_ingest.db.series.held import held
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
-from dicom_ingest.operators.read import (
-    attention,
-    choices,
-    edges,
-    flow,
-    ledger,
-    places,
-    search,
-    slots,
-    study,
-    timeline,
-)
-from dicom_ingest.operators.read.places import Filter
+from dicom_ingest.operators.read import ledger
+from dicom_ingest.operators.read.series import choices, places, search, study, timeline
+from dicom_ingest.operators.read.series.places import Filter
+from dicom_ingest.operators.read.state import attention, edges, flow, slots
 
 Action = Callable[[Connection], Any]
 ME = "arn:aws:states:us-east-1:123456789012:execution:bench:me"

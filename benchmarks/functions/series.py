@@ -12,9 +12,9 @@ from uuid import uuid4
 from pydicom import dcmread
 
 from dcmdata.generate.load import write_ct_series
-from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
-from dicom_ingest.contracts.manifest import (
+from dicom_ingest.contracts.messages.events import SeriesComplete
+from dicom_ingest.contracts.messages.manifest import (
     EncodedManifest,
     Manifest,
     ManifestInstance,

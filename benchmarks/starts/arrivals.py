@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from dicom_ingest.contracts import quotas
+from dicom_ingest.contracts.platform import quotas
 
 LIVE, BULK = 0, 1
 CT_INSTANCE, CR_INSTANCE, DX_INSTANCE, US_INSTANCE = 526_000, 8_000_000, 15_000_000, 1_000_000

@@ -23,9 +23,9 @@ from benchmarks.starts.arrivals import (
 from benchmarks.starts.clock import Clocked, index
 from benchmarks.starts.service import HealthImaging
 from benchmarks.starts.simulation import Simulation
-from dicom_ingest.contracts import quotas
-from dicom_ingest.contracts.slots import kept_for_live
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
+from dicom_ingest.contracts.platform import quotas
+from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.operators.forecast import ASSUMED_SECONDS_A_FILE
 from local.postgres.server import Postgres
 

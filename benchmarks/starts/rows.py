@@ -6,7 +6,7 @@ import json
 from uuid import UUID
 
 from benchmarks.starts.arrivals import Series
-from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.contracts.messages.steps import SeriesTransferRef
 from dicom_ingest.db.server.connection import Connection
 
 DATASTORE = "bench"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dicom_ingest.contracts import quotas
+from dicom_ingest.contracts.platform import quotas
 from dicom_ingest.operators.forecast import import_seconds
 
 

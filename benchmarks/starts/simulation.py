@@ -13,8 +13,8 @@ from benchmarks.starts import rows
 from benchmarks.starts.arrivals import BULK, Series
 from benchmarks.starts.clock import Clocked
 from benchmarks.starts.service import HealthImaging
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import ImportState, SemaphoreSettings
 from dicom_ingest.db.semaphore import bundles, granting, queueing, releasing
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.queueing import Token

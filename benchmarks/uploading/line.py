@@ -25,7 +25,7 @@ from benchmarks.receiving.scu import Order
 from benchmarks.receiving.wire import CALLING
 from benchmarks.uploading.beside import receiving_beside
 from benchmarks.uploading.compare import sink
-from dicom_ingest.contracts.uplink import UplinkRule
+from dicom_ingest.contracts.configuration.uplink import UplinkRule
 from edge_component.line.line import Line
 from edge_component.line.timetable import Timetable
 from edge_component.sending.verified import PIECE_BYTES

@@ -9,7 +9,7 @@ from cdk.data.database import Database
 from cdk.data.image_store import ImageStore
 from cdk.data.keys import customer_key
 from cdk.data.network import Network
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 
 class Data(Construct):

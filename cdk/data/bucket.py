@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdk.resources.ids import fixed_id
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 from dicom_ingest.contracts.keys import MANIFESTS, RESULTS
 
 RESULT_DAYS = 90

@@ -13,7 +13,7 @@ from cdk.data.network import Network
 from cdk.limits import CONNECTIONS, OPERATOR
 from cdk.resources.ids import fixed_id
 from cdk.resources.logs import log_group
-from dicom_ingest.contracts.config import Config, DatabaseConfig
+from dicom_ingest.contracts.configuration.config import Config, DatabaseConfig
 
 _USABLE = 0.8
 """The rest of max_connections is for migrations, the Data API and Aurora itself."""
@@ -95,7 +95,7 @@ def cluster_name(stack: str) -> str:
 
 
 def _pause(config: DatabaseConfig) -> Duration | None:
-    """Aurora pauses only from a floor of 0; above it the setting is a warning (contracts.config)."""
+    """Aurora pauses only from a floor of 0; above it the setting is a warning (contracts.configuration)."""
     if config.db_engine_pause and config.min_acu_capacity == 0:
         return Duration.minutes(config.db_engine_pause)
     return None

@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 from dicom_ingest.contracts.keys import RESULTS
 
 

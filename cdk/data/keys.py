@@ -7,8 +7,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.platform import wiring
 
 
 def customer_key(scope: Construct, config: Config) -> kms.IKey:

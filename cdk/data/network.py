@@ -10,7 +10,7 @@ from constructs import Construct
 
 from cdk.limits import interface_endpoints
 from cdk.resources.logs import log_group
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 
 class Network(Construct):

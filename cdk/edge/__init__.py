@@ -12,7 +12,7 @@ from cdk.edge.identity import EdgeDevice
 from cdk.edge.installer import installer_role
 from cdk.edge.instance import EdgeInstance
 from cdk.packaging.build import Builder
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 
 class Edge(Construct):

@@ -16,7 +16,7 @@ from cdk.data import Data
 from cdk.device import NUCLEUS_VERSION
 from cdk.edge.recipe import component_version, recipe_settings, render_recipe
 from cdk.packaging.build import Builder
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 OWNED = ("/edge/stack", "/edge/bucket", "/edge/event_bus", "/edge/senders", "/edge/edges", "/region")
 """Settings that come from config.yaml. A device keeps its values across versions unless they are reset; what

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _MAXIMUM = 1_000_000

@@ -10,7 +10,7 @@ from cdk.observability.dashboard import dashboard
 from cdk.observability.metrics import Metrics
 from cdk.observability.queries import Queries
 from cdk.pipeline import Pipeline
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 
 class Observability(Construct):

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from cdk.observability.alarms import CERTIFICATE_DAYS
 from cdk.observability.metrics import Metrics
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 OUTCOMES = ("COMPLETED", "DUPLICATE", "SUPERSEDED", "INDEXED", "NON_PRIMARY", "PARTIAL", "FAILED", "UNKNOWN")
 

@@ -12,8 +12,8 @@ from cdk.data import Data
 from cdk.pipeline.bus import Bus
 from cdk.resources.logs import log_group
 from cdk.resources.queues import let_events_in
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.platform import wiring
 
 _NUMBERS = {
     "EdgeSpoolInstances": "$.detail.spool_instances",

@@ -10,8 +10,8 @@ from cdk.data import Data
 from cdk.observability.heartbeats import Heartbeats
 from cdk.pipeline import Pipeline
 from cdk.pipeline.functions import SCHEDULED
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.platform import wiring
 
 PERIOD = Duration.minutes(5)
 

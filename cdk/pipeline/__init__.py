@@ -11,7 +11,7 @@ from cdk.pipeline.functions import Functions
 from cdk.pipeline.migration import Migration
 from cdk.pipeline.upkeep import Upkeep
 from cdk.pipeline.workflow import Workflow
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 
 class Pipeline(Construct):

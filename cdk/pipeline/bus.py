@@ -13,8 +13,8 @@ from constructs import Construct
 
 from cdk.data import Data
 from cdk.resources.queues import dead_letter_queue, let_events_in
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.platform import wiring
 
 
 class Bus(Construct):

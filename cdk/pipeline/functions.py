@@ -14,9 +14,9 @@ from cdk.packaging.build import Builder
 from cdk.pipeline.permissions import Permissions
 from cdk.resources.logs import log_group
 from cdk.resources.queues import dead_letter_queue
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.config import Config
-from dicom_ingest.contracts.functions import FUNCTIONS, FunctionSpec
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.platform import wiring
+from dicom_ingest.contracts.platform.functions import FUNCTIONS, FunctionSpec
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
@@ -25,7 +25,7 @@ SCHEDULED = ("reclaim_import_slots", "audit_uploads")
 
 
 class Functions(Construct):
-    """All functions of contracts.functions, by name."""
+    """All functions of contracts.platform.functions, by name."""
 
     def __init__(self, scope: Construct, config: Config, data: Data, builder: Builder) -> None:
         super().__init__(scope, "functions")

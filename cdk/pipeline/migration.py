@@ -12,14 +12,14 @@ from cdk.data import Data
 from cdk.limits import CONNECTIONS, OPERATOR
 from cdk.pipeline.functions import Functions
 from cdk.resources.logs import log_group
-from dicom_ingest.contracts.config import Config
-from dicom_ingest.contracts.functions import FUNCTIONS
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.platform.functions import FUNCTIONS
 
 MIGRATIONS = Path(__file__).parents[2] / "dicom_ingest" / "db" / "migrations"
 
 
 class Migration(Construct):
-    """Runs `migrate_database` with contracts.steps.MigrationProperties when they or the migrations change."""
+    """Runs `migrate_database` with `MigrationProperties` when they or the migrations change."""
 
     def __init__(self, scope: Construct, config: Config, data: Data, functions: Functions) -> None:
         super().__init__(scope, "migration")

@@ -9,10 +9,10 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from cdk.data import Data
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.config import Config
-from dicom_ingest.contracts.functions import FunctionSpec
+from dicom_ingest.contracts.configuration.config import Config
 from dicom_ingest.contracts.keys import MANIFESTS, RESULTS
+from dicom_ingest.contracts.platform import wiring
+from dicom_ingest.contracts.platform.functions import FunctionSpec
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from cdk.data import Data
 from cdk.pipeline.bus import pattern
 from cdk.pipeline.functions import Functions
 from cdk.resources.queues import keep_strangers_out, queue
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.functions import BY_NAME
+from dicom_ingest.contracts.platform import wiring
+from dicom_ingest.contracts.platform.functions import BY_NAME
 
 
 class Upkeep(Construct):

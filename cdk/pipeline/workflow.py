@@ -11,9 +11,9 @@ from constructs import Construct
 from cdk.data import Data
 from cdk.pipeline.functions import Functions
 from cdk.resources.logs import log_group
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.config import Config
-from dicom_ingest.contracts.functions import WORKFLOW_FUNCTIONS
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.platform import wiring
+from dicom_ingest.contracts.platform.functions import WORKFLOW_FUNCTIONS
 
 DEFINITION = Path(__file__).parents[2] / "statemachines" / "ingest_series.asl.json"
 

@@ -8,7 +8,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk.resources.ids import resource_of
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 
 def log_group(scope: Construct, id_: str, name: str, config: Config, key: kms.IKey) -> logs.LogGroup:

@@ -10,7 +10,7 @@ from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_kms as kms
 
 from cdk.resources.logs import log_group
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 
 _PROVIDER = "Custom::"
 """Begins the id of the CDK's providers; their function is called `Handler`."""

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from console.markup.html import tag
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import NEED_ATTENTION, UNDER_WAY
+from dicom_ingest.operators.read.series.places import NEED_ATTENTION, UNDER_WAY
 
 _STEPS = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 

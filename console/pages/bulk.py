@@ -11,8 +11,8 @@ from console.markup.page import table
 from console.markup.words import address, place, study_address, time
 from console.run.bulk import Done, Wanted
 from dicom_ingest.operators.bulk import ELIGIBLE, MOST
-from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.state.attention import counted
 
 FOLLOWS = {
     "reprocess": "The workflow runs again for each of them. What HealthImaging has is not imported twice.",

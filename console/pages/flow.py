@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from console.markup.html import tag
 from console.markup.words import roughly, runbook, time
-from dicom_ingest.operators.read.attention import Call
-from dicom_ingest.operators.read.flow import HOURS
 from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.state.attention import Call
+from dicom_ingest.operators.read.state.flow import HOURS
 
 PAGES = {
     "Edge": "/edges",

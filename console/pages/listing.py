@@ -14,9 +14,9 @@ from console.markup.lists import pages, part, sorting
 from console.markup.page import table, wide
 from console.markup.words import address, duration, place, study_address, time
 from console.run.query import PAGE, VIEWS, Found, order_of, searched
-from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import COUNTED, NEWEST_FIRST, ORDERS, PLACES
+from dicom_ingest.operators.read.series.places import COUNTED, NEWEST_FIRST, ORDERS, PLACES
+from dicom_ingest.operators.read.state.attention import counted
 
 COLUMNS = {
     "Picture": None,

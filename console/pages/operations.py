@@ -13,13 +13,13 @@ from console.markup.page import definitions, table
 from console.markup.words import address, place, size, time
 from console.pages.tickets import ticket_form
 from console.run.query import PAGE, beyond, page_of
-from dicom_ingest.operators.read.attention import counted
-from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.ledger import differences, sums
-from dicom_ingest.operators.read.line import bulk_senders, forecast, uplink
-from dicom_ingest.operators.read.slots import semaphores, tickets
-from dicom_ingest.operators.read.steps import PRIORITY_WORDS
+from dicom_ingest.operators.read.series.steps import PRIORITY_WORDS
+from dicom_ingest.operators.read.state.attention import counted
+from dicom_ingest.operators.read.state.edges import HOURS, RECENT_DAYS, edges, senders
+from dicom_ingest.operators.read.state.line import bulk_senders, forecast, uplink
+from dicom_ingest.operators.read.state.slots import semaphores, tickets
 
 
 def slots(index: Index, query: Mapping[str, str]) -> list[Markup]:

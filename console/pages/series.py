@@ -14,11 +14,11 @@ from console.pages.tickets import ticket_form
 from console.workflow.drawing import draw
 from console.workflow.executions import Execution
 from console.workflow.graph import Graph
-from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import NEED_ATTENTION
-from dicom_ingest.operators.read.steps import Step
-from dicom_ingest.operators.read.timeline import Timeline
+from dicom_ingest.operators.read.series.places import NEED_ATTENTION
+from dicom_ingest.operators.read.series.steps import Step
+from dicom_ingest.operators.read.series.timeline import Timeline
+from dicom_ingest.operators.read.state.attention import counted
 
 
 def heading(found: Timeline) -> Markup:

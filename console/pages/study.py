@@ -14,10 +14,10 @@ from console.markup.page import definitions, table
 from console.markup.words import address, duration, place, runbook, study_address, time
 from console.pages.listing import at_edges
 from console.pages.series import listed, ohif, uid
-from dicom_ingest.operators.read import study as read
-from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Index, Row
-from dicom_ingest.operators.read.places import NEED_ATTENTION
+from dicom_ingest.operators.read.series import study as read
+from dicom_ingest.operators.read.series.places import NEED_ATTENTION
+from dicom_ingest.operators.read.state.attention import counted
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from console.run.query import chosen, misread, searched
 from console.run.sources import Sources
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.operators.bulk import CHANGES, MOST, eligible, mark, matching, sizes, unchanged
-from dicom_ingest.operators.read.attention import counted
-from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.series.choices import resolved
+from dicom_ingest.operators.read.state.attention import counted
 
 
 @dataclass(frozen=True)

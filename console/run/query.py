@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.index import Index, Row
-from dicom_ingest.operators.read.places import NEWEST_FIRST, ORDERS, PLACES, Filter, places, total
-from dicom_ingest.operators.read.search import matches, where
+from dicom_ingest.operators.read.series.choices import resolved
+from dicom_ingest.operators.read.series.places import NEWEST_FIRST, ORDERS, PLACES, Filter, places, total
+from dicom_ingest.operators.read.series.search import matches, where
 
 VIEWS = {"": "all", "under_way": "under way", "needs_attention": "need attention"}
 PAGE = 100

@@ -21,8 +21,8 @@ from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series.actions import acknowledge
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.operators.read.index import Index, Row, first
-from dicom_ingest.operators.read.places import NEED_ATTENTION, Filter, places
-from dicom_ingest.operators.read.slots import semaphores, ticket
+from dicom_ingest.operators.read.series.places import NEED_ATTENTION, Filter, places
+from dicom_ingest.operators.read.state.slots import semaphores, ticket
 
 QUOTA = 100
 """Imports that HealthImaging runs at a time in one data store, unless AWS has raised it for the account:

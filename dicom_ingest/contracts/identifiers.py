@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from dicom_ingest.contracts.model import Message
+from dicom_ingest.contracts.messages.model import Message
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 
 EDGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,126}[A-Za-z0-9]")

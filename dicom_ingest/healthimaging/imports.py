@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_ingest.contracts.steps import ImportState
+from dicom_ingest.contracts.messages.steps import ImportState
 from dicom_ingest.errors import (
     DataStoreGateClosedError,
     HealthImagingBusyError,

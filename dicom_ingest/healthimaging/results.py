@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from dicom_ingest.contracts.outcomes import Verdict
+from dicom_ingest.contracts.messages.outcomes import Verdict
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from dicom_ingest.contracts.events import SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
-from dicom_ingest.contracts.manifest import (
+from dicom_ingest.contracts.messages.events import SeriesComplete
+from dicom_ingest.contracts.messages.manifest import (
     ManifestFormatError,
     ManifestInstance,
     ManifestRecord,

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Index, Row
-from dicom_ingest.operators.read.places import COUNTED, NEED_ATTENTION, UNDER_WAY, Filter, places
-from dicom_ingest.operators.read.search import where
+from dicom_ingest.operators.read.series.places import COUNTED, NEED_ATTENTION, UNDER_WAY, Filter, places
+from dicom_ingest.operators.read.series.search import where
+from dicom_ingest.operators.read.state.attention import counted
 
 Change = Literal["reprocess", "cancel"]
 CHANGES: tuple[str, ...] = get_args(Change)

@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dicom_ingest.contracts import quotas
-from dicom_ingest.contracts.slots import kept_for_live
+from dicom_ingest.contracts.platform import quotas
+from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.healthimaging.polling import FIRST_POLL_SECONDS, MEAN_JITTER, poll_after
 
 IMPORT_SECONDS = 4.0

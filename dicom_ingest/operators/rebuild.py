@@ -22,7 +22,7 @@ from pydicom.tag import BaseTag, Tag
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.keys import KeyFormatError, ManifestKey, SeriesPrefix, parse_instance_key
-from dicom_ingest.contracts.manifest import Manifest, ManifestInstance, ManifestTransfer
+from dicom_ingest.contracts.messages.manifest import Manifest, ManifestInstance, ManifestTransfer
 from dicom_ingest.contracts.uids import uid_findings
 from dicom_ingest.errors import ManifestRejectedError
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from dicom_ingest.contracts.events import SERIES_COMPLETE, SeriesComplete
 from dicom_ingest.contracts.keys import MANIFESTS, ManifestKey, SeriesPrefix, parse_manifest_key
-from dicom_ingest.contracts.manifest import Manifest, decode_manifest, encode_manifest
+from dicom_ingest.contracts.messages.events import SERIES_COMPLETE, SeriesComplete
+from dicom_ingest.contracts.messages.manifest import Manifest, decode_manifest, encode_manifest
 from dicom_ingest.db.series import ledger
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import ManifestRejectedError

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dicom_ingest.contracts.steps import ImportState
+from dicom_ingest.contracts.messages.steps import ImportState
 
 
 class SettingsError(ValueError):
@@ -17,7 +17,7 @@ class SettingsError(ValueError):
 class Settings:
     """A view of the environment; a value is required when first used, so a function needs only its own.
 
-    Which function reads which variable: ``contracts/functions.py``.
+    Which function reads which variable: ``contracts/platform/functions.py``.
     """
 
     environment: Mapping[str, str]

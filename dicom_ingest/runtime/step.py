@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
-from dicom_ingest.contracts.steps import OutcomeState
-from dicom_ingest.contracts.wiring import METRICS_NAMESPACE
+from dicom_ingest.contracts.messages.steps import OutcomeState
+from dicom_ingest.contracts.platform.wiring import METRICS_NAMESPACE
 from dicom_ingest.errors import AwsAwayError, RetryableError
 from dicom_ingest.runtime.traces import traced
 
@@ -46,7 +46,7 @@ def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], Lamb
     hints = get_type_hints(function)
     request_type = hints.get("request")
     if not (isinstance(request_type, type) and issubclass(request_type, BaseModel)):
-        raise TypeError(f"{function.__name__} must take `request`, a message of contracts.steps")
+        raise TypeError(f"{function.__name__} must take `request`, a message of contracts.messages.steps")
 
     def answer(event: dict[str, Any]) -> Reply:
         try:

@@ -20,7 +20,7 @@ from dicom_ingest.contracts.keys import (
     SeriesPrefix,
     parse_manifest_key,
 )
-from dicom_ingest.contracts.steps import AuditFinding, AuditUploadsReply
+from dicom_ingest.contracts.messages.steps import AuditFinding, AuditUploadsReply
 from dicom_ingest.db.series import ledger
 from dicom_ingest.db.series.ledger import Accounted
 from dicom_ingest.db.server.connection import Database

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from dicom_ingest.contracts.outcomes import Outcome, TicketState
-from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
+from dicom_ingest.contracts.messages.outcomes import Outcome, TicketState
+from dicom_ingest.contracts.messages.steps import ImportState, SeriesTransferRef
 from dicom_ingest.db.semaphore import bundles, leftovers, releasing
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.leftovers import Leftover

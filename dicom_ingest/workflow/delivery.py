@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_ingest.contracts.steps import Slot
+from dicom_ingest.contracts.messages.steps import Slot
 from dicom_ingest.db.semaphore import granting, releasing
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore.bundles import Ticket

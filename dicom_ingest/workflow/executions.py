@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE, SeriesComplete
+from dicom_ingest.contracts.messages.events import EDGE_SOURCE, SERIES_COMPLETE, SeriesComplete
 from dicom_ingest.contracts.times import rfc3339
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from dicom_ingest.contracts import wiring
+from dicom_ingest.contracts.platform import wiring
 from dicom_ingest.db.semaphore.operator import Pressure
 from dicom_ingest.runtime.step import NAMESPACE, STACK, logger, metrics
 

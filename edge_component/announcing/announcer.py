@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE
+from dicom_ingest.contracts.messages.events import EDGE_SOURCE, SERIES_COMPLETE
 from edge_component.announcing.aside import note_missing
 from edge_component.announcing.manifests import Announcement, UndescribableError, build_announcement
 from edge_component.journal import chain, channels, instances

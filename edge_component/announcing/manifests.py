@@ -7,9 +7,9 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_ingest.contracts.events import MAX_EVENT_BYTES, SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
-from dicom_ingest.contracts.manifest import (
+from dicom_ingest.contracts.messages.events import MAX_EVENT_BYTES, SeriesComplete
+from dicom_ingest.contracts.messages.manifest import (
     VERSION,
     Foretold,
     Manifest,

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
-from dicom_ingest.contracts.events import SealReason
+from dicom_ingest.contracts.messages.events import SealReason
 from edge_component.assembling.hashing import AlteredError, Stored, sha256_of
 from edge_component.assembling.quiet import quiet_seconds
 from edge_component.assembling.rules import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from dicom_ingest.contracts.events import SealReason
+from dicom_ingest.contracts.messages.events import SealReason
 
 
 @dataclass(frozen=True)

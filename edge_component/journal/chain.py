@@ -12,7 +12,7 @@ import json
 import sqlite3
 import uuid
 
-from dicom_ingest.contracts.manifest import ChainStart, ManifestLink
+from dicom_ingest.contracts.messages.manifest import ChainStart, ManifestLink
 
 
 def next_link(journal: sqlite3.Connection) -> ManifestLink:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from dicom_ingest.contracts.uplink import Pause
+from dicom_ingest.contracts.configuration.uplink import Pause
 from edge_component.line.bucket import Turn, Turns, slice_of
 from edge_component.line.timetable import BYTES_A_MBIT, Limit, Timetable
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dicom_ingest.contracts.uplink import Pause
+from dicom_ingest.contracts.configuration.uplink import Pause
 from edge_component.line.timetable import BYTES_A_MBIT
 
 KNOWN_SHARE = 1 / 15

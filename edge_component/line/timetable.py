@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from zoneinfo import ZoneInfo
 
-from dicom_ingest.contracts.uplink import DAYS, UplinkRule
+from dicom_ingest.contracts.configuration.uplink import DAYS, UplinkRule
 
 DAYS_AROUND = 9
 SECONDS_AROUND = 8 * 86400.0

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_ingest.contracts.events import (
+from dicom_ingest.contracts.messages.events import (
     EDGE_HEARTBEAT,
     EDGE_HOLDINGS,
     EDGE_SOURCE,

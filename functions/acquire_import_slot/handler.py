@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import AcquireImportSlotReply, AcquireImportSlotRequest
+from dicom_ingest.contracts.messages.outcomes import TicketState
+from dicom_ingest.contracts.messages.steps import AcquireImportSlotReply, AcquireImportSlotRequest
 from dicom_ingest.db.semaphore import granting, queueing
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.queueing import Token

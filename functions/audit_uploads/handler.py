@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.steps import AuditUploadsReply, AuditUploadsRequest
-from dicom_ingest.contracts.wiring import AUDIT_FINDINGS
+from dicom_ingest.contracts.messages.steps import AuditUploadsReply, AuditUploadsRequest
+from dicom_ingest.contracts.platform.wiring import AUDIT_FINDINGS
 from dicom_ingest.db.server.connection import database
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import settings

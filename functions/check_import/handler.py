@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.steps import CheckImportRequest, ImportState
+from dicom_ingest.contracts.messages.steps import CheckImportRequest, ImportState
 from dicom_ingest.healthimaging.imports import examine
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import datastore_of

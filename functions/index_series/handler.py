@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.events import SeriesComplete, SeriesCompleteEvent
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import IndexSeriesReply, IndexSeriesRequest, OutcomeState, SeriesTransferRef
+from dicom_ingest.contracts.messages.events import SeriesComplete, SeriesCompleteEvent
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import (
+    IndexSeriesReply,
+    IndexSeriesRequest,
+    OutcomeState,
+    SeriesTransferRef,
+)
+from dicom_ingest.contracts.platform.wiring import SERIES_OVER
 from dicom_ingest.contracts.times import rfc3339
-from dicom_ingest.contracts.wiring import SERIES_OVER
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import SeriesRows, series_rows
 from dicom_ingest.db.index.write import Indexed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.steps import DatabaseUser, MigrateDatabaseReply, MigrateDatabaseRequest
+from dicom_ingest.contracts.messages.steps import DatabaseUser, MigrateDatabaseReply, MigrateDatabaseRequest
 from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server import migrate, users
 from dicom_ingest.db.server.connection import database

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from dicom_ingest.contracts.steps import ReclaimImportSlotsReply, ReclaimImportSlotsRequest
-from dicom_ingest.contracts.wiring import SERIES_OVER, SLOTS_RECLAIMED
+from dicom_ingest.contracts.messages.steps import ReclaimImportSlotsReply, ReclaimImportSlotsRequest
+from dicom_ingest.contracts.platform.wiring import SERIES_OVER, SLOTS_RECLAIMED
 from dicom_ingest.db.semaphore import gate, granting, leftovers
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore.leftovers import Leftover

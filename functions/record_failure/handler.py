@@ -7,17 +7,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dicom_ingest.contracts.events import SeriesCompleteEvent
 from dicom_ingest.contracts.identifiers import SeriesIdentity
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import (
+from dicom_ingest.contracts.messages.events import SeriesCompleteEvent
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import (
     OutcomeState,
     RecordFailureReply,
     RecordFailureRequest,
     SeriesTransferRef,
     StepError,
 )
-from dicom_ingest.contracts.wiring import SERIES_OVER
+from dicom_ingest.contracts.platform.wiring import SERIES_OVER
 from dicom_ingest.db.series import claiming, ending, registering
 from dicom_ingest.db.server.connection import Connection, database
 from dicom_ingest.errors import ClaimLostError

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import OutcomeState, RecordImageSetsRequest
-from dicom_ingest.contracts.wiring import SERIES_OVER
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import OutcomeState, RecordImageSetsRequest
+from dicom_ingest.contracts.platform.wiring import SERIES_OVER
 from dicom_ingest.db.semaphore import bundles
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.series import decisions, imports

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import ReleaseImportSlotReply, ReleaseImportSlotRequest, SeriesTransferRef
-from dicom_ingest.contracts.wiring import SERIES_OVER
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import (
+    ReleaseImportSlotReply,
+    ReleaseImportSlotRequest,
+    SeriesTransferRef,
+)
+from dicom_ingest.contracts.platform.wiring import SERIES_OVER
 from dicom_ingest.db.semaphore import granting, releasing
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.semaphore.releasing import Released

@@ -7,9 +7,9 @@ from functools import partial
 from typing import cast
 
 from dicom_ingest.contracts.keys import parse_series_prefix
-from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import ImportState, ImportStatus, OutcomeState, StartImportRequest
-from dicom_ingest.contracts.wiring import IMPORTS_STARTED, SERIES_STARTED
+from dicom_ingest.contracts.messages.outcomes import TicketState
+from dicom_ingest.contracts.messages.steps import ImportState, ImportStatus, OutcomeState, StartImportRequest
+from dicom_ingest.contracts.platform.wiring import IMPORTS_STARTED, SERIES_STARTED
 from dicom_ingest.db.semaphore import bundles, gate, granting
 from dicom_ingest.db.semaphore.bundles import Ticket
 from dicom_ingest.db.series import decisions, imports

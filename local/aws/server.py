@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PRELOAD = (
     "aws_lambda_powertools",
     "dicom_ingest.runtime.clients",
-    "dicom_ingest.contracts.steps",
+    "dicom_ingest.contracts.messages.steps",
     "dicom_ingest.db.server.connection",
     "pydicom",
 )

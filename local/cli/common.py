@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from dicom_ingest.contracts.config import Config, load_config
+from dicom_ingest.contracts.configuration.config import Config, load_config
 from local.demo.tables import console
 from local.postgres.databases import without_password
 from local.run.options import RUNS, Options

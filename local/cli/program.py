@@ -9,7 +9,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicom_ingest.contracts.config import ConfigError
+from dicom_ingest.contracts.configuration.config import ConfigError
 from dicom_ingest.errors import DatabaseAwayError
 from local.cli import demo, restart, send, up
 from local.clients.edge import EdgeSilentError

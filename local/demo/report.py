@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.messages.outcomes import Outcome
 from local.sending.dicom_folder import DicomFolder
 from local.sending.sender import Sent
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 from local.parts.part import Part, PartFailedError
 from local.run.options import Options
 from local.run.state import EdgeState

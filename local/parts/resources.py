@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from dicom_ingest.contracts import wiring as contract
+from dicom_ingest.contracts.platform import wiring as contract
 from local.aws.lambda_functions import FUNCTION_TABLE, LambdaFunction
 from local.aws.lambda_service import TABLE
 from local.clients.aws import Clients

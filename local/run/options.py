@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dicom_ingest.contracts.config import Config
-from dicom_ingest.contracts.steps import SemaphoreSettings
-from dicom_ingest.contracts.wiring import RECLAIM_MINUTES
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
+from dicom_ingest.contracts.platform.wiring import RECLAIM_MINUTES
 from local.run.wiring import DEFINITION, REPOSITORY, Names
 
 RUN_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.functions import FUNCTIONS, WORKFLOW_FUNCTIONS
+from dicom_ingest.contracts.platform import wiring
+from dicom_ingest.contracts.platform.functions import FUNCTIONS, WORKFLOW_FUNCTIONS
 from local.aws.lambda_functions import ACCOUNT, REGION, LambdaFunction, function_arn
 
 REPOSITORY = Path(__file__).resolve().parents[2]

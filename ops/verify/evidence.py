@@ -9,11 +9,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from dicom_ingest.contracts.keys import MANIFESTS
-from dicom_ingest.contracts.manifest import Manifest, decode_manifest
+from dicom_ingest.contracts.messages.manifest import Manifest, decode_manifest
 from dicom_ingest.operators.read.index import Row, first
 from dicom_ingest.operators.read.ledger import of_series
-from dicom_ingest.operators.read.places import Filter, places
-from dicom_ingest.operators.read.timeline import Timeline, timeline
+from dicom_ingest.operators.read.series.places import Filter, places
+from dicom_ingest.operators.read.series.timeline import Timeline, timeline
 from ops.target import Target
 from ops.verify.study import Study
 

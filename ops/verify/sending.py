@@ -15,10 +15,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from pynetdicom import AE
 
-from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE, SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
-from dicom_ingest.contracts.manifest import Manifest, ManifestInstance, ManifestTransfer, encode_manifest
-from dicom_ingest.contracts.wiring import bus_name
+from dicom_ingest.contracts.messages.events import EDGE_SOURCE, SERIES_COMPLETE, SeriesComplete
+from dicom_ingest.contracts.messages.manifest import (
+    Manifest,
+    ManifestInstance,
+    ManifestTransfer,
+    encode_manifest,
+)
+from dicom_ingest.contracts.platform.wiring import bus_name
 from ops.target import Target
 from ops.verify.study import Study
 

@@ -6,8 +6,8 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.operators.read.timeline import Timeline
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.operators.read.series.timeline import Timeline
 from ops.verify.evidence import Evidence
 
 

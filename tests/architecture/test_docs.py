@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts.config import Config
-from dicom_ingest.contracts.outcomes import Outcome, Verdict
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.messages.outcomes import Outcome, Verdict
 from local.cli.program import build_parser as local_parser
 from ops.__main__ import build_parser as ops_parser
 from tests.support.pages.documentation import ROOT, Page, pages

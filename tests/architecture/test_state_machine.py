@@ -14,9 +14,9 @@ from botocore.session import get_session
 from pydantic import BaseModel
 
 from dicom_ingest import errors
-from dicom_ingest.contracts.functions import BY_NAME, FUNCTIONS, WORKFLOW_FUNCTIONS
-from dicom_ingest.contracts.outcomes import FAILURES, Outcome
-from dicom_ingest.contracts.steps import IndexSeriesReply, OutcomeState, Slot, WorkflowState
+from dicom_ingest.contracts.messages.outcomes import FAILURES, Outcome
+from dicom_ingest.contracts.messages.steps import IndexSeriesReply, OutcomeState, Slot, WorkflowState
+from dicom_ingest.contracts.platform.functions import BY_NAME, FUNCTIONS, WORKFLOW_FUNCTIONS
 from dicom_ingest.db.server.connection import RESUME_SECONDS
 from dicom_ingest.runtime import clients
 from statemachines.describe import definition

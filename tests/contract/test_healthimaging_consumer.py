@@ -9,8 +9,8 @@ import pytest
 from healthimaging_emulator import FailCall, RefuseInstance, Stand
 from pydicom import dcmread
 
-from dicom_ingest.contracts.outcomes import Verdict
-from dicom_ingest.contracts.steps import ImportState
+from dicom_ingest.contracts.messages.outcomes import Verdict
+from dicom_ingest.contracts.messages.steps import ImportState
 from dicom_ingest.errors import DataStoreGateClosedError, HealthImagingBusyError
 from dicom_ingest.healthimaging import imports
 from dicom_ingest.healthimaging.results import ImportResults

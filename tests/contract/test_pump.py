@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE
+from dicom_ingest.contracts.messages.events import EDGE_SOURCE, SERIES_COMPLETE
 from local.clients.invoke import FunctionFailedError, invoke
 from local.parts import resources
 from local.parts.pump import Batches, Pump

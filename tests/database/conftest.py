@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.db.server.migrate import migrate

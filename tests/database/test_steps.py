@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import gate, queueing
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError, DatabaseAwayError

@@ -20,7 +20,7 @@ from cdk import install_edge
 from cdk.device.hosts import firewall_list
 from cdk.doctor import account_script
 from cdk.limits import BOOTSTRAP_VERSION
-from dicom_ingest.contracts.config import HEALTHIMAGING_REGIONS, ConfigError, parse_config
+from dicom_ingest.contracts.configuration.config import HEALTHIMAGING_REGIONS, ConfigError, parse_config
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 from tests.support.machine.programs import require

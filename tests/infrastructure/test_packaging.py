@@ -13,8 +13,8 @@ import pytest
 from cdk.packaging.build import Builder
 from cdk.packaging.slices import content_hash, files_below, publish, stage
 from cdk.packaging.wheels import DependencyError, Lock, find_uv
-from dicom_ingest.contracts.config import HEALTHIMAGING_REGIONS
-from dicom_ingest.contracts.functions import FUNCTIONS
+from dicom_ingest.contracts.configuration.config import HEALTHIMAGING_REGIONS
+from dicom_ingest.contracts.platform.functions import FUNCTIONS
 from tests.infrastructure.conftest import ROOT
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_ingest.contracts import quotas
+from dicom_ingest.contracts.platform import quotas
 from dicom_ingest.healthimaging.polling import (
     FIRST_POLL_SECONDS,
     LONGEST_POLL_SECONDS,

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from dicom_ingest.contracts.outcomes import Verdict
+from dicom_ingest.contracts.messages.outcomes import Verdict
 from dicom_ingest.healthimaging.imports import job_folder
 from dicom_ingest.healthimaging.results import read_results
 from tests.support.workflow.stand_ins import S3

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import OutcomeState
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import OutcomeState
 from dicom_ingest.errors import ManifestRejectedError
 from dicom_ingest.runtime.step import step
 from dicom_ingest.runtime.traces import DAEMON, HEADER, TRACE, traced

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from dicom_ingest.contracts.events import SeriesComplete
-from dicom_ingest.contracts.manifest import ManifestInstance, decode_manifest, encode_manifest
+from dicom_ingest.contracts.messages.events import SeriesComplete
+from dicom_ingest.contracts.messages.manifest import ManifestInstance, decode_manifest, encode_manifest
 from dicom_ingest.db.index.rows import Objects, SeriesRows, series_rows
 from dicom_ingest.errors import EventRejectedError, ManifestRejectedError
 from dicom_ingest.objects.uploads import check_event, read_manifest

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import gate, queueing
 from local.parts import resources
 from local.run import wiring

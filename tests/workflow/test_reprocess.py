@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from dicom_ingest.contracts.steps import AuditFinding
+from dicom_ingest.contracts.messages.steps import AuditFinding
 from dicom_ingest.operators import reprocess
 from dicom_ingest.operators.reprocess import Reprocessor, Selection
 from dicom_ingest.upkeep import audit

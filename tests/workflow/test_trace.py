@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dicom_ingest.contracts.functions import WORKFLOW_FUNCTIONS
-from dicom_ingest.contracts.manifest import decode_manifest
-from dicom_ingest.contracts.wiring import METRICS_NAMESPACE, SERIES_OVER
+from dicom_ingest.contracts.messages.manifest import decode_manifest
+from dicom_ingest.contracts.platform.functions import WORKFLOW_FUNCTIONS
+from dicom_ingest.contracts.platform.wiring import METRICS_NAMESPACE, SERIES_OVER
 from tests.support.workflow.pipeline import Pipeline
 from tests.support.workflow.series import Announced
 

@@ -11,7 +11,7 @@ from console.pages.series import primary, uid
 from console.pages.viewing.instance import instance_address
 from console.pictures.frames import Frame
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.timeline import Timeline
+from dicom_ingest.operators.read.series.timeline import Timeline
 
 
 def instances(found: Timeline, frames: list[Frame]) -> Markup:

@@ -18,8 +18,8 @@ from console.pictures.frames import Frame, Picture
 from console.pictures.geometry import geometry, rate, runs
 from console.run.sources import Sources
 from dicom_ingest.operators.read.index import first
-from dicom_ingest.operators.read.places import Filter, places
-from dicom_ingest.operators.read.timeline import Timeline, held
+from dicom_ingest.operators.read.series.places import Filter, places
+from dicom_ingest.operators.read.series.timeline import Timeline, held
 
 THUMBNAIL = 64
 """Pixels, the longer side."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dicom_ingest.contracts.manifest import ManifestTransfer
+from dicom_ingest.contracts.messages.manifest import ManifestTransfer
 from dicom_ingest.db.index.rows import SeriesRows
 from dicom_ingest.db.server.connection import Connection
 

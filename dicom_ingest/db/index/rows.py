@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dicom_ingest.contracts.attributes import INSTANCE, PATIENT, SERIES, STUDY
-from dicom_ingest.contracts.manifest import (
+from dicom_ingest.contracts.messages.manifest import (
     Manifest,
     ManifestInstance,
     ManifestStream,
     ManifestTransfer,
     MissingInstance,
 )
-from dicom_ingest.contracts.outcomes import Verdict
+from dicom_ingest.contracts.messages.outcomes import Verdict
 from dicom_ingest.contracts.times import rfc3339
 from dicom_ingest.db.index.columns import Dataset, columns, is_empty, key_value, storable
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import ImportState
+from dicom_ingest.contracts.messages.outcomes import TicketState
+from dicom_ingest.contracts.messages.steps import ImportState
 from dicom_ingest.db.semaphore.starts import give_start_back
 from dicom_ingest.db.server.connection import Connection
 

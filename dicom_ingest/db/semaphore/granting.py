@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from dicom_ingest.contracts.slots import kept_for_live
+from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.db.semaphore import bundles
 from dicom_ingest.db.semaphore.bundles import COLUMNS, MAY_IMPORT, Standing, Ticket
 from dicom_ingest.db.semaphore.starts import Pace

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.contracts.messages.outcomes import TicketState
+from dicom_ingest.contracts.messages.steps import SeriesTransferRef
 from dicom_ingest.db.semaphore.bundles import COLUMNS, Ticket
 from dicom_ingest.db.server.connection import Connection, Database
 

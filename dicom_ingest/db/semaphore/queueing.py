@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dicom_ingest.contracts.steps import SemaphoreSettings, SeriesTransferRef
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings, SeriesTransferRef
 from dicom_ingest.db.semaphore import bundles
 from dicom_ingest.db.semaphore.bundles import COLUMNS, Ticket
 from dicom_ingest.db.series import claiming

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.contracts.messages.outcomes import TicketState
+from dicom_ingest.contracts.messages.steps import SeriesTransferRef
 from dicom_ingest.db.semaphore import bundles
 from dicom_ingest.db.semaphore.bundles import COLUMNS, Ticket
 from dicom_ingest.db.semaphore.starts import give_start_back

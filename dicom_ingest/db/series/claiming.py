@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dicom_ingest.contracts.events import SeriesComplete
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.contracts.messages.events import SeriesComplete
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import SeriesTransferRef
 from dicom_ingest.db.server.connection import Connection
 
 ASK_AFTER_SECONDS = 60

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import ImportState, OutcomeState, SeriesTransferRef
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import ImportState, OutcomeState, SeriesTransferRef
 from dicom_ingest.db.index.write import Indexed
 from dicom_ingest.db.semaphore import bundles, gate
 from dicom_ingest.db.series import claiming, ending, image_sets, imports

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import OutcomeState, SeriesTransferRef
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import OutcomeState, SeriesTransferRef
 from dicom_ingest.db.series.claiming import mine
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import ClaimLostError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.server.connection import Connection
 
 

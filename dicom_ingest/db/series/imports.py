@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dicom_ingest.contracts.outcomes import Outcome, TicketState
-from dicom_ingest.contracts.steps import ImportState, SeriesTransferRef
+from dicom_ingest.contracts.messages.outcomes import Outcome, TicketState
+from dicom_ingest.contracts.messages.steps import ImportState, SeriesTransferRef
 from dicom_ingest.db.semaphore import bundles, gate
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import ClaimLostError, SlotLostError

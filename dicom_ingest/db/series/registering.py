@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dicom_ingest.contracts.events import SeriesComplete
+from dicom_ingest.contracts.messages.events import SeriesComplete
 from dicom_ingest.db.server.connection import Connection
 
 PRIORITIES = {"live": 0, "bulk": 1}

@@ -6,7 +6,7 @@ import base64
 
 from scramp import ScramMechanism
 
-from dicom_ingest.contracts.steps import DatabaseUser
+from dicom_ingest.contracts.messages.steps import DatabaseUser
 from dicom_ingest.db.server.connection import Connection
 
 _ITERATIONS = 4096

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from dicom_ingest.contracts.manifest import EarlierLink, ManifestLink
+from dicom_ingest.contracts.messages.manifest import EarlierLink, ManifestLink
 from dicom_ingest.operators.custody.manifests import Found
 from dicom_ingest.operators.read.index import Row
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from dicom_ingest.contracts.manifest import (
+from dicom_ingest.contracts.messages.manifest import (
     ManifestFormatError,
     ManifestInstance,
     ManifestStream,

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dicom_ingest.contracts.keys import MANIFESTS, KeyFormatError, ManifestKey, parse_manifest_key
-from dicom_ingest.contracts.manifest import ManifestFormatError, ManifestLink, ManifestStream, stream_manifest
+from dicom_ingest.contracts.messages.manifest import (
+    ManifestFormatError,
+    ManifestLink,
+    ManifestStream,
+    stream_manifest,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from dicom_ingest.contracts.config import SenderConfig
-from dicom_ingest.contracts.uplink import UplinkRule
+from dicom_ingest.contracts.configuration.config import SenderConfig
+from dicom_ingest.contracts.configuration.uplink import UplinkRule
 from docs.generate.fields import describe
 from docs.generate.markdown import table
 from edge_component.settings import Settings

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_ingest.contracts.outcomes import TicketState
+from dicom_ingest.contracts.messages.outcomes import TicketState
 from docs.generate.pictures.svg import Arrow, Box, Kind, Route, picture
 from edge_component.journal.schema import SCHEMA
 

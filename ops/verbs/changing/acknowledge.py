@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 
 from dicom_ingest.db.series import actions
-from dicom_ingest.operators.read.places import NEED_ATTENTION
-from dicom_ingest.operators.read.search import where
+from dicom_ingest.operators.read.series.places import NEED_ATTENTION
+from dicom_ingest.operators.read.series.search import where
 from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target

@@ -17,7 +17,7 @@ import argparse
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.operators.bulk import eligible, matching, sizes
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import Filter
+from dicom_ingest.operators.read.series.places import Filter
 from ops import filters
 from ops.errors import OperatorError
 from ops.output import Output

@@ -15,7 +15,7 @@ import re
 from datetime import datetime, timezone
 from uuid import uuid4
 
-from dicom_ingest.contracts.wiring import archive_name, bus_name
+from dicom_ingest.contracts.platform.wiring import archive_name, bus_name
 from ops.errors import OperatorError
 from ops.moments import moment
 from ops.output import Output, text

@@ -19,16 +19,16 @@ from typing import Any
 from uuid import uuid4
 
 from dicom_ingest.contracts.keys import KeyFormatError, SeriesPrefix, parse_manifest_key
-from dicom_ingest.contracts.manifest import ManifestFormatError
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.messages.manifest import ManifestFormatError
+from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.series.actions import note
 from dicom_ingest.operators import reprocess
 from dicom_ingest.operators.bulk import sizes
-from dicom_ingest.operators.read.attention import counted
-from dicom_ingest.operators.read.choices import resolved
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import COUNTED, Filter, places
-from dicom_ingest.operators.read.search import kinds, where
+from dicom_ingest.operators.read.series.choices import resolved
+from dicom_ingest.operators.read.series.places import COUNTED, Filter, places
+from dicom_ingest.operators.read.series.search import kinds, where
+from dicom_ingest.operators.read.state.attention import counted
 from dicom_ingest.operators.reprocess import Reprocessor, Selection
 from ops.errors import OperatorError
 from ops.moments import day

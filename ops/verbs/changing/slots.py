@@ -16,8 +16,8 @@ import argparse
 
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.server.connection import Connection
-from dicom_ingest.operators.read.attention import counted
-from dicom_ingest.operators.read.slots import semaphores, tickets
+from dicom_ingest.operators.read.state.attention import counted
+from dicom_ingest.operators.read.state.slots import semaphores, tickets
 from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target

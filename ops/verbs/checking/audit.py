@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.operators.read.attention import counted
+from dicom_ingest.operators.read.state.attention import counted
 from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target

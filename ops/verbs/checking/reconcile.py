@@ -14,9 +14,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from dicom_ingest.operators.read.arrived import arrived
-from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.series.arrived import arrived
+from dicom_ingest.operators.read.state.attention import counted
 from ops.output import Output
 from ops.pacs_list import Listed, read_list
 from ops.target import Target

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.operators.read.attention import unheard
-from dicom_ingest.operators.read.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.line import bulk_senders, forecast, uplink
+from dicom_ingest.operators.read.state.attention import unheard
+from dicom_ingest.operators.read.state.edges import HOURS, RECENT_DAYS, edges, senders
+from dicom_ingest.operators.read.state.line import bulk_senders, forecast, uplink
 from ops.output import Output
 from ops.target import Target
 

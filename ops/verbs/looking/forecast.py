@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.contracts import quotas
+from dicom_ingest.contracts.platform import quotas
 from dicom_ingest.operators.forecast import ASSUMED_SECONDS_A_FILE, Archive, Service, forecast
 from ops.errors import OperatorError
 from ops.output import Output

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 
-from dicom_ingest.operators.read.attention import attention
-from dicom_ingest.operators.read.flow import HOURS, flow, outcomes
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import COUNTED, MOST, Filter, places, total
+from dicom_ingest.operators.read.series.places import COUNTED, MOST, Filter, places, total
+from dicom_ingest.operators.read.state.attention import attention
+from dicom_ingest.operators.read.state.flow import HOURS, flow, outcomes
 from ops import filters
 from ops.filters import add_filters
 from ops.output import Output, text

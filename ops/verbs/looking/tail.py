@@ -13,7 +13,7 @@ import time
 from datetime import datetime, timezone
 
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import places
+from dicom_ingest.operators.read.series.places import places
 from ops.output import Output
 from ops.target import Target
 

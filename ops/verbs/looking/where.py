@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import MOST
-from dicom_ingest.operators.read.search import kinds, where
-from dicom_ingest.operators.read.timeline import Timeline, timeline
+from dicom_ingest.operators.read.series.places import MOST
+from dicom_ingest.operators.read.series.search import kinds, where
+from dicom_ingest.operators.read.series.timeline import Timeline, timeline
 from ops.at_edges import ANNOUNCED
 from ops.output import Output, text
 from ops.target import Target

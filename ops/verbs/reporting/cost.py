@@ -17,7 +17,7 @@ import re
 
 from dicom_ingest.operators.cost import PRICES, UnknownPriceError, costs, least_bytes, with_changes
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.usage import usage
+from dicom_ingest.operators.read.state.usage import usage
 from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import ImportState, SemaphoreSettings
 from dicom_ingest.db.semaphore import granting, queueing, releasing
 from dicom_ingest.db.series import ending, imports, registering
 from dicom_ingest.db.series.held import held as held_now
@@ -17,7 +17,7 @@ from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError
 from dicom_ingest.healthimaging.imports import ImportOrder, find_started
 from dicom_ingest.healthimaging.results import ImportResults, InstanceResult
-from dicom_ingest.operators.read.slots import semaphores
+from dicom_ingest.operators.read.state.slots import semaphores
 from tests.database.conftest import DATASTORE
 from tests.database.index.test_outcomes import imported, record, results
 from tests.support.workflow.leftovers import World

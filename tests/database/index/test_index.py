@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
-from dicom_ingest.contracts.manifest import ManifestLink, decode_manifest
+from dicom_ingest.contracts.messages.manifest import ManifestLink, decode_manifest
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
 from dicom_ingest.db.series import registering

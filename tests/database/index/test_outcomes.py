@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from dicom_ingest.contracts.outcomes import Outcome, Verdict
-from dicom_ingest.contracts.steps import OutcomeState
+from dicom_ingest.contracts.messages.outcomes import Outcome, Verdict
+from dicom_ingest.contracts.messages.steps import OutcomeState
 from dicom_ingest.db.semaphore import releasing
 from dicom_ingest.db.series import ending
 from dicom_ingest.db.server.connection import Database

@@ -8,16 +8,16 @@ import pytest
 
 from console.pages.flow import picture
 from console.pages.runbook import runbook, slug
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series import actions, ending
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.operators.read.attention import Call, attention
-from dicom_ingest.operators.read.flow import flow
 from dicom_ingest.operators.read.index import Row
-from dicom_ingest.operators.read.places import Filter, places
-from dicom_ingest.operators.read.timeline import timeline
+from dicom_ingest.operators.read.series.places import Filter, places
+from dicom_ingest.operators.read.series.timeline import timeline
+from dicom_ingest.operators.read.state.attention import Call, attention
+from dicom_ingest.operators.read.state.flow import flow
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.series import Announced
 from tests.support.workflow.workers import Execution

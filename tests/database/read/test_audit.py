@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 from uuid import uuid4
 
-from dicom_ingest.contracts.steps import AuditUploadsReply
+from dicom_ingest.contracts.messages.steps import AuditUploadsReply
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.upkeep import audit
 from tests.support.workflow.series import STACK, Announced, new_uid

@@ -17,7 +17,7 @@ from dicom_ingest.operators.cost import (
     least_bytes,
     with_changes,
 )
-from dicom_ingest.operators.read.usage import usage
+from dicom_ingest.operators.read.state.usage import usage
 from statemachines.history import ordinary
 from tests.support.workflow.series import Announced, new_uid
 from tests.support.workflow.workers import index_series

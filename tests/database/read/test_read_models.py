@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.semaphore import gate
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series import ending, imports
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.operators.read.choices import resolved
-from dicom_ingest.operators.read.edges import edges, senders
-from dicom_ingest.operators.read.flow import flow, outcomes
 from dicom_ingest.operators.read.ledger import differences, sums
-from dicom_ingest.operators.read.places import ORDERS, RECEIVED, Filter, places, total
-from dicom_ingest.operators.read.search import kinds, matches, where
-from dicom_ingest.operators.read.slots import semaphores, tickets
-from dicom_ingest.operators.read.timeline import Timeline, timeline
+from dicom_ingest.operators.read.series.choices import resolved
+from dicom_ingest.operators.read.series.places import ORDERS, RECEIVED, Filter, places, total
+from dicom_ingest.operators.read.series.search import kinds, matches, where
+from dicom_ingest.operators.read.series.timeline import Timeline, timeline
+from dicom_ingest.operators.read.state.edges import edges, senders
+from dicom_ingest.operators.read.state.flow import flow, outcomes
+from dicom_ingest.operators.read.state.slots import semaphores, tickets
 from tests.support.workflow.series import Announced, element
 from tests.support.workflow.workers import Execution, index_series
 

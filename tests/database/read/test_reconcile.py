@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.operators.read import arrived as read
+from dicom_ingest.operators.read.series import arrived as read
 from ops.output import Output
 from ops.target import Target
 from ops.verbs.checking import reconcile

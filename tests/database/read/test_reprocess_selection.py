@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.series import ending
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.reprocess import Selection, select

@@ -11,9 +11,9 @@ import pytest
 from console.pages.flow import picture
 from console.pages.operations import the_edges
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.operators.read.attention import attention
-from dicom_ingest.operators.read.flow import flow
 from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.state.attention import attention
+from dicom_ingest.operators.read.state.flow import flow
 from ops.output import Output
 from ops.target import Target
 from ops.verbs.looking import edges

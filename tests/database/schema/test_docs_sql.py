@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from dicom_ingest.contracts.steps import DatabaseUser
+from dicom_ingest.contracts.messages.steps import DatabaseUser
 from dicom_ingest.db.server import users
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import DatabaseAwayError

@@ -53,8 +53,8 @@ def statements() -> Iterator[tuple[str, str]]:
 STATEMENTS = dict(statements())
 PARTS = {
     "dicom_ingest.db.series.held._BESIDE",
-    "dicom_ingest.operators.read.places._COLUMNS",
-    "dicom_ingest.operators.read.slots._COLUMNS",
+    "dicom_ingest.operators.read.series.places._COLUMNS",
+    "dicom_ingest.operators.read.state.slots._COLUMNS",
 }
 """Of statements that are put together from them: the plans' test runs those."""
 

@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.operators.read import flow as stages
+from dicom_ingest.operators.read.state import flow as stages
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.leftovers import World
 from tests.support.workflow.series import Announced, new_uid

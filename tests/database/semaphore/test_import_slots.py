@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.outcomes import TicketState
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import gate, granting, leftovers, queueing, releasing
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore.queueing import Token

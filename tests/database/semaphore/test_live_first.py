@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dicom_ingest.contracts.events import Priority
-from dicom_ingest.contracts.slots import kept_for_live
+from dicom_ingest.contracts.messages.events import Priority
+from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.db.server.connection import Database
 from tests.database.conftest import DATASTORE
 from tests.database.semaphore.test_bundles import held, open_, queue_up, transfer

@@ -6,14 +6,14 @@ from typing import Any, cast
 
 import pytest
 
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import granting, queueing
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore.queueing import Token
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.operators.read.search import where
-from dicom_ingest.operators.read.slots import semaphores, tickets
-from dicom_ingest.operators.read.timeline import timeline
+from dicom_ingest.operators.read.series.search import where
+from dicom_ingest.operators.read.series.timeline import timeline
+from dicom_ingest.operators.read.state.slots import semaphores, tickets
 from dicom_ingest.workflow.delivery import CANCELLED, tell_cancelled
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.leftovers import World

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.semaphore import granting, leftovers, releasing
 from dicom_ingest.db.series import ending, imports
 from dicom_ingest.db.server.connection import Database

@@ -20,8 +20,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dicom_ingest.contracts.outcomes import TicketState
-from dicom_ingest.contracts.steps import ImportState, SemaphoreSettings, SeriesTransferRef
+from dicom_ingest.contracts.messages.outcomes import TicketState
+from dicom_ingest.contracts.messages.steps import ImportState, SemaphoreSettings, SeriesTransferRef
 from dicom_ingest.db.semaphore import gate, granting, leftovers, queueing, releasing
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore.bundles import Ticket

@@ -11,21 +11,21 @@ from uuid import UUID
 
 import pytest
 
-from dicom_ingest.contracts.steps import DatabaseUser
+from dicom_ingest.contracts.messages.steps import DatabaseUser
 from dicom_ingest.db.semaphore import gate, granting
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.server import users
 from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.errors import IndexRefusedError
 from dicom_ingest.operators import reprocess
-from dicom_ingest.operators.read.attention import attention
-from dicom_ingest.operators.read.edges import edges, senders
-from dicom_ingest.operators.read.flow import flow, outcomes
 from dicom_ingest.operators.read.ledger import differences, sums
-from dicom_ingest.operators.read.places import Filter, places
-from dicom_ingest.operators.read.search import kinds, where
-from dicom_ingest.operators.read.slots import semaphores, tickets
-from dicom_ingest.operators.read.timeline import timeline
+from dicom_ingest.operators.read.series.places import Filter, places
+from dicom_ingest.operators.read.series.search import kinds, where
+from dicom_ingest.operators.read.series.timeline import timeline
+from dicom_ingest.operators.read.state.attention import attention
+from dicom_ingest.operators.read.state.edges import edges, senders
+from dicom_ingest.operators.read.state.flow import flow, outcomes
+from dicom_ingest.operators.read.state.slots import semaphores, tickets
 from dicom_ingest.operators.reprocess import Selection
 from ops.data_api import DataApi
 from tests.database.conftest import DATASTORE

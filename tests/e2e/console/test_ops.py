@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import queueing
 from local.clients.aws import Clients
 from local.postgres.databases import session

@@ -10,8 +10,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from dicom_ingest.contracts.functions import FUNCTIONS
-from dicom_ingest.contracts.wiring import bus_name, function_name, rule_name
+from dicom_ingest.contracts.platform.functions import FUNCTIONS
+from dicom_ingest.contracts.platform.wiring import bus_name, function_name, rule_name
 from local.aws.lambda_functions import REGION
 from local.run.options import Options
 from local.runtime import Runtime

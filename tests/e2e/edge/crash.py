@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from dicom_ingest.contracts.manifest import decode_manifest
+from dicom_ingest.contracts.messages.manifest import decode_manifest
 from dicom_ingest.operators.custody.chain import Verification
 from dicom_ingest.operators.custody.manifests import manifests_of
 from tests.support.edge.aws import BUCKET, EdgeCloud, edge_cloud

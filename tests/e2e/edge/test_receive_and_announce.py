@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_ingest.contracts.events import SeriesComplete
-from dicom_ingest.contracts.manifest import Foretold
+from dicom_ingest.contracts.messages.events import SeriesComplete
+from dicom_ingest.contracts.messages.manifest import Foretold
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, echo, instance, send, series_of, uid
 from tests.support.edge.process import EdgeProcess, in_spool, wait_until

@@ -16,7 +16,7 @@ import yaml
 
 from cdk.device import NUCLEUS_SHA256, NUCLEUS_VERSION, install_script
 from cdk.install_edge import EdgeError, main, script_for
-from dicom_ingest.contracts.config import parse_config
+from dicom_ingest.contracts.configuration.config import parse_config
 from tests.infrastructure.conftest import BORROWED, ROOT
 from tests.support.machine.programs import require
 from tests.support.machine.terminal import Terminal

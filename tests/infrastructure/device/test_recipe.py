@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdk.edge.recipe import RecipeError, component_version, recipe_settings, render_recipe
-from dicom_ingest.contracts.config import parse_config
+from dicom_ingest.contracts.configuration.config import parse_config
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dicom_ingest.contracts.functions import BY_NAME, FUNCTIONS
+from dicom_ingest.contracts.platform.functions import BY_NAME, FUNCTIONS
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 from tests.infrastructure.variants import VARIANTS

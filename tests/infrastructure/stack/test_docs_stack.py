@@ -9,7 +9,7 @@ import pytest
 
 from cdk.edge.instance import DICOM_PORTS, OUTBOUND_PORTS
 from cdk.limits import interface_endpoints
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 

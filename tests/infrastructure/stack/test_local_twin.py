@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.functions import FUNCTIONS
+from dicom_ingest.contracts.platform import wiring
+from dicom_ingest.contracts.platform.functions import FUNCTIONS
 from local.parts import resources
 from local.run.wiring import Names, endpoints, function_table, substitutions
 from tests.infrastructure.template import Template

@@ -18,7 +18,7 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_kms as kms
 import cdk
 from cdk.data.network import Network
-from dicom_ingest.contracts.config import parse_config
+from dicom_ingest.contracts.configuration.config import parse_config
 answers, settings = json.load(sys.stdin)
 app = App(context=answers, analytics_reporting=False)
 stack = Stack(app, "zones", env=Environment(account="123456789012", region="us-east-1"))

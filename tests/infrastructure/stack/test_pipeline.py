@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts import wiring
-from dicom_ingest.contracts.functions import FUNCTIONS, WORKFLOW_FUNCTIONS, FunctionSpec
-from dicom_ingest.contracts.steps import MigrationProperties
+from dicom_ingest.contracts.messages.steps import MigrationProperties
+from dicom_ingest.contracts.platform import wiring
+from dicom_ingest.contracts.platform.functions import FUNCTIONS, WORKFLOW_FUNCTIONS, FunctionSpec
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 

@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from dicom_ingest.contracts.functions import FUNCTIONS
+from dicom_ingest.contracts.platform.functions import FUNCTIONS
 from tests.infrastructure.template import Template
 from tests.support.iam.recording import recorded
 from tests.support.iam.services import service_calls

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from dicom_ingest.contracts.events import EdgeHeartbeat
+from dicom_ingest.contracts.messages.events import EdgeHeartbeat
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 

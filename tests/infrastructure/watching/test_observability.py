@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts import events, wiring
+from dicom_ingest.contracts.messages import events
+from dicom_ingest.contracts.platform import wiring
 from dicom_ingest.workflow import metrics
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template

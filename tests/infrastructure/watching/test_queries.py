@@ -15,8 +15,8 @@ import pytest
 from pydantic import BaseModel
 
 from cdk.observability.queries import QUERIES, Query
-from dicom_ingest.contracts.outcomes import Outcome
-from dicom_ingest.contracts.steps import OutcomeState
+from dicom_ingest.contracts.messages.outcomes import Outcome
+from dicom_ingest.contracts.messages.steps import OutcomeState
 from dicom_ingest.db.semaphore.leftovers import Leftover
 from dicom_ingest.errors import HealthImagingBusyError, ManifestRejectedError
 from dicom_ingest.runtime.step import logger, step

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 from botocore.config import Config
 
-from dicom_ingest.contracts.steps import DatabaseUser
+from dicom_ingest.contracts.messages.steps import DatabaseUser
 from dicom_ingest.db.server import users
 from local.aws.lambda_functions import REGION
 from local.postgres.databases import session

@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 from moto.server import ThreadedMotoServer
 
-from dicom_ingest.contracts.events import EDGE_SOURCE, SERIES_COMPLETE
-from dicom_ingest.contracts.manifest import Manifest, decode_manifest
+from dicom_ingest.contracts.messages.events import EDGE_SOURCE, SERIES_COMPLETE
+from dicom_ingest.contracts.messages.manifest import Manifest, decode_manifest
 
 BUCKET = "dicom"
 BUS = "ingest"

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from dicom_ingest.contracts.manifest import Manifest, decode_manifest
+from dicom_ingest.contracts.messages.manifest import Manifest, decode_manifest
 from edge_component.announcing.announcer import Announcer
 from edge_component.assembling.adoption import adopt, end_epochs
 from edge_component.assembling.assembly import Assembly

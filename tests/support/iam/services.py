@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dicom_ingest.contracts.functions import FUNCTIONS
+from dicom_ingest.contracts.platform.functions import FUNCTIONS
 from tests.infrastructure.template import Template
 from tests.support.iam.calls import BUCKET, BUS, EXECUTION, MACHINE, OTHER_STORE, STORE, Call
 

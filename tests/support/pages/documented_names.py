@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from dicom_ingest.contracts.config import Config
-from dicom_ingest.contracts.events import EdgeHeartbeat, SeriesComplete
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.messages.events import EdgeHeartbeat, SeriesComplete
 from docs.generate.conformance.statuses import store_makers
 from edge_component.dimse.statuses import UNRECOGNIZED_OPERATION
 from edge_component.records import commitment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dicom_ingest.contracts.functions import WORKFLOW_FUNCTIONS
+from dicom_ingest.contracts.platform.functions import WORKFLOW_FUNCTIONS
 from local.aws.lambda_functions import LambdaFunction
 from local.parts import resources
 from local.run import wiring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from dicom_ingest.contracts.steps import ImportState, OutcomeState
+from dicom_ingest.contracts.messages.steps import ImportState, OutcomeState
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.semaphore import leftovers
 from dicom_ingest.db.series import decisions, imports, registering

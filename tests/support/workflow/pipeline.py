@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import ProxyHandler, Request, build_opener
 
-from dicom_ingest.contracts.manifest import encode_manifest
-from dicom_ingest.contracts.steps import SemaphoreSettings
+from dicom_ingest.contracts.messages.manifest import encode_manifest
+from dicom_ingest.contracts.messages.steps import SemaphoreSettings
 from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
 from local.clients.aws import Clients

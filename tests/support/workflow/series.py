@@ -14,9 +14,9 @@ from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
-from dicom_ingest.contracts.events import Priority, SeriesComplete
 from dicom_ingest.contracts.keys import ManifestKey, SeriesPrefix
-from dicom_ingest.contracts.manifest import (
+from dicom_ingest.contracts.messages.events import Priority, SeriesComplete
+from dicom_ingest.contracts.messages.manifest import (
     Manifest,
     ManifestInstance,
     ManifestLink,

@@ -13,7 +13,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
-from dicom_ingest.contracts.manifest import encode_manifest
+from dicom_ingest.contracts.messages.manifest import encode_manifest
 from tests.support.workflow.series import MORNING, Announced
 
 

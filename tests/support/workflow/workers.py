@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import uuid4
 
-from dicom_ingest.contracts.steps import SeriesTransferRef
+from dicom_ingest.contracts.messages.steps import SeriesTransferRef
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import SeriesRows
 from dicom_ingest.db.index.write import Indexed

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts.config import Config, ConfigError, load_config, parse_config
+from dicom_ingest.contracts.configuration.config import Config, ConfigError, load_config, parse_config
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
-from dicom_ingest.contracts.events import (
+from dicom_ingest.contracts.messages.events import (
     MAX_EVENT_BYTES,
     EdgeHeartbeat,
     EdgeHoldings,
@@ -16,7 +16,7 @@ from dicom_ingest.contracts.events import (
     SeriesComplete,
     SeriesCompleteEvent,
 )
-from dicom_ingest.contracts.manifest import decode_manifest
+from dicom_ingest.contracts.messages.manifest import decode_manifest
 from tests.support.workflow.series import Announced
 
 SAMPLES = Path(__file__).parents[2] / "events"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from dicom_ingest.contracts.manifest import (
+from dicom_ingest.contracts.messages.manifest import (
     Manifest,
     ManifestFormatError,
     decode_manifest,

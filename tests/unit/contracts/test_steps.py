@@ -13,8 +13,8 @@ from typing import Any, get_type_hints
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from dicom_ingest.contracts.functions import WORKFLOW_FUNCTIONS
-from dicom_ingest.contracts.steps import Slot
+from dicom_ingest.contracts.messages.steps import Slot
+from dicom_ingest.contracts.platform.functions import WORKFLOW_FUNCTIONS
 
 SAMPLES = sorted((Path(__file__).parents[2] / "events" / "steps").glob("*.json"))
 

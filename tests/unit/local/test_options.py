@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts.config import Config
+from dicom_ingest.contracts.configuration.config import Config
 from local.run.options import Options, OptionsError
 
 

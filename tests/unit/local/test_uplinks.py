@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicom_ingest.contracts.config import parse_config
+from dicom_ingest.contracts.configuration.config import parse_config
 from edge_component.settings import load_settings
 from local.parts.edges import line_settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dicom_ingest.contracts.functions import FUNCTIONS, WORKFLOW_FUNCTIONS
+from dicom_ingest.contracts.platform.functions import FUNCTIONS, WORKFLOW_FUNCTIONS
 from local.run.wiring import (
     DEFINITION,
     Names,

@@ -10,7 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from dicom_ingest.contracts.manifest import EarlierLink, ManifestLink, encode_manifest, stream_manifest
+from dicom_ingest.contracts.messages.manifest import (
+    EarlierLink,
+    ManifestLink,
+    encode_manifest,
+    stream_manifest,
+)
 from dicom_ingest.operators.custody.chain import Report, Verification
 from dicom_ingest.operators.custody.manifests import Found, expired_before
 from tests.support.workflow.series import MORNING, Announced

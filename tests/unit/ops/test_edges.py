@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from dicom_ingest.operators.read.attention import unheard
+from dicom_ingest.operators.read.state.attention import unheard
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 

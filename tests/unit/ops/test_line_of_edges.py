@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.operators.read.line import bulk_senders, forecast, uplink
+from dicom_ingest.operators.read.state.line import bulk_senders, forecast, uplink
 from ops.verbs.looking.edges import lines
 
 SAMPLE = Path(__file__).parents[2] / "events" / "edge_heartbeat.line.v1.json"

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from dicom_ingest.contracts.config import ConfigError, parse_config
-from dicom_ingest.contracts.uplink import UplinkRule
+from dicom_ingest.contracts.configuration.config import ConfigError, parse_config
+from dicom_ingest.contracts.configuration.uplink import UplinkRule
 from edge_component.line.bucket import KEEP_SECONDS, Bucket, Turn, Turns, burst_of, slice_of
 from edge_component.line.line import Line, PausedError
 from edge_component.line.timetable import BYTES_A_MBIT, Timetable

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from dicom_ingest.contracts.manifest import Foretold, encode_manifest
+from dicom_ingest.contracts.messages.manifest import Foretold, encode_manifest
 from edge_component.receiving.datasets.elements import MOST_DOUBTFUL_BYTES, ElementWalk
 from edge_component.receiving.datasets.header import EXPLICIT_ELEMENTS
 from tests.support.edge.bench import Bench

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dicom_ingest.contracts.manifest import Manifest, ManifestLink, decode_manifest, encode_manifest
+from dicom_ingest.contracts.messages.manifest import Manifest, ManifestLink, decode_manifest, encode_manifest
 from edge_component.journal import chain, instances
 from edge_component.journal.database import transaction
 from tests.support.edge.bench import Bench, Crash, rows

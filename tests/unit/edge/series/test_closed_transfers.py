@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from dicom_ingest.contracts.manifest import Manifest
+from dicom_ingest.contracts.messages.manifest import Manifest
 from edge_component.journal import instances
 from edge_component.journal.database import transaction
 from tests.support.edge.bench import Bench

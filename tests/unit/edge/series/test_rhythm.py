@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_ingest.contracts.events import EdgeHeartbeat
+from dicom_ingest.contracts.messages.events import EdgeHeartbeat
 from edge_component.journal.database import open_journal
 from edge_component.journal.senders import HOUR, MOST_SENDERS, WEEK, Rhythm, heard
 from edge_component.watching.heartbeat import Heartbeat

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dicom_ingest.operators.read.attention import counted
 from dicom_ingest.operators.read.index import Index, Row
-from dicom_ingest.operators.read.places import Filter, places
-from dicom_ingest.operators.read.steps import Step
+from dicom_ingest.operators.read.series.places import Filter, places
+from dicom_ingest.operators.read.series.steps import Step
+from dicom_ingest.operators.read.state.attention import counted
 
 MOST = 1000
 _ACTIONS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dicom_ingest.operators.read.index import Index
-from dicom_ingest.operators.read.places import Filter
+from dicom_ingest.operators.read.series.places import Filter
 
 _WALK = """
 WITH RECURSIVE found AS (

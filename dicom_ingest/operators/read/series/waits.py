@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dicom_ingest.contracts.outcomes import FAILURES
+from dicom_ingest.contracts.messages.outcomes import FAILURES
 from dicom_ingest.operators.read.index import Index, Row, first
 
 # The same rules as the grant step's (db.semaphore.granting.ELIGIBLE), said of one ticket.

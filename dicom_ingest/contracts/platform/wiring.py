@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dicom_ingest.contracts.events import EDGE_HEARTBEAT, EDGE_HOLDINGS, EDGE_SOURCE, SERIES_COMPLETE
-from dicom_ingest.contracts.functions import FunctionSpec
+from dicom_ingest.contracts.messages.events import EDGE_HEARTBEAT, EDGE_HOLDINGS, EDGE_SOURCE, SERIES_COMPLETE
+from dicom_ingest.contracts.platform.functions import FunctionSpec
 
 SERIES_COMPLETE_PATTERN: dict[str, Any] = {"source": [EDGE_SOURCE], "detail-type": [SERIES_COMPLETE]}
 """Of the rule that starts an execution with the whole event, and of the archive."""

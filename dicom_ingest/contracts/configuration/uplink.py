@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, field_validator
 
-from dicom_ingest.contracts.model import StrictModel
+from dicom_ingest.contracts.messages.model import StrictModel
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LEAST_MBIT, MOST_MBIT = 0.1, 100_000.0

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from dicom_ingest.contracts.events import ReadPriority
 from dicom_ingest.contracts.identifiers import AETitle, EdgeName, Sha256, TransferId, Uid
-from dicom_ingest.contracts.model import Message
+from dicom_ingest.contracts.messages.events import ReadPriority
+from dicom_ingest.contracts.messages.model import Message
 from dicom_ingest.contracts.times import Timestamp
 
 VERSION = 2

@@ -11,12 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, fi
 from pydantic_core import ErrorDetails
 from typing_extensions import Self
 
-from dicom_ingest.contracts.events import Priority
+from dicom_ingest.contracts.configuration.uplink import LineConfig, UplinkRule
+from dicom_ingest.contracts.configuration.yaml_file import YamlFileError, read_yaml
 from dicom_ingest.contracts.identifiers import EDGE_NAME
 from dicom_ingest.contracts.keys import RESERVED_EDGE_NAMES
-from dicom_ingest.contracts.model import StrictModel
-from dicom_ingest.contracts.uplink import LineConfig, UplinkRule
-from dicom_ingest.contracts.yaml_file import YamlFileError, read_yaml
+from dicom_ingest.contracts.messages.events import Priority
+from dicom_ingest.contracts.messages.model import StrictModel
 
 HEALTHIMAGING_REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-west-2", "ap-southeast-2")
 EDGE_NAME_LENGTH = 56

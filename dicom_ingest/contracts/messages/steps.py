@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
-from dicom_ingest.contracts.events import SeriesCompleteEvent
 from dicom_ingest.contracts.identifiers import TransferId, Uid
-from dicom_ingest.contracts.model import Message
-from dicom_ingest.contracts.outcomes import Outcome
+from dicom_ingest.contracts.messages.events import SeriesCompleteEvent
+from dicom_ingest.contracts.messages.model import Message
+from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.contracts.times import Timestamp
 
 ImportStatus = Literal["SUBMITTED", "IN_PROGRESS", "COMPLETED", "FAILED", "GONE", "NOT_NEEDED", "QUEUE_AGAIN"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from dicom_ingest.operators.read.edges import RECENT_DAYS, edges
 from dicom_ingest.operators.read.index import Index, Row
-from dicom_ingest.operators.read.slots import semaphores
+from dicom_ingest.operators.read.state.edges import RECENT_DAYS, edges
+from dicom_ingest.operators.read.state.slots import semaphores
 
 _ENDED = """
 SELECT outcome, count(*) AS series, min(over_at) AS since FROM series_transfer

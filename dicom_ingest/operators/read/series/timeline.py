@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dicom_ingest.operators.read.index import Index, Row, first
-from dicom_ingest.operators.read.steps import Step, steps
-from dicom_ingest.operators.read.waits import Wait, wait
+from dicom_ingest.operators.read.series.steps import Step, steps
+from dicom_ingest.operators.read.series.waits import Wait, wait
 
 _TRANSFER = """
 SELECT t.pk, CAST(t.transfer_id AS text) AS transfer_id, t.series_instance_uid, t.study_instance_uid,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from dicom_ingest.contracts.identifiers import AETitle, EdgeName, Sha256, TransferId, Uid
-from dicom_ingest.contracts.model import Message
+from dicom_ingest.contracts.messages.model import Message
 from dicom_ingest.contracts.times import Timestamp
 
 EDGE_SOURCE = "dicom-ingest.edge"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from dicom_ingest.contracts.identifiers import UUID4
-from dicom_ingest.operators.read.choices import same_ae, same_edge
 from dicom_ingest.operators.read.index import Index, Row
-from dicom_ingest.operators.read.places import (
+from dicom_ingest.operators.read.series.choices import same_ae, same_edge
+from dicom_ingest.operators.read.series.places import (
     AES,
     COUNTED,
     MOST,

@@ -1,0 +1,1 @@
+"""`config.yaml`: what may be set, and how it is read."""
