@@ -133,6 +133,8 @@ class Reclaimer:
         with self.database.transaction() as connection:
             if leftover.bundle is None or leftover.ticket_id is None:
                 return LEFT
+            if not leftovers.leads_orphaned(connection, leftover):
+                return LEFT
             leader = bundles.hand_over(connection, leftover.bundle, leftover.ticket_id)
             if leader is not None:
                 return Settled("handed over", wake=[leader])
@@ -154,13 +156,13 @@ class Reclaimer:
             if ref is None or leftover.ticket_id is None:
                 return LEFT
             ticket = imports.attempt(connection, ref, me, leftover.ticket_id)
-            if state.retry and ticket.leads:
-                decisions.next_attempt(connection, ticket, state, leftover.datastore_id, results)
-                return Settled("dissolved")
+            retry = state.retry and ticket.leads
+            if retry and decisions.next_attempt(connection, ticket, state, leftover.datastore_id, results):
+                return Settled("dissolved", wake=bundles.to_wake(connection, ticket.bundle))
             said = decisions.record_import(connection, ref, me, ticket, leftover.datastore_id, state, results)
             releasing.release(connection, ref, me)
             ending.over(connection, ref, me)
-            wake = bundles.to_wake(connection, ticket.bundle) if ticket.bundle is not None else []
+            wake = bundles.to_wake(connection, ticket.bundle)
         return Settled("recorded", said.name, wake)
 
     def _take_over(self, connection: Connection, leftover: Leftover) -> tuple[SeriesTransferRef | None, str]:

@@ -203,7 +203,7 @@ class Assembly:
     def _sittings(self, journal: sqlite3.Connection, row: sqlite3.Row) -> list[str]:
         series = row["series_instance_uid"]
         if self._bulk(row["calling_ae"]):
-            return bulk_sittings(journal, row["calling_ae"], series, self._rules, self._clock())
+            return bulk_sittings(journal, row["calling_ae"], series, self._rules, row["received_at"])
         return sittings(journal, row["study_instance_uid"], series)
 
     def _bulk(self, calling_ae: str) -> bool:

@@ -67,11 +67,12 @@ def sittings(journal: sqlite3.Connection, study: str, series: str) -> list[str]:
 
 
 def bulk_sittings(
-    journal: sqlite3.Connection, calling_ae: str, series: str, rules: Rules, now: float
+    journal: sqlite3.Connection, calling_ae: str, series: str, rules: Rules, received_at: float
 ) -> list[str]:
     """Ids of open transfers of a bulk sender that take another series, of whatever study, newest last.
 
-    There must be room for one as large as their largest, so that few series are divided.
+    There must be room for one as large as their largest, so that few series are divided. Their age is that at
+    the time the instance was received: a backlog of the assembler makes no transfers of one series.
     """
     rows = journal.execute(
         """WITH held AS (
@@ -87,7 +88,7 @@ def bulk_sittings(
            HAVING sum(instances) + max(instances) <= ?3 AND sum(bytes) + max(bytes) <= ?4
               AND min(opened_at) > ?5
             ORDER BY 2""",
-        (calling_ae, series, rules.max_instances, rules.max_bytes, now - rules.bulk_seconds),
+        (calling_ae, series, rules.max_instances, rules.max_bytes, received_at - rules.bulk_seconds),
     )
     return [row[0] for row in rows]
 

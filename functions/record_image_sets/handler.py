@@ -35,7 +35,7 @@ def record_image_sets(request: RecordImageSetsRequest) -> OutcomeState:
             outcome = decisions.record_not_needed(connection, ref, execution, ticket, datastore_id)
             return outcome or OutcomeState(name=Outcome.DUPLICATE), []
         said = decisions.record_import(connection, ref, execution, ticket, datastore_id, state, results)
-        return said, bundles.to_wake(connection, ticket.bundle) if ticket.bundle and ticket.leads else []
+        return said, bundles.to_wake(connection, ticket.bundle) if ticket.leads else []
 
     outcome, asleep = database().do(write)
     deliver(database(), clients.stepfunctions(), datastore_id, asleep)

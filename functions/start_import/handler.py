@@ -90,7 +90,7 @@ def _running(request: StartImportRequest, ticket: Attempt, import_id: str) -> Im
             return True, []  # another call of this step was faster
         if not decisions.next_attempt(connection, mine, state, _datastore(), results):
             return False, []
-        return True, granting.grant(connection, _datastore())
+        return True, bundles.to_wake(connection, mine.bundle) + granting.grant(connection, _datastore())
 
     queued, granted = database().do(another)
     deliver(database(), clients.stepfunctions(), _datastore(), granted)

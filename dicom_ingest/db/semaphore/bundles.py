@@ -58,19 +58,21 @@ MAY_IMPORT = f"""
                ELSE p.state <> 'OVER' END)
 """
 
-# `lost`: series that cannot be of a bundle any more. A first attempt is one that nothing was tried before.
+# `lost`: series that cannot be of a bundle any more. What became of one in another data store does not count.
 _STANDING = f"""
 SELECT count(*) AS series, max(t.transfer_series) AS announced, count(w.pk) AS waiting,
     COALESCE(sum(GREATEST(t.instance_count, t.objects_found)), 0) AS instances,
     COALESCE(sum(t.total_bytes), 0) AS bytes, count(DISTINCT t.edge) AS edges,
     count(w.pk) FILTER (WHERE {MAY_IMPORT}) AS may_import,
-    count(*) FILTER (WHERE t.state = 'OVER'
+    count(*) FILTER (WHERE
+        t.state = 'OVER' AND t.outcome IS DISTINCT FROM 'INDEXED'
+            AND COALESCE(t.datastore_id, :datastore_id) = :datastore_id
         OR EXISTS (SELECT FROM forced_import f WHERE f.series_transfer_pk = t.pk)
         OR EXISTS (SELECT FROM ahlijob a WHERE a.series_transfer_pk = t.pk
-                   AND a.pk IS DISTINCT FROM w.pk)) AS lost
+                   AND a.datastore_id = :datastore_id AND a.pk IS DISTINCT FROM w.pk)) AS lost
 FROM series_transfer t
 LEFT JOIN ahlijob w ON w.series_transfer_pk = t.pk AND w.datastore_id = :datastore_id
-    AND w.state = 'WAITING' AND w.attempt = 1 AND NOT w.alone
+    AND w.state = 'WAITING' AND w.earlier_imports = '[]' AND NOT w.alone
 WHERE t.transfer_id = :transfer_id
 """
 
@@ -138,12 +140,14 @@ def expect_no_more(connection: Connection, datastore_id: str, transfer_id: str) 
     connection.run(_EXPECT_NO_MORE, datastore_id=datastore_id, transfer_id=transfer_id)
 
 
-_LEADER = "SELECT pk FROM ahlijob WHERE bundle = :bundle AND leads"
+# In one order, and before the semaphore: else two of them wait for each other.
+_LOCK = "SELECT datastore_id FROM ahlijob WHERE bundle = :bundle AND holds_slot ORDER BY pk FOR NO KEY UPDATE"
 
+# It asks for the states itself: what decided this may have read them before the import was started.
+# Tokens are kept: an execution may not have been told yet, and a used token does no harm.
 _DISSOLVE = """
 UPDATE ahlijob SET state = 'WAITING', alone = true, bundle = NULL, leads = false, shared_over_at = NULL,
-    results_uri = NULL, task_token = CASE WHEN asleep THEN task_token END,
-    datastore_id = COALESCE(CAST(:datastore_id AS text), datastore_id),
+    results_uri = NULL, datastore_id = COALESCE(CAST(:datastore_id AS text), datastore_id),
     attempt = attempt + CASE WHEN CAST(:status AS text) IS NULL THEN 0 ELSE 1 END,
     earlier_imports = CASE WHEN CAST(:status AS text) IS NULL THEN earlier_imports
         ELSE earlier_imports || jsonb_build_object(
@@ -153,8 +157,12 @@ UPDATE ahlijob SET state = 'WAITING', alone = true, bundle = NULL, leads = false
     import_id = NULL, import_status = NULL, client_token = NULL, job_name = NULL, results_prefix = NULL,
     granted_at = NULL, start_at = NULL, delivered_at = NULL, starting_at = NULL, running_at = NULL,
     import_over_at = NULL, outcome = NULL, message = NULL
-WHERE bundle = :bundle AND holds_slot AND shared_over_at IS NULL
+WHERE bundle = :bundle AND shared_over_at IS NULL AND state = ANY (string_to_array(:states, ' '))
+  AND (CAST(:only AS bigint[]) IS NULL OR pk = ANY (CAST(:only AS bigint[])))
 """
+
+NOT_INTENDED = "GRANTED"
+NOT_STARTED = "GRANTED STARTING"
 
 
 def dissolve(
@@ -164,22 +172,27 @@ def dissolve(
     failed: ImportState | None = None,
     *,
     excused: bool = False,
+    only: list[int] | None = None,
+    states: str = NOT_STARTED,
 ) -> None:
     """Each of its tickets waits alone, in its old place. The caller runs the grant step.
 
-    `datastore_id`: the one that they wait for from now on. `failed`: the import that they shared and that is
-    over: this costs each of them its first attempt.
+    Nothing changes if its import runs, unless that one is over and `failed`: this costs each of them its
+    first attempt. `only`: those of which it failed. `datastore_id`: the one that they wait for from now on.
     """
-    for row in connection.run(_LEADER, bundle=bundle):
-        give_start_back(connection, row["pk"])
+    before = connection.run(_LOCK, bundle=bundle)
     connection.run(
         _DISSOLVE,
         bundle=bundle,
         datastore_id=datastore_id,
+        states="RUNNING" if failed else states,
         status=failed and failed.status,
         message=failed and failed.message,
         excused=excused,
+        only=only,
     )
+    for datastore in {row["datastore_id"] for row in before}:
+        give_start_back(connection, datastore)
 
 
 _HAND_OVER = f"""
@@ -221,35 +234,33 @@ def over(connection: Connection, bundle: int, ended: ImportState, results_uri: s
     connection.run(_OVER, bundle=bundle, status=ended.status, uri=results_uri, message=ended.message)
 
 
-def to_wake(connection: Connection, bundle: int) -> list[Ticket]:
+def to_wake(connection: Connection, bundle: int | None) -> list[Ticket]:
     """Tickets whose executions have not been told yet that their import is over."""
     return connection.rows(Ticket, _TO_WAKE, bundle=bundle)
 
 
-_GRANTED_BUNDLE = """
-SELECT bundle FROM ahlijob WHERE pk = :pk AND state = 'GRANTED' AND bundle IS NOT NULL
-"""
+_BUNDLE = "SELECT bundle FROM ahlijob WHERE pk = :pk AND bundle IS NOT NULL"
 
 
 def leave(connection: Connection, ticket_id: int) -> None:
-    """Dissolve the bundle of a ticket whose import has not been started."""
-    row = connection.one(_GRANTED_BUNDLE, pk=ticket_id)
+    """Dissolve the bundle of a ticket, unless its import is about to be started, or was."""
+    row = connection.one(_BUNDLE, pk=ticket_id)
     if row is not None:
-        dissolve(connection, row["bundle"])
+        dissolve(connection, row["bundle"], states=NOT_INTENDED)
 
 
 _MEMBERS = """
 SELECT j.pk, j.series_transfer_pk, j.series_instance_uid, t.instance_count AS instances,
     EXISTS (SELECT FROM series_transfer o WHERE o.series_instance_uid = j.series_instance_uid
-            AND o.pk <> j.series_transfer_pk AND o.imported > 0) AS seen_before
+            AND o.pk <> j.series_transfer_pk) AS seen_before
 FROM ahlijob j JOIN series_transfer t ON t.pk = j.series_transfer_pk
-WHERE j.bundle = :bundle AND j.holds_slot ORDER BY j.pk
+WHERE j.bundle = :bundle ORDER BY j.pk FOR NO KEY UPDATE OF j
 """
 
 
 @dataclass(frozen=True)
 class Member:
-    """A ticket of a bundle. `seen_before`: another transfer has brought instances of its series."""
+    """A ticket of a bundle. `seen_before`: another transfer has instances of its series, too."""
 
     pk: int
     series_transfer_pk: int
@@ -259,5 +270,5 @@ class Member:
 
 
 def members(connection: Connection, bundle: int) -> list[Member]:
-    """All of a bundle."""
+    """All of a bundle, those that have ended included; locked."""
     return connection.rows(Member, _MEMBERS, bundle=bundle)

@@ -145,6 +145,17 @@ def unmark(connection: Connection, leftover: Leftover) -> None:
     )
 
 
+def leads_orphaned(connection: Connection, leftover: Leftover) -> bool:
+    """Whether it still leads a bundle that has no import, and no execution has taken it over; locked."""
+    row = connection.one(
+        "SELECT FROM ahlijob WHERE pk = :pk AND fence = :fence AND leads AND orphaned_at IS NOT NULL "
+        "AND state IN ('GRANTED', 'STARTING') FOR NO KEY UPDATE",
+        pk=leftover.ticket_id,
+        fence=leftover.fence,
+    )
+    return row is not None
+
+
 def take_over(connection: Connection, leftover: Leftover, execution: str) -> SeriesTransferRef | None:
     """Claim it with a higher fence, unless its owner changed since it was found."""
     row = connection.one(

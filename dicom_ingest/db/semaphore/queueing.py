@@ -119,7 +119,7 @@ def acquire(
     mine = {"execution": execution, **_ref(ref)}
     claiming.lock_mine(connection, ref, execution)
     for row in connection.run(_BUNDLE_ELSEWHERE, datastore_id=datastore_id, **mine):
-        bundles.dissolve(connection, row["bundle"])
+        bundles.dissolve(connection, row["bundle"], states=bundles.NOT_INTENDED)
     connection.run(_BRING_ALONG, datastore_id=datastore_id, **mine)
     elsewhere = connection.run(_IMPORTS_ELSEWHERE, datastore_id=datastore_id, **mine)
     ticket = connection.row(

@@ -55,9 +55,9 @@ def release(connection: Connection, ref: SeriesTransferRef, execution: str) -> R
     )
     for row in rows:
         if row["state"] == TicketState.CANCELLED.value:
-            give_start_back(connection, row["pk"])
             if row["bundle"] is not None:  # the import would take its series along
                 bundles.dissolve(connection, row["bundle"])
+            give_start_back(connection, row["datastore_id"])
     orphaned = any(row["orphaned_at"] is not None for row in rows)
     return Released(released=bool(rows) and not orphaned, orphaned=orphaned)
 
@@ -75,7 +75,7 @@ _CANCEL_REFUSED = """
 UPDATE ahlijob SET state = 'CANCELLED', over_at = clock_timestamp(), message = 'its execution is over',
     task_token = NULL
 WHERE pk = :pk AND task_token = :token AND state IN ('WAITING', 'GRANTED') AND bundle IS NULL
-RETURNING pk
+RETURNING datastore_id
 """
 
 _LEADS = """
@@ -112,7 +112,8 @@ def refused(connection: Connection, dead: Ticket) -> Refused:
         bundles.dissolve(connection, dead.bundle)
         connection.run(_CANCEL_LEADER, pk=dead.pk)
         return Refused(freed=True)
-    if connection.one(_CANCEL_REFUSED, **at) is None:
+    cancelled = connection.one(_CANCEL_REFUSED, **at)
+    if cancelled is None:
         return Refused()
-    give_start_back(connection, dead.pk)
+    give_start_back(connection, cancelled["datastore_id"])
     return Refused(freed=True)

@@ -40,10 +40,13 @@ UPDATE semaphore s SET next_start = LEAST(s.next_start, COALESCE(
     (SELECT max(p.start_at) FROM ahlijob p WHERE p.datastore_id = s.datastore_id
         AND p.own_slot AND p.state IN ('GRANTED', 'STARTING') AND p.start_at > clock_timestamp()),
     clock_timestamp()) + make_interval(secs => s.start_burst / s.start_rate))
-FROM ahlijob j WHERE j.pk = :pk AND s.datastore_id = j.datastore_id AND j.start_at > clock_timestamp()
+WHERE s.datastore_id = :datastore_id
 """
 
 
-def give_start_back(connection: Connection, ticket_id: int) -> None:
-    """Starts that will not be used are free again: a thousand dead waiters must not delay the living."""
-    connection.run(_GIVE_START_BACK, pk=ticket_id)
+def give_start_back(connection: Connection, datastore_id: str) -> None:
+    """Starts that will not be used are free again: a thousand dead waiters must not delay the living.
+
+    Call it when the tickets have lost their slots. It locks the semaphore, and tickets are locked first.
+    """
+    connection.run(_GIVE_START_BACK, datastore_id=datastore_id)

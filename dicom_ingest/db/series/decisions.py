@@ -142,6 +142,8 @@ def _shared(connection: Connection, bundle: int, state: ImportState, results: Im
     by_lines = (sum(one.scanned for one in each), sum(one.imported for one in each))
     if state.status == "GONE" or results.lost or by_lines == (results.scanned, results.imported):
         return None
+    if results.server_errors:  # series that were not whole have left the bundle
+        return None
     return (
         f"the import that {len(members)} series share says that it scanned {results.scanned} and imported "
         f"{results.imported}; by the lines of its series these are {by_lines[0]} and {by_lines[1]}"
@@ -151,18 +153,47 @@ def _shared(connection: Connection, bundle: int, state: ImportState, results: Im
 def next_attempt(
     connection: Connection, ticket: Attempt, ended: ImportState, datastore_id: str, results: ImportResults
 ) -> bool:
-    """Queue for another attempt; False where there was one. What the failed import made is noted."""
-    of = [(ticket.series_transfer_pk, ticket.pk, results.image_sets)]
+    """Queue for another attempt; False where there was one, or the series is whole in a shared import.
+
+    What the failed import made is noted.
+    """
     if ticket.bundle is not None:
-        of = [
-            (m.series_transfer_pk, m.pk, results.of_series(m.series_instance_uid, m.instances).image_sets)
-            for m in bundles.members(connection, ticket.bundle)
-        ]
+        return _next_attempts(connection, ticket, ticket.bundle, ended, datastore_id, results)
     if not imports.next_attempt(connection, ticket, ended, datastore_id):
         return False
-    for series_transfer, pk, made in of:
-        image_sets.record_image_sets(connection, series_transfer, pk, ticket.datastore_id, made)
+    image_sets.record_image_sets(
+        connection, ticket.series_transfer_pk, ticket.pk, ticket.datastore_id, results.image_sets
+    )
     return True
+
+
+def _next_attempts(
+    connection: Connection,
+    ticket: Attempt,
+    bundle: int,
+    ended: ImportState,
+    datastore_id: str,
+    results: ImportResults,
+) -> bool:
+    """The series that are not whole queue again, each alone; of the others the import is over."""
+    parts = [
+        (member, results.of_series(member.series_instance_uid, member.instances))
+        for member in bundles.members(connection, bundle)
+    ]
+    failed = [
+        (member, part)
+        for member, part in parts
+        if ended.status == "FAILED" or not part.scanned == part.imported == member.instances
+    ]
+    pks = [member.pk for member, _ in failed]
+    if pks:
+        imports.next_attempt(connection, ticket, ended, datastore_id, pks)
+    bundles.over(connection, bundle, ended, results.uri)
+    for member, part in failed:
+        image_sets.record_image_sets(
+            connection, member.series_transfer_pk, member.pk, ticket.datastore_id, part.image_sets
+        )
+    return ticket.pk in pks
 
 
 def bundle_is_held(connection: Connection, ticket: Attempt) -> bool:

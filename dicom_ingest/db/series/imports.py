@@ -83,7 +83,7 @@ def attempt(connection: Connection, ref: SeriesTransferRef, execution: str, tick
 
 
 # All tickets of a bundle go through the states of their one import together.
-_OF = "(pk = :pk OR bundle = (SELECT b.bundle FROM ahlijob b WHERE b.pk = :pk AND b.leads))"
+_OF = "(pk = :pk OR bundle = (SELECT b.bundle FROM ahlijob b WHERE b.pk = :pk))"
 
 _INTEND = f"""
 UPDATE ahlijob SET state = 'STARTING', job_name = :job_name, results_prefix = :results_prefix,
@@ -118,7 +118,8 @@ WHERE {_OF.replace("pk = :pk OR bundle", "j.pk = :pk OR j.bundle")}
 _RUNNING = f"""
 UPDATE ahlijob SET state = 'RUNNING', running_at = COALESCE(running_at, clock_timestamp()),
     import_id = :import_id, import_status = :status
-WHERE {_OF} AND client_token = :client_token AND state IN ('STARTING', 'RUNNING') RETURNING pk
+WHERE {_OF} AND client_token = :client_token AND state IN ('STARTING', 'RUNNING') AND shared_over_at IS NULL
+RETURNING pk
 """
 
 
@@ -163,8 +164,16 @@ def move(connection: Connection, ticket: Attempt, datastore_id: str) -> None:
     connection.run(_MOVE, pk=ticket.pk, datastore_id=datastore_id)
 
 
-def next_attempt(connection: Connection, ticket: Attempt, ended: ImportState, datastore_id: str) -> bool:
+def next_attempt(
+    connection: Connection,
+    ticket: Attempt,
+    ended: ImportState,
+    datastore_id: str,
+    only: list[int] | None = None,
+) -> bool:
     """Queue for another attempt, in the same place; False where the series has had its one new attempt.
+
+    `only`: these tickets of a bundle.
 
     An import that failed when the gate is closed does not count: for a day the data store is to blame.
     """
@@ -173,7 +182,7 @@ def next_attempt(connection: Connection, ticket: Attempt, ended: ImportState, da
     if ticket.retried and not excused:
         return False
     if ticket.bundle is not None:
-        bundles.dissolve(connection, ticket.bundle, datastore_id, ended, excused=excused)
+        bundles.dissolve(connection, ticket.bundle, datastore_id, ended, excused=excused, only=only)
         return True
     connection.run(
         _NEXT_ATTEMPT,

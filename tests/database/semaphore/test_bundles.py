@@ -222,6 +222,28 @@ def test_what_is_too_large_for_one_import_goes_alone(flow: Steps) -> None:
     assert [run.told() for run in runs] == [True, True]
 
 
+@pytest.mark.parametrize(("instances", "size", "together"), [
+    (2500, 5_000_000_000, True), (2500, 5_000_000_001, False), (2501, 1, False),
+])  # fmt: skip
+def test_a_bundle_is_as_large_as_one_import_may_be(
+    flow: Steps, instances: int, size: int, together: bool
+) -> None:
+    runs = queue_up(flow, transfer(2))
+    flow.rows(
+        "UPDATE series_transfer SET instance_count = :instances, total_bytes = :size",
+        instances=instances, size=size,
+    )  # fmt: skip
+    open_(flow)
+    assert [run.told() for run in runs] == [True, not together]
+
+
+def test_objects_that_no_manifest_names_count_for_the_size_of_a_bundle(flow: Steps) -> None:
+    runs = queue_up(flow, transfer(2))
+    flow.rows("UPDATE series_transfer SET objects_found = 2501")
+    open_(flow)
+    assert [run.told() for run in runs] == [True, True]
+
+
 def test_a_series_that_is_being_imported_elsewhere_keeps_its_transfer_from_being_a_bundle(
     flow: Steps,
 ) -> None:
@@ -325,6 +347,34 @@ def test_a_line_that_is_lacking_makes_its_series_partial_and_no_other(flow: Step
     assert [finish(run)["name"] for run in runs[1:]] == ["PARTIAL", "COMPLETED"]
 
 
+def test_results_that_are_recorded_twice_are_judged_by_all_that_shared_them(flow: Steps) -> None:
+    """Step Functions may ask once more after the others were woken, and have ended."""
+    runs = bundle(flow)
+    runs[0].start()
+    end(flow, runs)
+    runs[0].check()
+    first = runs[0].record()
+    for run in runs[1:]:
+        finish(run)
+    assert runs[0].record() == first
+    assert first["detail"] is None
+
+
+def test_series_whose_uids_begin_alike_get_their_own_lines(flow: Steps) -> None:
+    transfer_id, uids = str(uuid4()), ("1.2.3", "1.2.3.4", "1.2.34")
+    series = [
+        Announced(transfer_id=transfer_id, study_instance_uid="1.2", series_instance_uid=uid) for uid in uids
+    ]
+    runs = queue_up(flow, [*series[:-1], replace(series[-1], transfer_series=3)])
+    open_(flow)
+    assert runs[0].told()
+    runs[0].start()
+    end(flow, runs)
+    runs[0].check()
+    said = [runs[0].record(), *(finish(run) for run in runs[1:])]
+    assert [(one["name"], one["scanned"]) for one in said] == [("COMPLETED", 2)] * 3
+
+
 def test_counts_that_no_series_explains_are_reported(flow: Steps) -> None:
     runs = bundle(flow)
     runs[0].start()
@@ -386,16 +436,51 @@ def redo(flow: Steps, runs: list[Run]) -> None:
     assert flow.rows("SELECT FROM ahlijob WHERE live") == []
 
 
-@pytest.mark.parametrize("status", ["FAILED", "COMPLETED"])
-def test_an_import_that_fails_is_tried_once_more_series_by_series(flow: Steps, status: str) -> None:
+def test_an_import_that_fails_is_tried_once_more_series_by_series(flow: Steps) -> None:
     runs = bundle(flow)
     runs[0].start()
-    end(flow, runs, status, server_errors=1)
+    end(flow, runs, "FAILED")
     assert runs[0].check()["retry"]
     assert runs[0].start()["status"] == "QUEUE_AGAIN"
     assert [(t["bundle"], t["attempt"]) for t in tickets(flow, runs)] == [(None, 2)] * 3
     redo(flow, runs)
     assert outcomes(runs) == ["COMPLETED"] * 3
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_after_server_errors_only_the_series_that_are_not_whole_are_tried_once_more(
+    flow: Steps, bad: int
+) -> None:
+    """Else one file would cost every series of the transfer a start of its own."""
+    runs = bundle(flow)
+    runs[0].start()
+    lost = runs[bad].announced.sop_instance_uids[0]
+    success = [line for line in lines(runs) if lost not in line["inputFile"]]
+    end(flow, runs, imported=5, server_errors=1, success=success)
+    assert runs[0].check()["retry"]
+    state = runs[0].start()
+    whole = [run for run in runs if run is not runs[bad]]
+    if bad:
+        assert (state["status"], state["retry"]) == ("COMPLETED", False)
+        assert runs[0].record()["name"] == "COMPLETED"
+        runs[0].release()
+        whole.remove(runs[0])
+    assert [finish(run)["name"] for run in whole] == ["COMPLETED"] * len(whole)
+    redo(flow, [runs[bad]])
+    assert outcomes(runs) == ["COMPLETED"] * 3
+    assert [t["attempt"] for t in tickets(flow, runs)] == [2 if n == bad else 1 for n in range(3)]
+
+
+def test_server_errors_under_a_dead_leader_cost_only_the_series_that_is_not_whole(flow: Steps) -> None:
+    runs = bundle(flow)
+    runs[0].start()
+    flow.stop(runs[0])
+    lost = runs[0].announced.sop_instance_uids[0]
+    success = [line for line in lines(runs) if lost not in line["inputFile"]]
+    end(flow, runs, imported=5, server_errors=1, success=success)
+    flow.reclaim()
+    assert [finish(run)["name"] for run in runs[1:]] == ["COMPLETED", "COMPLETED"]
+    assert len(flow.world.imaging.jobs) == 1
 
 
 def test_an_order_that_is_refused_is_tried_series_by_series(flow: Steps) -> None:
@@ -637,6 +722,28 @@ def test_a_replaced_data_store_dissolves_a_bundle_that_was_not_started(
     }
     runs[0].acquire()
     assert all(run.told() for run in runs)
+
+
+def test_a_transfer_that_is_replayed_for_a_new_data_store_is_a_bundle_there(
+    flow: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What became of it in the old one does not count: else a new data store is filled series by series."""
+    series = transfer(3, priority="bulk")
+    for run in queue_up(flow, series):
+        run.fail("SomeError")
+        run.release()
+    monkeypatch.setenv("DATASTORE_ID", "e" * 32)
+    flow.rows(
+        "INSERT INTO semaphore (datastore_id, capacity, start_rate, start_burst, bundles) "
+        "VALUES (:id, 9, 99, 99, true)",
+        id="e" * 32,
+    )
+    runs = [flow.announce(announced) for announced in series]
+    for run in runs:
+        run.index_series()
+        run.acquire()
+    assert [run.told() for run in runs] == [True, False, False]
+    assert runs[0].start()["bundle"] is not None
 
 
 def test_a_closed_gate_keeps_a_bundle_together(flow: Steps) -> None:

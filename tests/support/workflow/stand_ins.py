@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from io import BytesIO
@@ -87,6 +87,8 @@ class HealthImaging:
     """Error code by operation."""
     calls: list[str] = field(default_factory=list)
     vanished: set[str] = field(default_factory=set)
+    searched: Callable[[], Any] = lambda: None
+    """What else happens while jobs are listed."""
 
     def start_dicom_import_job(self, **request: Any) -> dict[str, str]:
         """A job, or the one that the token started."""
@@ -132,6 +134,7 @@ class HealthImaging:
     def paginate(self, *, datastoreId: str, jobStatus: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         """One page of the jobs in a status."""
         self._call("ListDICOMImportJobs")
+        self.searched()
         del datastoreId
         yield {"jobSummaries": [job for job in self.jobs.values() if job["jobStatus"] == jobStatus]}
 

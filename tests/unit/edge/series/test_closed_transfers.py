@@ -163,6 +163,17 @@ def test_a_bulk_transfer_takes_no_more_studies_after_its_minutes(tmp_path: Path)
     assert sorted(len(manifests) for manifests in transfers(bench).values()) == [1, 2]
 
 
+def test_a_backlog_of_the_assembler_makes_no_transfers_of_one_series(tmp_path: Path) -> None:
+    """The minutes count between the instances: those that wait in the spool for a day came together."""
+    bench = Bench(tmp_path, senders=BULK, bulk_transfer_minutes=1)
+    for study in range(1, 4):
+        send(bench, "ARCHIVE", f"1.{study}", {f"1.{study}.1": 1})
+        bench.clock.now += 25
+    bench.clock.now += 86400
+    bench.settle()
+    assert [said(manifests) for manifests in transfers(bench).values()] == [[3]]
+
+
 def test_an_edge_that_is_killed_closes_its_transfer_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, senders=BULK)
     send(bench, "ARCHIVE", "1.1", {"1.1.1": 1})
