@@ -1,7 +1,7 @@
-"""`python -m cdk.cleanup`: print the script that takes the stack down; it says what is kept and why.
+"""`python -m cdk.cleanup`: print the script that removes the stack. It says what is kept and why.
 
-`environment: dev` leaves nothing. `prod` keeps bucket, data store, key and a snapshot of the database.
-`--edge NAME` only takes one device out, as is needed before it leaves `config.yaml`.
+`environment: dev` keeps nothing. `prod` keeps the bucket, the data store, the key and a snapshot of the
+database. `--edge NAME` removes one device only. Run it before you take the edge out of `config.yaml`.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def removal_script(config: Config, name: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Print the script."""
     parser = argparse.ArgumentParser(prog="python -m cdk.cleanup", description=__doc__)
-    parser.add_argument("--edge", help="take this edge alone out, as named in edge_config")
-    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
+    parser.add_argument("--edge", help="remove only this edge, as named in edge_config")
+    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml", help="default: config.yaml")
     options = parser.parse_args(arguments)
     try:
         config = load_config(options.config)

@@ -1,7 +1,7 @@
-"""`python -m cdk.doctor device|account|firewall`: is all ready, and what must a firewall let out?
+"""`python -m cdk.doctor device|account|firewall`: check a device or an account before you deploy.
 
-`device` and `account` print shell scripts that change nothing. Their last line is the verdict; the exit code
-says it, too. `firewall` prints the hosts and ports that a device uses.
+`device` and `account` print shell scripts that change nothing. Their last line is the verdict, and the exit
+code says the same. `firewall` prints the hosts and ports that a device uses.
 """
 
 from __future__ import annotations
@@ -64,12 +64,14 @@ def _script(subject: str, values: dict[str, str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the script, or the list."""
     parser = argparse.ArgumentParser(prog="python -m cdk.doctor", description=__doc__)
-    parser.add_argument("subject", choices=["device", "account", "firewall"])
+    parser.add_argument("subject", choices=["device", "account", "firewall"], help="what to check or list")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     parser.add_argument("--region", default=region, required=region is None, help="the stack's region")
-    parser.add_argument("--proxy", metavar="URL", help="that the device will use")
-    parser.add_argument("--without-greengrass", action="store_true", help="the edge is a service of its own")
-    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
+    parser.add_argument("--proxy", metavar="URL", help="the proxy that the device will use")
+    parser.add_argument(
+        "--without-greengrass", action="store_true", help="the edge runs as a systemd service"
+    )
+    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml", help="default: config.yaml")
     options = parser.parse_args(arguments)
     try:
         sys.stdout.write(_printed(options, load_config(options.config)))

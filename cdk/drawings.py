@@ -1,4 +1,4 @@
-"""`python -m cdk.drawings`: the dashboard and the stack as pictures for the docs, drawn from the template."""
+"""`python -m cdk.drawings`: draw the dashboard and the stack from the template, as pictures for the docs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`python -m cdk.install_edge NAME --region REGION`: print what makes a device the edge NAME of the stack.
+"""`python -m cdk.install_edge NAME --region REGION`: print a script that makes a device the edge NAME.
 
-The script goes to standard output, how to run it to standard error. Credentials are in neither: they are
-borrowed for an hour, and the script asks for them or finds them in its environment.
-With `--without-greengrass` it is one file with all of the edge in it, which installs a systemd service.
+The script goes to standard output. How to run it goes to standard error. Neither contains credentials: they
+are borrowed for an hour, and the script reads them from its environment or asks for them.
+With `--without-greengrass` the script contains the whole edge and installs it as a systemd service.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from cdk.edge.recipe import recipe_settings
 from cdk.interpreter import python
 from cdk.packaging.build import ROOT, Builder
 from cdk.packaging.wheels import DependencyError
-from dicom_ingest.contracts.configuration.config import Config, ConfigError, EdgeConfig, load_config
+from dicom_ingest.contracts.configuration.config import Config, ConfigError, load_config
+from dicom_ingest.contracts.configuration.edges import EdgeConfig
 from dicom_ingest.contracts.platform import wiring
 
 WRITE = """\
@@ -119,15 +120,17 @@ def _roles_anywhere(config: Config, edge: EdgeConfig, region: str) -> str | None
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cdk.install_edge", description=__doc__)
-    parser.add_argument("name", help="as in edge_config")
+    parser.add_argument("name", help="the edge's name in edge_config")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     parser.add_argument("--region", default=region, required=region is None, help="the stack's region")
-    parser.add_argument("--proxy", metavar="URL", help="http://[user:password@]host:port, for all traffic")
-    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
+    parser.add_argument(
+        "--proxy", metavar="URL", help="send all traffic through http://[user:password@]host:port"
+    )
+    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml", help="default: config.yaml")
     alone = parser.add_argument_group("without Greengrass")
-    alone.add_argument("--without-greengrass", action="store_true", help="a systemd service of its own")
+    alone.add_argument("--without-greengrass", action="store_true", help="install a systemd service")
     alone.add_argument(
-        "--bucket", metavar="NAME", help="the stack's output DicomBucket; default: asked of AWS"
+        "--bucket", metavar="NAME", help="the stack's output DicomBucket; default: looked up in AWS"
     )
     alone.add_argument(
         "--credential-process",

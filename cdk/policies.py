@@ -1,10 +1,10 @@
-"""`python -m cdk.policies --account A --region R --into FOLDER`: the smallest policies that a deployer needs.
+"""`python -m cdk.policies --account A --region R --into FOLDER`: write the smallest policies for a deployer.
 
-`make synth` first: what CloudFormation must be allowed is read from the template's types of resources, by
-CloudFormation's own schemas. Three kinds of files, each a policy of its own (IAM takes 6,144 characters):
+Run `make synth` first. What CloudFormation must be allowed follows from the template's types of resources and
+from CloudFormation's own schemas. Each file is a policy of its own (IAM takes 6,144 characters):
 
 * `bootstrap.json`: for `cdk bootstrap`, once.
-* `cloudformation-N.json`: for the role that CloudFormation works with; named at `cdk bootstrap` with
+* `cloudformation-N.json`: for the role that CloudFormation works with. Name it at `cdk bootstrap` with
   `--cloudformation-execution-policies`, in place of AdministratorAccess.
 * `deployer.json`: for a person who deploys, installs edges, operates and cleans up.
 """
@@ -286,9 +286,11 @@ def rendered(types: Sequence[str], stack: str, account: str, region: str) -> dic
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files."""
     parser = argparse.ArgumentParser(prog="python -m cdk.policies", description=__doc__.partition(":")[2])
-    parser.add_argument("--account", default="123456789012")
-    parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "policies")
+    parser.add_argument("--account", default="123456789012", help="your account (default: %(default)s)")
+    parser.add_argument("--region", default="us-east-1", help="the stack's region (default: %(default)s)")
+    parser.add_argument(
+        "--into", type=Path, default=ROOT / "docs" / "policies", help="default: docs/policies"
+    )
     options = parser.parse_args(arguments)
     templates = sorted((ROOT / "cdk.out").glob("*.template.json"))
     if len(templates) != 1:

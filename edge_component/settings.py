@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
-from dicom_ingest.contracts.configuration.config import SenderConfig
+from dicom_ingest.contracts.configuration.senders import SenderConfig
 from dicom_ingest.contracts.configuration.uplink import LineConfig
 from dicom_ingest.contracts.identifiers import EDGE_NAME
 from dicom_ingest.contracts.keys import RESERVED_EDGE_NAMES

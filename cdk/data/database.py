@@ -13,7 +13,8 @@ from cdk.data.network import Network
 from cdk.limits import CONNECTIONS, OPERATOR
 from cdk.resources.ids import fixed_id
 from cdk.resources.logs import log_group
-from dicom_ingest.contracts.configuration.config import Config, DatabaseConfig
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.configuration.services import DatabaseConfig
 
 _USABLE = 0.8
 """The rest of max_connections is for migrations, the Data API and Aurora itself."""

@@ -10,7 +10,8 @@ from aws_cdk import aws_rolesanywhere as rolesanywhere
 from constructs import Construct
 
 from cdk.data import Data
-from dicom_ingest.contracts.configuration.config import Config, EdgeConfig
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.configuration.edges import EdgeConfig
 from dicom_ingest.contracts.keys import MANIFESTS
 from dicom_ingest.contracts.messages.events import EDGE_SOURCE
 

@@ -13,7 +13,8 @@ from cdk.device import install_script
 from cdk.edge.identity import EdgeDevice
 from cdk.edge.installer import registration
 from cdk.edge.ubuntu import Ubuntu
-from dicom_ingest.contracts.configuration.config import Config, EdgeConfig
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.configuration.edges import EdgeConfig
 
 DICOM_PORTS = {11112: "DICOM", 2762: "DICOM TLS"}
 OUTBOUND_PORTS = {443: "AWS", 80: "Ubuntu's packages"}

@@ -12,7 +12,8 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from cdk.observability.metrics import Metrics
-from dicom_ingest.contracts.configuration.config import Config, EdgeConfig
+from dicom_ingest.contracts.configuration.config import Config
+from dicom_ingest.contracts.configuration.edges import EdgeConfig
 
 ATTENTION = ("FAILED", "PARTIAL", "NON_PRIMARY", "UNKNOWN")
 """Outcomes that a person should look at (docs/architecture.md, "Outcomes")."""

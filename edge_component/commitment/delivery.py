@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import build_role
 
-from dicom_ingest.contracts.configuration.config import CommitmentPeer
+from dicom_ingest.contracts.configuration.senders import CommitmentPeer
 from edge_component.records.commitment import SOP_CLASS, SOP_INSTANCE
 from edge_component.running.problem import words_of
 from edge_component.settings import Settings

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from dicom_ingest.contracts.configuration.config import CommitmentPeer
+from dicom_ingest.contracts.configuration.senders import CommitmentPeer
 from edge_component.commitment.delivery import Attempt, OpenAssociations, report_on, report_to
 from edge_component.journal.commitments import (
     OpenCommitment,

@@ -21,7 +21,7 @@ from edge_component.dimse.codec import (
 from edge_component.dimse.events import ProposedContext, RoleSelection
 
 if TYPE_CHECKING:  # readers do without its model, which takes memory
-    from dicom_ingest.contracts.configuration.config import TransferSyntaxPreference
+    from dicom_ingest.contracts.configuration.senders import TransferSyntaxPreference
 
 VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"

@@ -13,7 +13,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from pynetdicom.sop_class import Verification
 
-from dicom_ingest.contracts.configuration.config import CommitmentPeer
+from dicom_ingest.contracts.configuration.senders import CommitmentPeer
 from docs.generate.conformance import sop_classes, statuses
 from docs.generate.conformance.facts import default, facts
 from docs.generate.conformance.settings import WORDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from dicom_ingest.contracts.configuration.config import SenderConfig
+from dicom_ingest.contracts.configuration.senders import SenderConfig
 from dicom_ingest.contracts.configuration.uplink import UplinkRule
 from docs.generate.fields import describe
 from docs.generate.markdown import table

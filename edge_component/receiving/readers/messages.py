@@ -13,7 +13,7 @@ from edge_component.receiving.pressure import Pressure, Pressures
 from edge_component.records.rows import AssociationRow
 
 if TYPE_CHECKING:  # readers do without its model, which takes memory
-    from dicom_ingest.contracts.configuration.config import TransferSyntaxPreference
+    from dicom_ingest.contracts.configuration.senders import TransferSyntaxPreference
 
 LEND, ROOM, ADMITTED, ACTED, REPORT, DROP = b"L", b"W", b"A", b"C", b"P", b"D"
 """From the edge: a connection; whether there is room; answers to ADMIT and ACTION; a report; an end."""

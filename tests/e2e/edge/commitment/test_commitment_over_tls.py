@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_ingest.contracts.configuration.config import CommitmentPeer
+from dicom_ingest.contracts.configuration.senders import CommitmentPeer
 from edge_component.commitment.delivery import report_to
 from edge_component.dimse.tls import client_context
 from edge_component.records.commitment import Verdicts, event_information

@@ -6,7 +6,7 @@ import pytest
 from pydicom._uid_dict import UID_dictionary
 from pynetdicom import sop_class
 
-from dicom_ingest.contracts.configuration.config import SenderConfig, TransferSyntaxPreference
+from dicom_ingest.contracts.configuration.senders import SenderConfig, TransferSyntaxPreference
 from edge_component.dimse.events import ProposedContext
 from edge_component.dimse.negotiation import (
     LOSSLESS,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_ingest.contracts.configuration.config import CommitmentPeer
+from dicom_ingest.contracts.configuration.senders import CommitmentPeer
 from edge_component.commitment.delivery import Attempt, report_to
 from edge_component.commitment.reports import Queue
 from edge_component.journal.commitments import OpenCommitment, insert_request
