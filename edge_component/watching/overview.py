@@ -79,6 +79,7 @@ class Overview:
     tasks: list[Task]
     commitments: Callable[[], dict[str, Any]]
     commitment_problems: Callable[[], list[Problem]]
+    clock: Callable[[], float] = time.time
 
     def problems(self) -> list[Problem]:
         """What is wrong, the worst first."""
@@ -118,7 +119,7 @@ class Overview:
             yield forecast
 
     def _of_channels(self) -> Iterator[Problem]:
-        now = time.time()
+        now = self.clock()
         for channel in self.numbers.channels():
             if held_back(channel, self.foresight.limit, self.settings, now):
                 continue
@@ -141,7 +142,7 @@ class Overview:
             yield Problem("aside", reason, "send-aside-again")
 
     def _of_senders(self) -> Iterator[Problem]:
-        if lately := self.numbers.refusals(time.time() - HOUR):
+        if lately := self.numbers.refusals(self.clock() - HOUR):
             named = "; ".join(_refused(refusal) for refusal in lately[:MOST_NAMED])
             more = f"; and {len(lately) - MOST_NAMED} more kinds" if len(lately) > MOST_NAMED else ""
             reason = f"instances were refused within the hour: {named}{more}"
@@ -217,7 +218,7 @@ class Overview:
         """The same for Prometheus."""
         status = self.status()
         numbers = {name: value for name, value in status.items() if type(value) in (int, float)}
-        numbers["oldest_unsent_seconds"] = self.backlog().oldest_seconds(time.time())
+        numbers["oldest_unsent_seconds"] = self.backlog().oldest_seconds(self.clock())
         numbers["associations_accepted"] = self.associations.accepted
         line = status.get("uplink", {})
         numbers |= {

@@ -107,6 +107,8 @@ class Services:
     tls: Callable[[], ssl.SSLContext | None]
     pace: Pace
     memory: Memory
+    sleep: Callable[[float], None] = time.sleep
+    """Waits before an answer to a `bulk` sender."""
 
 
 class GoneError(Exception):
@@ -389,7 +391,7 @@ class Connection:
         if seconds and not self._dropped:
             reception.settle()
             self._desk.delayed()
-            time.sleep(seconds)
+            self._services.sleep(seconds)
 
     # Other messages
 

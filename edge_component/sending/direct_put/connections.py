@@ -63,9 +63,10 @@ class Server:
 class Connections:
     """As many as are needed at a time; used by many threads."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, connect: Connect | None = None) -> None:
         self._server = server
-        self._idle: deque[_Connection] = deque()
+        self._connect = connect or Connection
+        self._idle: deque[Connection] = deque()
 
     def exchange(self, head: bytes, body: Body, size: int) -> Answer:
         """Send a request with a body of this size, and read its answer, both before a deadline.
@@ -76,7 +77,7 @@ class Connections:
         """
         try:
             if (kept := self._kept()) is None:
-                return self._exchange(_Connection(self._server), head, body, size)
+                return self._exchange(self._connect(self._server), head, body, size)
             # The server may have closed it just now. A PUT may be sent twice (RFC 9110 9.2.2).
             try:
                 return self._exchange(kept, head, body, size)
@@ -98,7 +99,7 @@ class Connections:
             ConnectionError: whether it was stored the first time is not known; what `_exchange` raises.
         """
         try:
-            answer = self._exchange(_Connection(self._server), head, body, size)
+            answer = self._exchange(self._connect(self._server), head, body, size)
         except (ConnectTimeoutError, EndpointConnectionError, PausedError):
             raise closed from None  # the second one was not sent, the first one was
         if answer.status == PRECONDITION_FAILED:  # what exists may be what was sent first
@@ -110,7 +111,7 @@ class Connections:
         while self._idle:
             self._idle.pop().close()
 
-    def _kept(self) -> _Connection | None:
+    def _kept(self) -> Connection | None:
         with suppress(IndexError):  # another thread may take the last one
             while True:
                 connection = self._idle.pop()
@@ -119,7 +120,7 @@ class Connections:
                 connection.close()
         return None
 
-    def _exchange(self, connection: _Connection, head: bytes, body: Body, size: int) -> Answer:
+    def _exchange(self, connection: Connection, head: bytes, body: Body, size: int) -> Answer:
         reusable = False
         try:
             answer = connection.exchange(head, body, size)
@@ -132,11 +133,19 @@ class Connections:
         return answer
 
 
-class _Connection:
-    def __init__(self, server: Server) -> None:
+class Connection:
+    """For one exchange at a time. `least`: bytes a second below which it is not waited for."""
+
+    def __init__(
+        self,
+        server: Server,
+        clock: Callable[[], float] = time.monotonic,
+        least: int = LEAST_BYTES_PER_SECOND,
+    ) -> None:
         self._buffer = memoryview(bytearray(PIECE_BYTES))
         self._timeout = server.timeout
-        self._until = time.monotonic() + PATIENCE * server.timeout
+        self._clock, self._least = clock, least
+        self._until = clock() + PATIENCE * server.timeout
         try:
             place = server.proxy or (server.host, server.port)
             self._socket = socket.create_connection(place, server.timeout)
@@ -156,6 +165,7 @@ class _Connection:
         return not wait_for_read(self._socket, 0)
 
     def exchange(self, head: bytes, body: Body, size: int) -> Answer:
+        """Send a request and read its answer."""
         self._allow(size)
         try:
             unsent = head
@@ -171,19 +181,22 @@ class _Connection:
         return read_answer(self, head[: head.index(b" ")].decode())
 
     def recv(self, size: int) -> bytes:
+        """As a socket's, before the deadline."""
         return self._waits().recv(size)
 
     def recv_into(self, buffer: Any) -> int:
+        """As a socket's, before the deadline."""
         return self._waits().recv_into(buffer)
 
     def close(self) -> None:
+        """Close the socket."""
         self._socket.close()
 
     def _next(self, pieces: Iterator[memoryview]) -> memoryview | None:
         """The time for which the edge itself holds a piece back is not the server's."""
-        asked = time.monotonic()
+        asked = self._clock()
         piece = next(pieces, None)
-        self._until += time.monotonic() - asked
+        self._until += self._clock() - asked
         return piece
 
     def _send(self, data: bytes | memoryview) -> None:
@@ -194,11 +207,11 @@ class _Connection:
 
     def _allow(self, size: int) -> None:
         """From now on: time for so many bytes."""
-        self._until = time.monotonic() + PATIENCE * self._timeout + size / LEAST_BYTES_PER_SECOND
+        self._until = self._clock() + PATIENCE * self._timeout + size / self._least
 
     def _waits(self) -> socket.socket:
         """For one step, and never beyond the deadline: a byte now and then keeps nothing open."""
-        left = self._until - time.monotonic()
+        left = self._until - self._clock()
         if left <= 0:
             raise TimeoutError("the exchange took too long")
         self._socket.settimeout(min(self._timeout, left))
@@ -216,3 +229,6 @@ class _Connection:
             self.close()
             line = said.partition(b"\r\n")[0].decode("latin-1")
             raise ProxyConnectionError(proxy_url="{}:{}".format(*server.proxy or ()), error=line)
+
+
+Connect = Callable[[Server], Connection]

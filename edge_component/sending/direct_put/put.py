@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
 from edge_component.sending.direct_put.answers import Answer
+from edge_component.sending.direct_put.connections import Connect
 from edge_component.sending.direct_put.servers import Servers, proxy_of
 from edge_component.sending.direct_put.template import CHECKSUM, Template, learn, stop_probes
 from edge_component.sending.exchange import PUT_PARAMETERS, ClientPut
@@ -21,13 +22,19 @@ OPERATION = "PutObject"
 class DirectPut:
     """What `ClientPut` does, in a fraction of its processor time; used by many threads."""
 
-    def __init__(self, client: Any, credentials: Credentials | None, verify: str | None) -> None:
+    def __init__(
+        self,
+        client: Any,
+        credentials: Credentials | None,
+        verify: str | None,
+        connect: Connect | None = None,
+    ) -> None:
         """`verify`: a file of certificate authorities; None: those that botocore trusts."""
         self._client = client
         self._by_client = ClientPut(client)
         self._credentials = credentials
         self._templates: dict[str, Template | None] = {}
-        self._servers = Servers(float(client.meta.config.connect_timeout), verify)
+        self._servers = Servers(float(client.meta.config.connect_timeout), verify, connect)
         stop_probes(client)
 
     def __call__(self, bucket: str, key: str, file: VerifiedFile) -> str | None:

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.utils import get_environ_proxies
 
-from edge_component.sending.direct_put.connections import Connections, Server
+from edge_component.sending.direct_put.connections import Connect, Connections, Server
 
 PORTS = {"http": 80, "https": 443}
 
@@ -17,8 +17,9 @@ PORTS = {"http": 80, "https": 443}
 class Servers:
     """Used by many threads. `verify`: a file of certificate authorities; None: those that botocore trusts."""
 
-    def __init__(self, timeout: float, verify: str | None) -> None:
+    def __init__(self, timeout: float, verify: str | None, connect: Connect | None = None) -> None:
         self._timeout = timeout
+        self._connect = connect
         self._verify = verify
         self._connections: dict[str, Connections] = {}
 
@@ -27,7 +28,8 @@ class Servers:
         name = f"{origin} {proxy or ''}"
         found = self._connections.get(name)
         if found is None:
-            found = self._connections.setdefault(name, Connections(self._server(urlsplit(origin), proxy)))
+            made = Connections(self._server(urlsplit(origin), proxy), self._connect)
+            found = self._connections.setdefault(name, made)
         return found
 
     def close(self) -> None:

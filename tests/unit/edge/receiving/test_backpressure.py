@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +13,7 @@ from edge_component.dimse.codec import Identity
 from edge_component.dimse.limits import Limits
 from edge_component.receiving.associations import Associations
 from edge_component.receiving.pressure import Pressure, Pressures
-from edge_component.receiving.readers import connection
-from edge_component.receiving.readers.connection import Services
+from edge_component.receiving.readers.connection import Connection, Services
 from edge_component.receiving.readers.messages import Admission
 from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.store import Store
@@ -149,22 +146,15 @@ class BulkDesk(ConnectionDesk):
         return Admission(ROW, bulk=True)
 
 
-def test_an_instance_whose_answer_waits_is_in_the_journal_before_and_can_be_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_instance_whose_answer_waits_is_in_the_journal_before_and_can_be_sent(tmp_path: Path) -> None:
     journal = Rows()
     spool = Spool(tmp_path)
     spool.prepare()
     during: list[int] = []
-    monkeypatch.setattr(
-        connection,
-        "time",
-        SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: during.append(len(journal.rows))),
-    )
     room = watermark(tmp_path, 60, **STEPS)
     services = Services(
         *(Store(spool, journal, room), Limits(), Identity("1.2.3", "TEST"), lambda: None),
-        *(Pace(), Memory()),
+        *(Pace(), Memory(), lambda _seconds: during.append(len(journal.rows))),
     )
     ours, theirs = pair()
     ds = instance("1.2", "1.2.1")
@@ -174,6 +164,6 @@ def test_an_instance_whose_answer_waits_is_in_the_journal_before_and_can_be_sent
         + fragment(1, encoded(ds), command=False, last=True)
     )
     theirs.shutdown(socket.SHUT_WR)
-    connection.Connection(ours, "127.0.0.1", services, BulkDesk()).run(tls=False)
+    Connection(ours, "127.0.0.1", services, BulkDesk()).run(tls=False)
     theirs.close()
     assert during == [1]

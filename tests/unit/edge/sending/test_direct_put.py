@@ -32,8 +32,8 @@ from hypothesis import strategies as st
 
 from edge_component.line.line import PausedError
 from edge_component.sending.answers import Exists, UnreadableError, meaning
-from edge_component.sending.direct_put import connections
 from edge_component.sending.direct_put.answers import read_answer
+from edge_component.sending.direct_put.connections import Connect, Connection, Server
 from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.direct_put.template import learn, stop_probes
 from edge_component.sending.exchange import PUT_PARAMETERS, ClientPut
@@ -82,12 +82,18 @@ class Make:
         return ClientPut(self.client(endpoint))
 
     def direct(
-        self, client: Any, credentials: Credentials | None = CREDENTIALS, verify: str | None = None
+        self,
+        client: Any,
+        credentials: Credentials | None = CREDENTIALS,
+        verify: str | None = None,
+        connect: Connect | None = None,
     ) -> DirectPut:
-        return self.made.enter_context(closing(DirectPut(client, credentials, verify)))
+        return self.made.enter_context(closing(DirectPut(client, credentials, verify, connect)))
 
-    def direct_to(self, endpoint: str, timeout: float = 5, verify: str | None = None) -> DirectPut:
-        return self.direct(self.client(endpoint, timeout, verify), verify=verify)
+    def direct_to(
+        self, endpoint: str, timeout: float = 5, verify: str | None = None, connect: Connect | None = None
+    ) -> DirectPut:
+        return self.direct(self.client(endpoint, timeout, verify), verify=verify, connect=connect)
 
 
 @pytest.fixture
@@ -281,15 +287,18 @@ def test_a_connection_that_was_closed_meanwhile_costs_no_failure(s3: WireS3, mak
 
 @pytest.mark.parametrize("second", [EndpointConnectionError(endpoint_url="s3"), PausedError()])
 def test_what_was_sent_once_may_be_stored_although_it_cannot_be_sent_again(
-    s3: WireS3, make: Make, monkeypatch: pytest.MonkeyPatch, second: Exception
+    s3: WireS3, make: Make, second: Exception
 ) -> None:
-    put = make.direct_to(s3.endpoint)
+    made: list[Connection] = []
+
+    def only_once(server: Server) -> Connection:
+        if made:
+            raise second
+        made.append(Connection(server))
+        return made[0]
+
+    put = make.direct_to(s3.endpoint, connect=only_once)
     put("dicom", KEY, spooled(b"first"))
-
-    def fails(*_: object) -> None:
-        raise second
-
-    monkeypatch.setattr(connections, "_Connection", fails)
     s3.reply = lambda _put: None
     with pytest.raises(ConnectionClosedError) as error:
         put("dicom", KEY, spooled(b"second"))

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ConnectionClosedError, ProxyConnectionError, ReadTimeoutError
 
-from edge_component.sending.direct_put import connections
+from edge_component.sending.direct_put.connections import Connection
 from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.direct_put.transport import Transport
 from edge_component.sending.exchange import ClientPut
@@ -74,12 +75,12 @@ def test_an_answer_of_a_byte_now_and_then_ends_at_the_deadline(s3: WireS3) -> No
         events.put_events(Entries=[{"Source": "s", "DetailType": "d", "Detail": "{}"}])
 
 
-def test_a_server_that_takes_a_byte_now_and_then_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "LEAST_BYTES_PER_SECOND", 1 << 30)
+def test_a_server_that_takes_a_byte_now_and_then_is_not_waited_for() -> None:
+    impatient = partial(Connection, least=1 << 30)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         endpoint = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         with client_of("s3", endpoint, STEP) as client:
-            put = DirectPut(client, Credentials("AKID", SECRET), None)
+            put = DirectPut(client, Credentials("AKID", SECRET), None, impatient)
             with closing(put), pytest.raises(ReadTimeoutError):
                 put("dicom", KEY, spooled(LARGE * 20))
 

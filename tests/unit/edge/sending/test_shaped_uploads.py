@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from edge_component.journal.channels import Channel, channels
 from edge_component.line.line import Line
 from edge_component.line.timetable import Limit
 from edge_component.sending.answers import Held
-from edge_component.sending.direct_put import connections
+from edge_component.sending.direct_put.connections import Connect, Connection
 from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.exchange import ClientPut, Exchange
 from edge_component.sending.part import FilePart
@@ -61,8 +62,8 @@ def gated(content: bytes, line: Line, *, bulk: bool = True) -> VerifiedFile:
     return file
 
 
-def direct(client: Any, file: VerifiedFile) -> None:
-    with closing(DirectPut(client, Credentials("AKID", "secret"), None)) as put:
+def direct(client: Any, file: VerifiedFile, connect: Connect | None = None) -> None:
+    with closing(DirectPut(client, Credentials("AKID", "secret"), None, connect)) as put:
         put("dicom", KEY, file)
 
 
@@ -109,12 +110,9 @@ def test_a_manifest_takes_no_place() -> None:
     assert file.gate.most(10**9) == 10**9
 
 
-def test_the_time_that_an_edge_holds_its_bytes_back_is_not_the_servers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_time_that_an_edge_holds_its_bytes_back_is_not_the_servers() -> None:
     """On a narrow line one piece may wait for longer than a whole exchange may take."""
     clock = Clock(1000.0)
-    monkeypatch.setattr(connections, "time", SimpleNamespace(monotonic=clock))
 
     class Narrow(CountingLine):
         def take(self, size: int, *, bulk: bool) -> None:
@@ -122,7 +120,7 @@ def test_the_time_that_an_edge_holds_its_bytes_back_is_not_the_servers(
             clock.now += 3600
 
     with WireS3() as s3, client_of("s3", s3.endpoint, direct=False) as client:
-        direct(client, gated(LARGE[:300_000], Narrow()))
+        direct(client, gated(LARGE[:300_000], Narrow()), partial(Connection, clock=clock))
         assert stored(s3.puts[-1])
 
 
@@ -230,10 +228,9 @@ PAUSED, RESUMED, LIMITED = Limit(0.0), Limit(20.0, since=10_000.0), Limit(20.0, 
     ],
 )
 def test_a_failure_before_a_pause_is_no_outage_while_nothing_is_tried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: Limit, failed_at: float, said: list[str]
+    tmp_path: Path, limit: Limit, failed_at: float, said: list[str]
 ) -> None:
     """Else the last time-out of the evening is an alarm all night."""
-    monkeypatch.setattr(overview, "time", SimpleNamespace(time=lambda: 10_060.0))
     failed = Channel("upload", failing_since=2_000.0, failed_at=failed_at, tries=3, code="Timeout")
     numbers = SimpleNamespace(channels=lambda: [failed], series_problems=list, notices=lambda _since: [])
     nothing: Any = dict.fromkeys(overview.Overview.__dataclass_fields__)
@@ -243,6 +240,7 @@ def test_a_failure_before_a_pause_is_no_outage_while_nothing_is_tried(
             "settings": settings(tmp_path),
             "numbers": numbers,
             "foresight": SimpleNamespace(limit=limit),
+            "clock": lambda: 10_060.0,
         }
     )
     assert [problem.name for problem in seen._of_channels()] == said
