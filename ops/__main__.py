@@ -13,7 +13,7 @@ from dicom_ingest.errors import DatabaseAwayError, IndexRefusedError
 from ops.aws import aws_target
 from ops.errors import FunctionFailedError, OperatorError
 from ops.local_run import RUNS, find_run, local_target
-from ops.output import Output
+from ops.output import Output, printable
 from ops.target import Target
 from ops.verbs import completion
 from ops.verbs.changing import acknowledge, cancel, replay, reprocess, slots
@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(words: str, code: int) -> int:
-    sys.stderr.write(f"error: {' '.join(words.split())}\n")
+    sys.stderr.write(f"error: {printable(' '.join(words.split()))}\n")
     return code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timezone
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 PLAIN_WIDTH = 10_000
 """Where there is no terminal, so that a line stays a line."""
@@ -35,7 +37,7 @@ class Output:
 
     def line(self, text: str, style: str | None = None) -> None:
         """A line; nothing in it is markup."""
-        self._console.print(text, style=style, markup=False, highlight=False)
+        self._console.print(Text(printable(text)), style=style)
 
     def record(self, content: Mapping[str, Any]) -> None:
         """A JSON object in a line of its own, at once."""
@@ -84,11 +86,12 @@ class Output:
                     self.line(f"{name.replace('_', ' '):>24}  {shown}")
 
     def _drawn(self, title: str, rows: Rows, names: Sequence[str]) -> Table:
-        drawn = Table(title=f"{title} ({len(rows)})", title_justify="left", box=box.SIMPLE_HEAD)
+        drawn = Table(title=Text(f"{title} ({len(rows)})"), title_justify="left", box=box.SIMPLE_HEAD)
         for name in names:
-            drawn.add_column(name.replace("_", " "), overflow="fold")
+            drawn.add_column(Text(name.replace("_", " ")), overflow="fold")
         for row in rows:
-            drawn.add_row(*(cell(name, row.get(name)) for name in names))
+            # As text: a value in brackets is no mark-up, and an escape sequence does not reach the terminal.
+            drawn.add_row(*(Text(printable(cell(name, row.get(name)))) for name in names))
         return drawn
 
 
@@ -99,6 +102,18 @@ def cell(name: str, value: Any) -> str:
     if name.endswith("_at") and isinstance(value, str):
         return text(datetime.fromisoformat(value))
     return text(value)
+
+
+BIDI_CONTROLS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+
+
+def printable(words: str) -> str:
+    """The words without characters that steer a terminal or turn a line round; line feeds stay."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(c) else c for c in words)
+
+
+def _steers(c: str) -> bool:
+    return c != "\n" and (unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in BIDI_CONTROLS)
 
 
 def size(count: int) -> str:

@@ -57,7 +57,11 @@ class TargetSource:
         """Series that an edge held when it last said so."""
         found = self._held()
         names = ("study_instance_uid", "series_instance_uid", "transfer_id", "calling_ae")
-        return [row for row in found if not term or "trouble" in row or term in {row[name] for name in names}]
+        return [
+            row
+            for row in found
+            if not term or "trouble" in row or any(row[name].startswith(term) for name in names)
+        ]
 
     def grant(self) -> None:
         """Invoke the function that runs the grant step."""

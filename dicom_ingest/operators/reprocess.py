@@ -157,18 +157,26 @@ def event_of(key: ManifestKey, manifest: Manifest, sha256: str, bucket: str) -> 
     )
 
 
+@dataclass(frozen=True)
+class Redriven:
+    """An event of a dead-letter queue whose execution was started."""
+
+    transfer_id: str
+    series_instance_uid: str
+    execution: str
+
+
 def redrive(
     sqs: SQSClient, queue_url: str, stepfunctions: SFNClient, state_machine_arn: str
-) -> tuple[int, int]:
-    """Start an execution for every event in a dead-letter queue; how many, and how many others were left."""
-    started = left = 0
+) -> Iterator[Redriven | None]:
+    """Start an execution for every event in a dead-letter queue; None for each other message, which stays."""
     while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
         for message in messages:
             event = json.loads(message["Body"])
             if event.get("detail-type") != SERIES_COMPLETE:
-                left += 1  # e.g. a status change: reclaim finds by itself what it was about
+                yield None  # e.g. a status change: reclaim finds by itself what it was about
                 continue
-            executions.start(stepfunctions, state_machine_arn, event)
+            execution = executions.start(stepfunctions, state_machine_arn, event)
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-            started += 1
-    return started, left
+            detail = event["detail"]
+            yield Redriven(detail["transfer_id"], detail["series_instance_uid"], execution)

@@ -11,8 +11,8 @@ SOMEBODY = "an operator"
 """Who it was, where the caller does not say."""
 
 _NOTE = """
-INSERT INTO operator_action (who, action, series_transfer_pk, datastore_id, reason)
-VALUES (:who, :action, :pk, :datastore, :reason)
+INSERT INTO operator_action (who, action, series_transfer_pk, reason, transfer_id, series_instance_uid)
+VALUES (:who, :action, :pk, :reason, CAST(:transfer AS uuid), CAST(:series AS text))
 """
 _ACKNOWLEDGE = """
 WITH done AS (
@@ -44,11 +44,15 @@ def note(
     action: str,
     *,
     pk: int | None = None,
-    datastore: str | None = None,
+    transfer: str | None = None,
+    series: str | None = None,
     reason: str = "",
 ) -> None:
-    """Write down what was done outside the database."""
-    connection.run(_NOTE, who=who, action=action, pk=pk, datastore=datastore, reason=reason)
+    """Write down what was done to a series transfer outside the database.
+
+    `transfer` and `series` name one that the index may not know yet.
+    """
+    connection.run(_NOTE, who=who, action=action, pk=pk, reason=reason, transfer=transfer, series=series)
 
 
 def acknowledge(connection: Connection, pk: int, who: str, why: str, *, undo: bool = False) -> bool:

@@ -1,9 +1,9 @@
 """Send chosen series through the workflow again. Nothing is imported twice.
 
-Choose series by a search term, as for the verb where; by day, edge, AE title, modality, outcome or its detail
-together; by the key of a manifest or by a prefix, as the verb audit prints them; or choose the events that
-could not be delivered. --force imports again. --reindex imports nothing. Each series' timeline shows who did
-it, when and why.
+Choose series in one of these ways: by a search term, as for the verb where; by day, edge, AE title, modality,
+outcome or its detail, together; by the key of a manifest or a prefix, as the verb audit prints them; or the
+events that could not be delivered (--dead-letters). --force imports again. --reindex imports nothing. Each
+series' timeline shows who did it, when and why.
 
 examples:
   ops reprocess --outcome FAILED --edge edge1 --dry-run
@@ -24,7 +24,7 @@ from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.series.actions import note
 from dicom_ingest.operators import reprocess
 from dicom_ingest.operators.bulk import sizes
-from dicom_ingest.operators.read.index import Row
+from dicom_ingest.operators.read.index import Row, first
 from dicom_ingest.operators.read.series.choices import resolved
 from dicom_ingest.operators.read.series.places import COUNTED, Filter, places
 from dicom_ingest.operators.read.series.search import kinds, where
@@ -39,7 +39,7 @@ HELP = "send series through the workflow again; --force imports again"
 SELECTORS = ("day", "edge", "ae", "modality", "outcome", "detail")
 COLUMNS = (
     "modality", "patient_id", "accession_number", "series_instance_uid", "outcome", "detail", "instances",
-    "execution", "executions", "other_messages_left", "prefix", "manifest_key",
+    "execution", "other_messages_left", "prefix", "manifest_key",
 )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
 def _summed(rows: list[dict[str, Any]]) -> str:
     """How many series of how many studies, as far as the index knows them."""
     known = [row for row in rows if "instances" in row]
-    return sizes(known) if known else counted(len(rows), "row")
+    return sizes(known) if known else counted(sum("execution" in row for row in rows), "execution")
 
 
 def _why_nothing(arguments: argparse.Namespace, target: Target) -> str:
@@ -138,10 +138,23 @@ def _started(
         for row in rows:
             prefix = row.get("prefix")
             row["execution"] = worker.prefix(prefix)[0] if prefix else worker.manifest(row["manifest_key"])
-            note(writer, who, action, pk=row.get("pk"), reason=arguments.reason)
+            transfer, series = _named(row)
+            note(
+                writer, who, action, pk=row.get("pk"), transfer=transfer, series=series,
+                reason=arguments.reason,
+            )  # fmt: skip
     finally:
         writer.close()
     return rows
+
+
+def _named(row: dict[str, Any]) -> tuple[str, str]:
+    """Transfer and series: the index may not know them yet."""
+    if "prefix" in row:
+        prefix = SeriesPrefix(*row["prefix"].strip("/").split("/"))
+        return prefix.transfer_id, prefix.series_instance_uid
+    key = parse_manifest_key(row["manifest_key"])
+    return key.transfer_id, key.series_instance_uid
 
 
 def _chosen(arguments: argparse.Namespace, target: Target, worker: Reprocessor) -> list[dict[str, Any]]:
@@ -167,10 +180,13 @@ def _chosen(arguments: argparse.Namespace, target: Target, worker: Reprocessor) 
 
 def _below(target: Target, series: SeriesPrefix) -> dict[str, Any]:
     """A series under a prefix; the index may not know it yet."""
-    known = places(
-        target.index, Filter(transfer=series.transfer_id, series=series.series_instance_uid), most=1
-    )
-    return {"prefix": str(series), **({"pk": known[0]["pk"]} if known else {})}
+    return {"prefix": str(series), **_known(target, series.transfer_id, series.series_instance_uid)}
+
+
+def _known(target: Target, transfer: str, series: str) -> dict[str, Any]:
+    """The series transfer's `pk`; nothing if the index does not know it yet."""
+    row = first(places(target.index, Filter(transfer=transfer, series=series), most=1))
+    return {"pk": row["pk"]} if row else {}
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -190,10 +206,23 @@ def _resolved(arguments: argparse.Namespace, target: Target) -> tuple[Filter, li
 def _dead_letters(arguments: argparse.Namespace, target: Target) -> list[dict[str, Any]]:
     if arguments.dry_run:
         raise OperatorError("reprocess --dead-letters --dry-run: looking at a queue hides its messages")
-    started, left = reprocess.redrive(
-        target.client("sqs"),
-        target.dead_letters_url,
-        target.client("stepfunctions"),
-        target.state_machine_arn,
-    )
-    return [{"executions": started, "other_messages_left": left}] if started or left else []
+    rows, others = [], 0
+    who, writer = target.who(), target.open_writer()
+    try:
+        for found in reprocess.redrive(
+            target.client("sqs"),
+            target.dead_letters_url,
+            target.client("stepfunctions"),
+            target.state_machine_arn,
+        ):
+            if found is None:
+                others += 1
+                continue
+            transfer, series = found.transfer_id, found.series_instance_uid
+            known = _known(target, transfer, series)
+            action, pk = "dead letter reprocessed", known.get("pk")
+            note(writer, who, action, pk=pk, transfer=transfer, series=series, reason=arguments.reason)
+            rows.append({**vars(found), **known})
+    finally:
+        writer.close()
+    return [*rows, {"other_messages_left": others}] if others else rows

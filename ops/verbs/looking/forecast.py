@@ -1,6 +1,6 @@
 """Compute how long a migration takes, for three assumptions of what HealthImaging needs for a file.
 
-It asks no pipeline. What binds is the smallest of: the line, the starts that HealthImaging allows, and the
+No pipeline is needed. The slowest of three decides: the line, the starts that HealthImaging allows, and the
 imports that it runs at a time.
 
 examples:

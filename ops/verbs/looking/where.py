@@ -1,6 +1,7 @@
 """Find a study, and show a timeline for each of its series transfers.
 
-It is found by accession number, patient id, any UID, AE title, edge, transfer, import or image set.
+Find it by accession number, patient id, patient's name, any UID, AE title, edge, transfer, import or image
+set. The beginning of a number, a name, a study or a series UID is enough. A whole one finds that one only.
 
 examples:
   ops where PH26-0001

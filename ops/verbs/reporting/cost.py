@@ -22,7 +22,7 @@ from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target
 
-HELP = "money per edge, sender and month, from measured counts and list prices"
+HELP = "cost per edge, sender and month, from measured counts and list prices"
 ASSUMPTIONS = (
     "what is stored during a month is kept for half of it, and for all of every later month",
     "an image set is in frequent access for 30 days, then in the archive but for frequent_share",

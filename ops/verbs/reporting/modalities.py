@@ -1,7 +1,7 @@
 """Show what each modality sends that HealthImaging refuses or warns about.
 
-Every edge foretells it from the headers of what it receives, and sends everything all the same. Counts are
-per sending AE title and day (UTC) on which its series were sealed.
+Every edge predicts this from the headers that it receives, and still sends everything. Counts are for each
+sending AE title and for each day (UTC) on which series were sealed.
 
 examples:
   ops modalities --since 2026-11-01 --until 2026-11-30

@@ -15,12 +15,13 @@ from dicom_ingest.db.series import actions, ending
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.series.places import Filter, places
+from dicom_ingest.operators.read.series.study import study
 from dicom_ingest.operators.read.series.timeline import timeline
 from dicom_ingest.operators.read.state.attention import Call, attention
 from dicom_ingest.operators.read.state.flow import flow
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.series import Announced
-from tests.support.workflow.workers import Execution
+from tests.support.workflow.workers import Execution, index_series
 
 WELL: Row = {"edge": "dicom-ingest-edge1", "problems": [], "silent_aes": []}
 SEE = "docs/operations.md#nothing-gets-out"
@@ -145,6 +146,29 @@ def test_the_timeline_shows_who_did_what_and_why(database: Database) -> None:
     assert found is not None
     told = [(step.name, step.words) for step in found.steps if " by " in step.name]
     assert told == [("acknowledged by ana", "known: a phantom"), ("import again by ben", "")]
+
+
+def test_what_was_done_before_the_index_knew_the_series_is_in_its_timeline_and_its_studys(
+    database: Database,
+) -> None:
+    announced, another = Announced(), Announced()
+    with database.transaction() as connection:
+        actions.note(
+            connection, "ana", "dead letter reprocessed", reason="the rule was gone",
+            transfer=announced.transfer_id, series=announced.series_instance_uid,
+        )  # fmt: skip
+    index_series(database, announced)
+    index_series(database, another)
+    with database.transaction() as connection:
+        rows = connection.run("SELECT pk, transfer_id FROM series_transfer ORDER BY pk")
+        found, other = (timeline(connection, row["pk"]) for row in rows)
+        steps = study(connection, announced.study_instance_uid).steps
+    assert found is not None
+    assert other is not None
+    for told in (found.steps, steps):
+        (step,) = [step for step in told if "dead letter reprocessed by ana" in step.name]
+        assert step.words == "the rule was gone"
+    assert not [step for step in other.steps if " by " in step.name]
 
 
 @pytest.mark.parametrize("cancelled", [True, False])

@@ -82,6 +82,28 @@ def test_the_beginning_finds_a_patient_or_an_accession_whatever_the_case(databas
     assert rows(database, where, "cc-7") == []
 
 
+def test_the_beginning_of_a_uid_finds_it_and_a_whole_uid_finds_no_longer_one(database: Database) -> None:
+    for series in ("1.2.840.7.1", "1.2.840.7.10", "1.2.841.1"):
+        index_series(database, Announced(study_instance_uid=series, series_instance_uid=f"{series}.9"))
+
+    def found(term: str) -> list[str]:
+        return sorted(row["series_instance_uid"] for row in rows(database, where, term))
+
+    assert found("1.2.840.") == ["1.2.840.7.1.9", "1.2.840.7.10.9"]
+    assert found("1.2.84") == ["1.2.840.7.1.9", "1.2.840.7.10.9", "1.2.841.1.9"]
+    assert found("1.2.840.7.1") == ["1.2.840.7.1.9"], "a whole study UID, with which another begins"
+    assert found("1.2.840.7.1.9") == ["1.2.840.7.1.9"]
+    assert rows(database, matches, "1.2.840.") == 2
+
+
+def test_a_whole_number_is_that_one_and_no_longer_one(database: Database) -> None:
+    for number in ("A1", "A10"):
+        index_series(database, Announced(patient_id=number))
+    assert len(rows(database, where, "a")) == 2
+    for term in ("A1", "a1"):
+        assert [row["patient_id"] for row in rows(database, where, term)] == ["A1"]
+
+
 def test_lists_have_a_total_and_pages(database: Database) -> None:
     for _ in range(3):
         index_series(database, Announced())

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from console.pages.edges import the_edges
 from console.pages.flow import picture
-from console.pages.operations import the_edges
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.state.attention import attention

@@ -243,8 +243,11 @@ def test_what_lies_below_a_prefix_and_what_could_not_be_delivered_is_worked_on_a
     event = steps.describe_execution(executionArn=started["execution"])["input"]
     eventually(lambda: _over(ops, uid, started["execution"]))
     console.runtime.clients.sqs.send_message(QueueUrl=state.dead_letters_url, MessageBody=event)
-    redriven = answer(ops, "reprocess", "--dead-letters")
-    assert redriven == [{"executions": 1, "other_messages_left": 0}]
+    (redriven,) = answer(ops, "reprocess", "--dead-letters", "--reason", "the rule was gone")
+    assert (redriven["series_instance_uid"], redriven["pk"]) == (uid, series["pk"])
+    told = answer(ops, "where", uid)[0]["timeline"]["steps"]
+    (written,) = [step for step in told if step["name"].startswith("dead letter reprocessed by ")]
+    assert written["words"] == "the rule was gone"
     eventually(lambda: not _over(ops, uid, started["execution"]))
     eventually(lambda: answer(ops, "status", "--under-way")["series_transfers"] == [])
     assert ops("reprocess", "--dead-letters")[0] == 1, "there is nothing more"

@@ -52,6 +52,25 @@ def test_a_cell_is_read_as_its_name_says() -> None:
     assert cell("instances", 4096) == "4096"
 
 
+HOSTILE = "[/b] T2 [sag] :smile: \x1b[31mred\x9b\N{RIGHT-TO-LEFT OVERRIDE}"
+SHOWN = "[/b] T2 [sag] :smile: �[31mred��"
+
+
+@pytest.mark.parametrize("width", [200, 20], ids=["table", "a line per field"])
+def test_a_value_is_neither_mark_up_nor_what_steers_a_terminal(
+    width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = Output(as_json=False, width=width)
+    output.table("Series", [{"description": HOSTILE, "patient_name": "Ås^Ünal 山田"} for _ in range(2)])
+    output.line(HOSTILE)
+    said = capsys.readouterr().out
+    assert not {"\x1b", "\x9b", "\N{RIGHT-TO-LEFT OVERRIDE}"} & set(said)
+    assert said.count("[sag]") == 3
+    if width > len(HOSTILE):
+        assert said.count(SHOWN) == 3
+        assert "Ås^Ünal 山田" in said
+
+
 def test_a_narrow_table_leaves_out_its_last_columns(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"place": "FAILED", "patient_id": "PHANTOM-0001", "detail": "x" * 60, "edge": "e" * 40}]
     Output(as_json=False, width=100).table("Series", rows, narrow=True)

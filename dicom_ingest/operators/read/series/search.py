@@ -21,17 +21,55 @@ from dicom_ingest.operators.read.series.places import (
     values,
 )
 
+_TERM, _LETTERS = "CAST(:term AS text)", "left(lower(CAST({} AS text)), 64)"
+_IS_A_UID = f"""EXISTS (SELECT FROM series_transfer e WHERE e.study_instance_uid = {_TERM})
+    OR EXISTS (SELECT FROM series_transfer e WHERE e.series_instance_uid = {_TERM})
+    OR EXISTS (SELECT FROM instance_transfer e WHERE e.sop_instance_uid = {_TERM})"""
+_IS_A_NUMBER = f"""EXISTS (
+        SELECT FROM study e WHERE left(lower(e.accession_number), 64) = {_LETTERS.format(":term")})
+    OR EXISTS (SELECT FROM patient e WHERE left(lower(e.patient_id), 64) = {_LETTERS.format(":term")})"""
+"""A whole UID or number means that one, and not also those that begin with it: A1 is not A10.
 
-def _begins(column: str) -> str:
+The same term chooses what is cancelled or processed again.
+"""
+
+
+def _uid_begins(column: str) -> str:
+    """The UID begins with the term; answered from an index of 0027."""
+    begins = _between(f"u.{column}", _TERM, _IS_A_UID)
+    return f"t.pk IN (SELECT u.pk FROM series_transfer u WHERE {begins} LIMIT {COUNTED + 1})"
+
+
+def _number_begins(column: str) -> str:
     """The column begins with the term, whatever the case; answered from an index of 0023."""
-    parameter = ":name" if column.endswith("name") else ":term"
-    value, term = f"left(lower({column}), 64)", f"left(lower(CAST({parameter} AS text)), 64)"
-    return f"{value} ~>=~ {term} AND {value} ~<~ ({term} || chr(1114111))"
+    return _between(f"left(lower({column}), 64)", _LETTERS.format(":term"), _IS_A_NUMBER)
+
+
+def _name_begins(column: str) -> str:
+    """The name begins with the term, whatever the case; answered from an index of 0023."""
+    return _between(f"left(lower({column}), 64)", _LETTERS.format(":name"), "false")
+
+
+def _between(value: str, term: str, whole: str) -> str:
+    """From the term to the last text that begins with it, or to the term itself if it is a whole one."""
+    end = f"CASE WHEN {whole} THEN chr(1) ELSE chr(1114111) END"
+    return f"{value} ~>=~ {term} AND {value} ~<~ ({term} || {end})"
+
+
+def _of_patient(condition: str) -> str:
+    return (
+        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
+        f"JOIN series y ON y.study_pk = z.pk WHERE {condition})"
+    )
+
+
+def _of_study(condition: str) -> str:
+    return f"t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk WHERE {condition})"
 
 
 _BY = {
-    "study": (is_text("study_instance_uid", ":term"),),
-    "series": (is_text("series_instance_uid", ":term"),),
+    "study": (is_text("study_instance_uid", ":term"), _uid_begins("study_instance_uid")),
+    "series": (is_text("series_instance_uid", ":term"), _uid_begins("series_instance_uid")),
     "instance": (
         "t.pk IN (SELECT series_transfer_pk FROM instance_transfer "
         "WHERE sop_instance_uid = CAST(:term AS text))",
@@ -44,20 +82,14 @@ _BY = {
     "AE": tuple(is_text(column, ":as_ae") for column in AES),
     "edge": (is_text("edge", ":as_edge"),),
     "accession number": (
-        "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
-        "WHERE z.accession_number = CAST(:term AS text))",
-        "t.series_pk IN (SELECT y.pk FROM study z JOIN series y ON y.study_pk = z.pk "
-        f"WHERE {_begins('z.accession_number')} LIMIT {COUNTED})",
+        _of_study(f"z.accession_number = {_TERM}"),
+        _of_study(f"{_number_begins('z.accession_number')} LIMIT {COUNTED + 1}"),
     ),
-    "patient": tuple(
-        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
-        f"JOIN series y ON y.study_pk = z.pk WHERE w.{column} = CAST(:term AS text))"
-        for column in ("patient_id", "identifier")
-    )
-    + tuple(
-        "t.series_pk IN (SELECT y.pk FROM patient w JOIN study z ON z.patient_pk = w.pk "
-        f"JOIN series y ON y.study_pk = z.pk WHERE {_begins(f'w.{column}')} LIMIT {COUNTED})"
-        for column in ("patient_id", "patient_name")
+    "patient": (
+        _of_patient(f"w.patient_id = {_TERM}"),
+        _of_patient(f"w.identifier = {_TERM}"),
+        _of_patient(f"{_number_begins('w.patient_id')} LIMIT {COUNTED + 1}"),
+        _of_patient(f"{_name_begins('w.patient_name')} LIMIT {COUNTED + 1}"),
     ),
 }
 """Of each kind the conditions, one of which must hold: each is asked by itself, since each has its index."""
@@ -70,7 +102,7 @@ def kinds(term: str) -> tuple[str, ...]:
         return ("transfer",)
     if re.fullmatch(r"[0-9a-f]{32}", term):
         return ("import", "image set", *_NAMES)
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)+", term):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)+\.?", term):
         return ("study", "series", "instance", *_NAMES)
     return _NAMES
 
@@ -85,8 +117,9 @@ def where(
 ) -> list[Row]:
     """The series transfers that a term means, newest first; `matched` says what the term is of each.
 
-    `term`: accession number, patient id or patient's name (or how they begin, whatever the case); study,
-    series or SOP instance UID, AE title, edge, transfer, import (HealthImaging's job id) or image set.
+    `term`: accession number, patient id or patient's name (or how they begin, whatever the case); study or
+    series instance UID (or how it begins), SOP instance UID, AE title, edge, transfer, import
+    (HealthImaging's job id) or image set.
     """
     chosen = chosen or Filter()
     sql = (

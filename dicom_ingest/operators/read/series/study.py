@@ -14,7 +14,7 @@ _ACTIONS = """
 SELECT a.at, a.who, a.action, a.reason, t.modality, t.series_instance_uid, s.series_description
 FROM series_transfer t
 CROSS JOIN LATERAL (
-    SELECT at, who, action, reason FROM operator_action WHERE series_transfer_pk = t.pk
+    SELECT at, who, action, reason FROM series_action WHERE series_transfer_pk = t.pk
     ORDER BY pk LIMIT 100) a
 LEFT JOIN series s ON s.pk = t.series_pk
 WHERE t.study_instance_uid = CAST(:study AS text)

@@ -39,7 +39,7 @@ SELECT execution, replay_name, started_at, over_at, outcome, outcome_detail FROM
 WHERE series_transfer_pk = :pk ORDER BY started_at DESC LIMIT 100
 """
 _ACTIONS = """
-SELECT at, who, action, reason FROM operator_action WHERE series_transfer_pk = :pk ORDER BY pk
+SELECT at, who, action, reason FROM series_action WHERE series_transfer_pk = :pk ORDER BY pk
 """
 _IMAGE_SETS = """
 SELECT image_set_id, version, is_primary, matched_instances, datastore_id, ahlijob_pk AS ticket_id, created_at
