@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from markupsafe import Markup
 from pydicom import Dataset
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import (
+    BadGateway,
+    BadRequest,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+)
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
@@ -19,11 +28,14 @@ from console.markup.html import tag
 from console.markup.page import page
 from console.markup.words import address
 from console.pages import flow as stages
-from console.pages import listing, operations, series
+from console.pages import listing, series
 from console.pages.bulk import ask_bulk, bulk_done
 from console.pages.confirm import confirm
+from console.pages.edges import the_edges
+from console.pages.ledger import the_ledger
 from console.pages.modalities import the_modalities
 from console.pages.runbook import runbook
+from console.pages.slots import slots
 from console.pages.study import study
 from console.pages.viewing.instance import INLINE, content, instance
 from console.pages.viewing.instances import instances
@@ -36,12 +48,15 @@ from console.run.questions import answer, question
 from console.run.sources import Sources
 from console.workflow import graph
 from console.workflow.executions import Execution
+from dicom_ingest.errors import IndexRefusedError, RetryableError
 from dicom_ingest.operators.read.series.places import Filter, places
 from dicom_ingest.operators.read.series.timeline import Timeline, object_key, timeline
 from dicom_ingest.operators.read.state.attention import attention
 from dicom_ingest.operators.read.state.edges import edges
 from dicom_ingest.operators.read.state.flow import flow
 
+AGAIN = "Look again in a moment."
+DOUBTFUL = "The change may or may not have been made: look before you repeat it."
 STATIC = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SERIES = "/series/<uuid:transfer>/<series_uid>"
@@ -87,15 +102,42 @@ class Application:
         request = Request(environ)
         answer: Any
         try:
-            security.check(request)
-            endpoint, values = self._addresses.bind_to_environ(environ).match()
-            answer = endpoint(request, **values)
+            answer = self._answer_to(request, environ)
         except HTTPException as error:
             answer = self._sorry(error)
         if isinstance(answer, Markup):
             answer = Response(answer, mimetype="text/html")
         body: Iterable[bytes] = security.harden(answer)(environ, start_response)
         return body
+
+    def _answer_to(self, request: Request, environ: dict[str, Any]) -> Any:
+        """What its address says.
+
+        Raises:
+            HTTPException: with words for the person who asks, whatever went wrong.
+        """
+        security.check(request)
+        try:
+            endpoint, values = self._addresses.bind_to_environ(environ).match()
+        except ValueError as error:  # a number of thousands of digits
+            raise NotFound from error
+        try:
+            return endpoint(request, **values)
+        except HTTPException:
+            raise
+        except RetryableError as error:
+            raise ServiceUnavailable(_again(f"The index does not answer: {error}", request)) from error
+        except (BotoCoreError, ClientError) as error:
+            raise BadGateway(_again(f"AWS does not answer: {error}", request)) from error
+        except IndexRefusedError as error:
+            raise BadRequest(f"The index does not take a value: {error.server_words or error}") from error
+        except (
+            Exception
+        ) as error:  # the last that can say it: a page for the person, the rest in the terminal
+            traceback.print_exc()
+            name = type(error).__name__
+            words = f"This page failed ({name}). The terminal in which the console runs has the details."
+            raise InternalServerError(words) from error
 
     def _page(self, title: str, here: str, *content: Any) -> Markup:
         return page(title, self._sources.source.name, here, self._sources.source.note, *content)
@@ -234,7 +276,7 @@ class Application:
 
     def _slots(self, request: Request) -> Markup:
         with self._sources.index() as index:
-            return self._page("Slots", "/slots", *operations.slots(index, request.args))
+            return self._page("Slots", "/slots", *slots(index, request.args))
 
     def _study(self, _: Request, study_uid: str) -> Markup:
         held = self._sources.held(study_uid)
@@ -271,7 +313,7 @@ class Application:
 
     def _edges(self, _: Request) -> Markup:
         with self._sources.index() as index:
-            return self._page("Edges", "/edges", *operations.the_edges(index, *self._sources.edges()))
+            return self._page("Edges", "/edges", *the_edges(index, *self._sources.edges()))
 
     def _modalities(self, request: Request) -> Markup:
         today = datetime.now(timezone.utc).date()
@@ -281,10 +323,15 @@ class Application:
 
     def _ledger(self, _: Request) -> Markup:
         with self._sources.index() as index:
-            return self._page("Ledger", "/ledger", *operations.the_ledger(index))
+            return self._page("Ledger", "/ledger", *the_ledger(index))
 
     def _static(self, _: Request, name: str) -> Response:
         if name not in {path.name for path in STATIC.iterdir()}:
             raise NotFound
         path = STATIC / name
         return Response(path.read_bytes(), mimetype=TYPES[path.suffix])
+
+
+def _again(words: str, request: Request) -> str:
+    """What to do about it."""
+    return f"{words}. {AGAIN if request.method in ('GET', 'HEAD') else DOUBTFUL}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden
 from werkzeug.wrappers import Request, Response
 
 NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -12,6 +12,7 @@ HEADERS = {
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -21,6 +22,7 @@ def check(request: Request) -> None:
 
     Raises:
         Forbidden: either.
+        BadRequest: a NUL character, which no column of the index can hold.
     """
     name = request.host.rpartition(":")[0] or request.host
     if name not in NAMES:
@@ -29,6 +31,10 @@ def check(request: Request) -> None:
         "/"
     ):
         raise Forbidden("a form must come from this console")
+    if any(
+        "\0" in text for text in (request.path, *(value for _, value in request.values.items(multi=True)))
+    ):
+        raise BadRequest("A NUL character is not allowed.")
 
 
 def harden(response: Response) -> Response:

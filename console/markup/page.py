@@ -38,6 +38,7 @@ def page(title: str, run: str, here: str, note: str, *content: Any) -> Markup:
             "body",
             tag("a", "Skip to the content", href="#content", class_="skip"),
             tag("header", tag("a", run, href="/", class_="run"), _ways(here), class_="top"),
+            tag("p", id="away", role="status", class_="trouble"),
             tag("main", *content, id="content"),
             tag("footer", note),
         ),

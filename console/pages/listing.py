@@ -166,7 +166,7 @@ def _nothing(query: Mapping[str, str], unknown: list[str]) -> str:
 
 
 def _study(rows: list[Row], columns: int) -> Markup:
-    """A body of its own, headed by what is known of the study."""
+    """A body of its own, headed by what is known of the study. Another order or page may have more of it."""
     first = rows[0]
     count = sum(row["instances"] for row in rows)
     known = {
@@ -174,7 +174,7 @@ def _study(rows: list[Row], columns: int) -> Markup:
         "Patient": _code(first["patient_id"]),
         "Accession": _code(first["accession_number"]),
         "Date": str(first["study_date"] or "") or None,
-        "Contains": f"{len(rows)} series, {counted(count, 'instance')}",
+        "Listed": f"{len(rows)} series, {counted(count, 'instance')}",
     }
     shown = [
         tag("span", tag("span", f"{name} ", class_="quiet") if name else None, value)

@@ -87,6 +87,8 @@ def _native(data: bytes, header: dict[str, Any]) -> Pixels:
     kind = "i" if header.get("PixelRepresentation") else "u"
     values = np.frombuffer(data, f"<{kind}{int(header['BitsAllocated']) // 8}")
     shape = (rows, columns, samples) if samples > 1 else (rows, columns)
+    if not rows * columns:
+        raise UndecodableError(f"a frame of {rows} x {columns} has no pixels")
     if values.size < rows * columns * samples:
         raise UndecodableError(f"{values.size} values where {rows} x {columns} x {samples} are expected")
     return values[: rows * columns * samples].reshape(shape)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydicom import DataElement, Dataset, dcmread
+from pydicom.datadict import dictionary_description, dictionary_has_tag
+from pydicom.errors import BytesLengthException
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,6 +24,17 @@ MOST_BYTES = 256 << 20
 LONGEST = 240
 """Characters of a value that are shown."""
 BULK = ("OB", "OW", "OF", "OD", "OL", "OV", "UN")
+UNKNOWN_MEDIA = "application/octet-stream"
+UNCONVERTIBLE = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
+"""What pydicom raises when a value is read that breaks the rules of its VR."""
 
 
 class UnreadableError(ValueError):
@@ -40,8 +55,9 @@ class Tag:
 class Files:
     """Of one bucket. Threads may read at once."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
-        self._client, self._bucket = client, bucket
+    def __init__(self, client: S3Client, bucket: str, most: int = MOST_BYTES) -> None:
+        """`most`: a file of so many bytes or more is not read."""
+        self._client, self._bucket, self._most = client, bucket, most
 
     def header(self, key: str) -> Dataset:
         """Everything before the pixels.
@@ -49,9 +65,15 @@ class Files:
         Raises:
             UnreadableError: there is no such object, or it is no DICOM.
         """
-        start = io.BytesIO(self._bytes(key, HEADER_BYTES))
-        with suppress(Exception):  # cut off in the middle of a value: pydicom raises what it met
-            return dcmread(start, stop_before_pixels=True)
+        part = self._first(key, HEADER_BYTES)
+        try:
+            found = _parsed(part, stop_before_pixels=True)
+        except UnreadableError:
+            if not part.fell_short:
+                raise
+        else:
+            if not part.fell_short:
+                return found
         return self.whole(key)
 
     def whole(self, key: str) -> Dataset:
@@ -60,34 +82,91 @@ class Files:
         Raises:
             UnreadableError: there is no such object, it is too large, or it is no DICOM.
         """
-        content = io.BytesIO(self._bytes(key, MOST_BYTES))
-        try:
-            return dcmread(content)
-        except Exception as error:  # arbitrary bytes: pydicom may raise anything
-            raise UnreadableError(f"the file cannot be read as DICOM: {error}") from error
+        part = self._first(key, self._most)
+        if part.cut:
+            raise UnreadableError(
+                f"the file has {self._most:,} bytes or more, which is too large to be shown"
+            )
+        return _parsed(part)
 
-    def _bytes(self, key: str, most: int) -> bytes:
+    def _first(self, key: str, most: int) -> _Part:
         try:
             found = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{most - 1}")
-            return found["Body"].read()
+            content = found["Body"].read()
         except (BotoCoreError, ClientError) as error:
             raise UnreadableError(f"S3 does not give the file: {error}") from error
+        return _Part(content, cut=len(content) == most)
+
+
+class _Part(io.BytesIO):
+    """The first bytes of a file. `fell_short`: more was wanted than this part has of it.
+
+    pydicom takes a value that is cut off for a whole one, so its errors alone do not tell.
+    """
+
+    def __init__(self, content: bytes, *, cut: bool) -> None:
+        super().__init__(content)
+        self.cut = cut
+        self.fell_short = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As every file's."""
+        found = super().read(size)
+        if self.cut and (size is None or size < 0 or len(found) < size):
+            self.fell_short = True
+        return found
+
+
+def _parsed(part: _Part, *, stop_before_pixels: bool = False) -> Dataset:
+    try:
+        return dcmread(part, stop_before_pixels=stop_before_pixels)
+    except Exception as error:  # arbitrary bytes: pydicom may raise anything
+        raise UnreadableError(f"the file cannot be read as DICOM: {error}") from error
 
 
 def tags(dataset: Dataset, depth: int = 0) -> Iterator[Tag]:
     """Every element in its order, those of a sequence's items after it."""
-    for element in _all(dataset):
-        yield Tag(depth, str(element.tag), element.VR, element.name, _value(element))
-        if element.VR == "SQ":
-            for item in element.value:
-                yield from tags(item, depth + 1)
+    meta: Dataset | None = getattr(dataset, "file_meta", None)
+    for held in (dataset,) if meta is None else (meta, dataset):
+        for number in sorted(held.keys()):
+            yield from _told(held, number, depth)
 
 
-def _all(dataset: Dataset) -> Iterator[DataElement]:
-    meta = getattr(dataset, "file_meta", None)
-    if meta is not None:
-        yield from meta
-    yield from dataset
+def _told(dataset: Dataset, number: BaseTag, depth: int) -> Iterator[Tag]:
+    """An element. One whose value breaks the rules of its VR says so; the others are still shown."""
+    try:
+        element = dataset[number]
+        told = Tag(depth, str(number), element.VR, element.name, _value(element))
+    except UNCONVERTIBLE as error:
+        name = dictionary_description(number) if dictionary_has_tag(number) else "Unknown"
+        yield Tag(depth, str(number), dataset.get_item(number).VR or "?", name, _unreadable(error))
+        return
+    yield told
+    if element.VR == "SQ":
+        for item in element.value:
+            yield from tags(item, depth + 1)
+
+
+def _unreadable(error: Exception) -> str:
+    return f"(cannot be read: {error})"
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """A value as text, empty where there is none. One that breaks the rules of its VR says so."""
+    try:
+        found = dataset.get(keyword)
+    except UNCONVERTIBLE as error:
+        return _unreadable(error)
+    return "" if found is None else str(found)
+
+
+def items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none where there is none. `tags` says it where something else has its tag."""
+    try:
+        found = dataset.get(keyword)
+    except UNCONVERTIBLE:
+        return []
+    return list(found) if isinstance(found, Sequence) else []
 
 
 def _value(element: DataElement) -> str:
@@ -108,9 +187,10 @@ def is_report(dataset: Dataset) -> bool:
 
 def document(dataset: Dataset) -> tuple[bytes, str] | None:
     """The encapsulated document and its media type (PS3.3 C.24.2); None where there is none."""
-    if "EncapsulatedDocument" not in dataset:
+    content: Any = dataset.get("EncapsulatedDocument")
+    if not isinstance(content, bytes):
         return None
-    length = dataset.get("EncapsulatedDocumentLength")
-    content = bytes(dataset.EncapsulatedDocument)
-    kind = str(dataset.get("MIMETypeOfEncapsulatedDocument") or "application/octet-stream")
-    return content[: int(length)] if length else content, kind
+    length, kind = dataset.get("EncapsulatedDocumentLength"), text(dataset, "MIMETypeOfEncapsulatedDocument")
+    if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind):
+        kind = UNKNOWN_MEDIA
+    return content[:length] if isinstance(length, int) and length else content, kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 _AXES = (("L", "R"), ("P", "A"), ("H", "F"))
@@ -16,12 +17,17 @@ USUAL_RATE = 10.0
 
 
 def geometry(header: dict[str, Any]) -> dict[str, Any]:
-    """`letters`: of the left, right, upper and lower side; `spacing`: mm between columns; both if known."""
+    """`letters`: of the left, right, upper and lower side; `spacing`: mm between columns; both if known.
+
+    `aspect`: how much higher than wide a pixel is, where it is not square.
+    """
     found: dict[str, Any] = {}
     if sides := letters(header):
         found["letters"] = sides
     if (size := spacing(header)) is not None:
         found["spacing"] = size
+    if (shape := aspect(header)) != 1:
+        found["aspect"] = shape
     return found
 
 
@@ -50,10 +56,24 @@ def letters(header: dict[str, Any]) -> list[str] | None:
 
 def spacing(header: dict[str, Any]) -> float | None:
     """Millimetres between columns; on projections those at the detector."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+    sizes = _sizes(header, "PixelSpacing", "ImagerPixelSpacing")
+    return sizes[1] if sizes else None
+
+
+def aspect(header: dict[str, Any]) -> float:
+    """A pixel's height by its width (PS3.3 C.7.6.3.1.7): from its spacing, else as the header says it."""
+    sizes = _sizes(
+        header, "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"
+    )
+    return round(sizes[0] / sizes[1], 4) if sizes else 1.0
+
+
+def _sizes(header: dict[str, Any], *keywords: str) -> list[float] | None:
+    """Of a pixel, downwards and to the right: the first of the attributes that says both."""
+    for keyword in keywords:
         sizes = numbers(header, keyword, "PixelMeasuresSequence")
-        if len(sizes) == 2 and sizes[1] > 0:
-            return sizes[1]
+        if len(sizes) == 2 and min(sizes) > 0:
+            return sizes
     return None
 
 
@@ -75,9 +95,10 @@ def numbers(header: dict[str, Any], keyword: str, group: str | None = None) -> l
                 value = item.get(keyword)
     parts = value.split("\\") if isinstance(value, str) else value if isinstance(value, list) else [value]
     try:
-        return [float(str(part)) for part in parts if part not in (None, "")]
+        found = [float(str(part)) for part in parts if part not in (None, "")]
     except ValueError:
         return []
+    return found if all(map(isfinite, found)) else []
 
 
 def _items(sequence: Any) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ def number(header: dict[str, Any], keyword: str, default: float) -> float:
     if isinstance(value, list):
         value = value[0] if value else None
     try:
-        return default if value in (None, "") else float(str(value))
+        found = default if value in (None, "") else float(str(value))
     except ValueError:
         return default
+    return found if isfinite(found) else default

@@ -13,6 +13,8 @@ from dicom_ingest.db.server.connection import Connection
 FIRST = -1
 """The priority of a raised ticket: before live (0) and bulk (1)."""
 WORDS = "change: pause, resume, raise, move and move-all are allowed"
+DIGITS = 9
+"""A number of no more fits into an integer of PostgreSQL."""
 NOT_WAITING = "The ticket is not waiting any more. Slots shows what became of it."
 
 
@@ -45,9 +47,9 @@ def _change(connection: Connection, form: Mapping[str, str], who: str) -> bool:
 
 
 def number(form: Mapping[str, str], name: str) -> int | None:
-    """0 or more; None where there is none."""
+    """From 0 to what a column of the index holds; None where there is none."""
     text = form.get(name, "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= DIGITS else None
 
 
 def back(form: Mapping[str, str]) -> str:

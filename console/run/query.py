@@ -31,12 +31,14 @@ def found(index: Index, query: Mapping[str, str]) -> Found:
     """The rows that a query asks for: by a search term, by filters, or by both."""
     term, page = searched(query), page_of(query)
     wanted, unknown = resolved(index, chosen(query))
+    whole = matches(index, term, wanted) if term else total(index, wanted)
+    said = [*misread(query), *unknown, *beyond(page, whole)]
     skip, order = (page - 1) * PAGE, order_of(query)
+    if skip > whole:
+        return Found([], page, whole, said)
     if term:
-        rows, whole = where(index, term, PAGE, wanted, skip, order), matches(index, term, wanted)
-    else:
-        rows, whole = places(index, wanted, PAGE, skip, order), total(index, wanted)
-    return Found(rows, page, whole, [*misread(query), *unknown, *beyond(page, whole)])
+        return Found(where(index, term, PAGE, wanted, skip, order), page, whole, said)
+    return Found(places(index, wanted, PAGE, skip, order), page, whole, said)
 
 
 def searched(query: Mapping[str, str]) -> str:

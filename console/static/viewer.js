@@ -54,20 +54,30 @@ function viewer(root) {
     touched = true;
     show();
   }
-  // Letters and scale lie above the picture and are not moved with it.
+  // Letters and scale are above the picture and are not moved with it.
   function draw() {
-    picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.zoom})`;
     const [, now] = geometry.findLast(([from]) => from <= Number(frame.value)) ?? [0, {}];
     const sides = stage.querySelectorAll(".letter");
     sides.forEach((side, number) => { side.textContent = now.letters?.[number] ?? ""; });
-    const fit = Math.min(picture.clientWidth / picture.naturalWidth, picture.clientHeight / picture.naturalHeight);
-    const perMillimetre = now.spacing ? fit * view.zoom / now.spacing : 0;
+    const fit = fitted(now.aspect ?? 1);
+    picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${fit.stretch.map((each) => each * view.zoom)})`;
+    const perMillimetre = now.spacing ? fit.column * view.zoom / now.spacing : 0;
     const length = LENGTHS.findLast((each) => each * perMillimetre <= stage.clientWidth / 3);
     scale.hidden = !perMillimetre || !Number.isFinite(perMillimetre) || !length;
     if (!scale.hidden) {
       scale.style.width = `${length * perMillimetre}px`;
       scale.textContent = `${length} mm`;
     }
+  }
+  // Where pixels are not square: the browser fits them as squares, and they are stretched to their shape.
+  // `column`: how wide one is shown.
+  function fitted(aspect) {
+    const { naturalWidth: across, naturalHeight: down } = picture;
+    picture.style.aspectRatio = aspect === 1 || !across ? "" : `${across} / ${down * aspect}`;
+    const squares = Math.min(picture.clientWidth / across, picture.clientHeight / down);
+    if (aspect === 1 || !across) return { column: squares, stretch: [1] };
+    const column = Math.min(picture.clientWidth / across, picture.clientHeight / (down * aspect));
+    return { column, stretch: [column / squares, column * aspect / squares] };
   }
   function zoom(by) {
     view.zoom = Math.min(16, Math.max(1, view.zoom * by));

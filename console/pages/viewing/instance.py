@@ -12,7 +12,7 @@ from console.markup.page import wide
 from console.markup.words import address
 from console.pages.series import uid
 from console.pages.viewing.report import report
-from console.pictures.files import Tag, document, is_report, tags
+from console.pictures.files import Tag, document, is_report, tags, text
 from dicom_ingest.operators.read.index import Row
 
 INLINE = "application/pdf"
@@ -22,7 +22,7 @@ def instance(row: Row, sop_instance_uid: str, dataset: Dataset, term: str) -> li
     """Everything that its file says of itself."""
     return [
         tag("p", tag("a", "Series", href=address(row)), " / Instance", class_="crumbs"),
-        tag("h1", f"Instance {dataset.get('InstanceNumber') or ''}".rstrip()),
+        tag("h1", f"Instance {text(dataset, 'InstanceNumber')}".rstrip()),
         tag("p", uid(sop_instance_uid)),
         content(row, sop_instance_uid, dataset) or Markup(""),
         _search(term),
@@ -37,11 +37,11 @@ def content(row: Row, sop_instance_uid: str, dataset: Dataset) -> Markup | None:
     held = document(dataset)
     if held is None:
         return None
-    source, title = f"{instance_address(row, sop_instance_uid)}/document", dataset.get("DocumentTitle")
-    shown = tag("iframe", src=source, title=f"Document {title or ''}".rstrip(), class_="document")
+    source, title = f"{instance_address(row, sop_instance_uid)}/document", text(dataset, "DocumentTitle")
+    shown = tag("iframe", src=source, title=f"Document {title}".rstrip(), class_="document")
     return tag(
         "section",
-        tag("h2", str(title or "Document")),
+        tag("h2", title or "Document"),
         shown if held[1] == INLINE else tag("p", f"The document is {held[1]}, which is not shown here."),
         tag("p", tag("a", "Open the document", href=source, target="_blank", rel="noopener")),
         class_="card",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from textwrap import wrap
 from typing import Any
 
@@ -106,9 +107,10 @@ def why_none(found: Timeline) -> str:
 
 def _window(wanted: Mapping[str, Any]) -> Window | None:
     try:
-        return float(wanted["center"]), max(1.0, float(wanted["width"]))
+        center, width = float(wanted["center"]), float(wanted["width"])
     except (KeyError, ValueError):
         return None
+    return (center, max(1.0, width)) if isfinite(center) and isfinite(width) else None
 
 
 def _shown(picture: Picture) -> Response:

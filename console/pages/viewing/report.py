@@ -6,13 +6,14 @@ from markupsafe import Markup
 from pydicom import Dataset
 
 from console.markup.html import tag
+from console.pictures.files import items, text
 
 DEEPEST = 20
 
 
 def report(dataset: Dataset) -> Markup:
     """Title and content (PS3.3 C.17.3)."""
-    verified = f"{dataset.get('CompletionFlag') or '?'}, {dataset.get('VerificationFlag') or '?'}"
+    verified = f"{text(dataset, 'CompletionFlag') or '?'}, {text(dataset, 'VerificationFlag') or '?'}"
     return tag(
         "div",
         tag(
@@ -24,7 +25,7 @@ def report(dataset: Dataset) -> Markup:
 
 
 def _content(item: Dataset, depth: int) -> Markup | None:
-    parts = item.get("ContentSequence") or []
+    parts = items(item, "ContentSequence")
     if not parts or depth > DEEPEST:
         return None
     return tag("ul", [_item(part, depth) for part in parts])
@@ -37,32 +38,35 @@ def _item(item: Dataset, depth: int) -> Markup:
 
 
 def _meaning(item: Dataset, keyword: str) -> str:
-    codes = item.get(keyword) or []
-    return str(codes[0].get("CodeMeaning") or codes[0].get("CodeValue") or "") if codes else ""
+    codes = items(item, keyword)
+    return text(codes[0], "CodeMeaning") or text(codes[0], "CodeValue") if codes else ""
+
+
+_PLAIN = {
+    "TEXT": "TextValue",
+    "DATE": "Date",
+    "TIME": "Time",
+    "DATETIME": "DateTime",
+    "PNAME": "PersonName",
+    "UIDREF": "UID",
+}
+"""Where a content item of this value type has its value (PS3.3 C.18)."""
 
 
 def _value(item: Dataset) -> str:
-    kind = item.get("ValueType")
+    kind = text(item, "ValueType")
     match kind:
         case "CONTAINER":
             return ""
-        case "TEXT":
-            return str(item.get("TextValue") or "")
         case "CODE":
             return _meaning(item, "ConceptCodeSequence")
         case "NUM":
-            measured = (item.get("MeasuredValueSequence") or [Dataset()])[0]
+            measured = next(iter(items(item, "MeasuredValueSequence")), Dataset())
             unit = _meaning(measured, "MeasurementUnitsCodeSequence")
-            return f"{measured.get('NumericValue', 'no value')} {unit}".rstrip()
-        case "DATE" | "TIME" | "DATETIME":
-            return str(item.get({"DATE": "Date", "TIME": "Time", "DATETIME": "DateTime"}[kind]) or "")
-        case "PNAME":
-            return str(item.get("PersonName") or "")
-        case "UIDREF":
-            return str(item.get("UID") or "")
+            return f"{text(measured, 'NumericValue') or 'no value'} {unit}".rstrip()
         case "IMAGE" | "COMPOSITE" | "WAVEFORM":
-            referenced = (item.get("ReferencedSOPSequence") or [Dataset()])[0]
-            return f"{kind.lower()} {referenced.get('ReferencedSOPInstanceUID', '')}"
+            referenced = next(iter(items(item, "ReferencedSOPSequence")), Dataset())
+            return f"{kind.lower()} {text(referenced, 'ReferencedSOPInstanceUID')}"
         case "SCOORD" | "SCOORD3D" | "TCOORD":
-            return str(item.get("GraphicType") or item.get("TemporalRangeType") or "").lower()
-    return "" if kind is None else str(kind).lower()
+            return (text(item, "GraphicType") or text(item, "TemporalRangeType")).lower()
+    return text(item, _PLAIN[kind]) if kind in _PLAIN else kind.lower()

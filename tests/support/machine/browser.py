@@ -145,14 +145,37 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
-    def drag(self, selector: str, right: int, down: int) -> None:
-        """The mouse, pressed in the middle of an element, so far and released."""
-        middle = self.ask(
+    def hover(self, selector: str) -> None:
+        """The mouse, over the middle of an element."""
+        x, y = self._middle(selector)
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def wheel(self, selector: str, down: int, *, control: bool = False) -> None:
+        """The wheel, turned over an element."""
+        x, y = self._middle(selector)
+        self.call(
+            "Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=down,
+            modifiers=2 if control else 0,
+        )  # fmt: skip
+
+    def offline(self, *, away: bool) -> None:
+        """Whether the browser's network is gone."""
+        self.call(
+            "Network.emulateNetworkConditions", offline=away, latency=0, downloadThroughput=-1,
+            uploadThroughput=-1,
+        )  # fmt: skip
+
+    def _middle(self, selector: str) -> tuple[float, float]:
+        x, y = self.ask(
             f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect(); "
             "return [b.x + b.width / 2, b.y + b.height / 2] })"
             f"(document.querySelector({selector!r}))"
         )
-        x, y = middle
+        return x, y
+
+    def drag(self, selector: str, right: int, down: int) -> None:
+        """The mouse, pressed in the middle of an element, so far and released."""
+        x, y = self._middle(selector)
         for kind, at, buttons in (
             ("mousePressed", (x, y), 1),
             ("mouseMoved", (x + right, y + down), 1),

@@ -14,7 +14,7 @@ from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
 from console.pages.viewing.instance import content, instance
 from console.pages.viewing.report import report
-from console.pictures.files import HEADER_BYTES, LONGEST, Files, UnreadableError, document, tags
+from console.pictures.files import HEADER_BYTES, LONGEST, Files, UnreadableError, document, tags, text
 from local.cli.demo import DCMDATA
 
 ROW = {"transfer_id": "t", "series_instance_uid": "1.2.3"}
@@ -106,6 +106,66 @@ def test_the_header_of_a_large_file_is_read_from_its_first_part() -> None:
     assert found is not None
     assert len(found[0]) == len(PDF) + 3 * HEADER_BYTES
     assert s3.asked <= 3
+
+
+def test_a_value_that_the_first_part_cuts_off_is_read_whole() -> None:
+    held, s3 = files(with_document(HEADER_BYTES * 3))
+    found = {each.name: each.value for each in tags(held.header("there"))}
+    assert found["Encapsulated Document"] == f"{len(PDF) + 3 * HEADER_BYTES:,} bytes"
+    assert s3.asked == 2
+
+
+def test_a_file_that_is_no_dicom_is_not_asked_for_twice() -> None:
+    held, s3 = files(b"not DICOM")
+    with pytest.raises(UnreadableError):
+        held.header("there")
+    assert s3.asked == 1
+
+
+def test_a_file_that_is_too_large_says_so() -> None:
+    held = Files(cast("Any", OneObject(with_document(5000))), "bucket", most=4000)
+    with pytest.raises(UnreadableError, match="4,000 bytes or more"):
+        held.whole("there")
+
+
+def with_a_wrong_length() -> Dataset:
+    """A file with an unsigned short of three bytes."""
+    ds = dcmread(io.BytesIO(with_document()))
+    ds.Rows = 7
+    body = io.BytesIO()
+    ds.save_as(body, enforce_file_format=True)
+    right, wrong = b"US\x02\x00\x07\x00", b"US\x03\x00\x07\x00\x00"
+    assert body.getvalue().count(right) == 1
+    return dcmread(io.BytesIO(body.getvalue().replace(right, wrong)))
+
+
+def test_a_value_that_breaks_the_rules_of_its_vr_says_so_and_the_others_are_shown() -> None:
+    ds = with_a_wrong_length()
+    found = [*tags(ds)]
+    (bad,) = [each for each in found if "cannot be read" in each.value]
+    assert (bad.vr, bad.name) == ("US", "Rows")
+    assert len(found) == len(ds) + len(ds.file_meta)
+    page = str(instance(ROW, "1.2.3.4", ds, ""))
+    assert "cannot be read" in page
+    assert "P-1" in page
+    assert "cannot be read" in text(ds, "Rows")
+
+
+def test_a_report_with_a_wrong_number_or_a_tag_of_another_kind_is_still_read() -> None:
+    ds, measured = Dataset(), Dataset()
+    measured.add_new("NumericValue", "LO", "1,75")
+    item = Dataset()
+    item.ValueType, item.MeasuredValueSequence = "NUM", [measured]
+    item.add_new("ConceptNameCodeSequence", "LO", "no sequence")
+    ds.ContentSequence = [item]
+    assert "1,75" in str(report(ds))
+
+
+@pytest.mark.parametrize("kind", ["text/html\r\nX: y", "<script>", ""])
+def test_a_media_type_that_is_none_is_bytes(kind: str) -> None:
+    ds = dcmread(io.BytesIO(with_document()))
+    ds.add_new("MIMETypeOfEncapsulatedDocument", "LO", kind)
+    assert document(ds) == (PDF, "application/octet-stream")
 
 
 @pytest.mark.parametrize(

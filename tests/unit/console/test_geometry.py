@@ -43,6 +43,22 @@ def test_the_size_of_a_pixel_is_the_patients_before_the_detectors() -> None:
     assert geometry({"PixelSpacing": ["0", "0"]}) == {}
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"PixelSpacing": ["1.0", "0.5"]}, 2.0),
+        ({"PixelSpacing": ["0.5", "0.5"], "PixelAspectRatio": ["2", "1"]}, None),
+        ({"PixelAspectRatio": ["4", "3"]}, 1.3333),
+        ({"ImagerPixelSpacing": "0.2\\0.1"}, 2.0),
+        ({"PixelAspectRatio": ["0", "1"]}, None),
+        ({"PixelSpacing": ["nan", "1"]}, None),
+        ({}, None),
+    ],
+)
+def test_a_pixel_that_is_not_square_has_its_shape(header: dict[str, Any], expected: float | None) -> None:
+    assert geometry(header).get("aspect") == expected
+
+
 def test_a_geometry_is_told_once_for_the_frames_that_share_it() -> None:
     assert runs([{"a": 1}, {"a": 1}, {"a": 2}, {"a": 1}]) == [(1, {"a": 1}), (3, {"a": 2}), (4, {"a": 1})]
 

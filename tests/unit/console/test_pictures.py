@@ -66,6 +66,19 @@ def test_no_picture_comes_with_its_reason(row: dict[str, Any], words: str) -> No
     assert reason in str(viewer(ROW, Shown(trouble=reason), 1))
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e400", "x"])
+def test_a_window_of_no_number_is_the_stored_one(number: str) -> None:
+    pictures = OneFrame(GREY, bytes((0, 10, 20, 100)), "application/octet-stream")
+    stored = pictures.frame("t", "1", 1, {}).data
+    assert pictures.frame("t", "1", 1, {"center": number, "width": "10"}).data == stored
+    assert pictures.frame("t", "1", 1, {"center": "10", "width": number}).data == stored
+
+
+def test_a_frame_without_pixels_says_so() -> None:
+    page = OneFrame(GREY | {"Rows": 0}, b"", "application/octet-stream").page()
+    assert "a frame of 0 x 2 has no pixels" in page
+
+
 def test_colour_has_no_window_to_choose() -> None:
     assert 'id="center"' not in OneFrame(CINE, JPEG, "image/jpeg").page()
     assert 'id="center"' in OneFrame(GREY, bytes(range(4)), "application/octet-stream").page()
