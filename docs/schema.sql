@@ -339,7 +339,9 @@ CREATE TABLE public.operator_action (
     action text NOT NULL,
     series_transfer_pk bigint,
     datastore_id text,
-    reason text DEFAULT ''::text NOT NULL
+    reason text DEFAULT ''::text NOT NULL,
+    transfer_id uuid,
+    series_instance_uid text
 );
 
 ALTER TABLE public.operator_action ALTER COLUMN pk ADD GENERATED ALWAYS AS IDENTITY (
@@ -491,6 +493,26 @@ CREATE TABLE public.series (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     told_at jsonb DEFAULT '{}'::jsonb NOT NULL
 );
+
+CREATE VIEW public.series_action AS
+ SELECT operator_action.pk,
+    operator_action.at,
+    operator_action.who,
+    operator_action.action,
+    operator_action.reason,
+    operator_action.series_transfer_pk
+   FROM public.operator_action
+  WHERE (operator_action.series_transfer_pk IS NOT NULL)
+UNION ALL
+ SELECT a.pk,
+    a.at,
+    a.who,
+    a.action,
+    a.reason,
+    t.pk AS series_transfer_pk
+   FROM (public.series_transfer t
+     JOIN public.operator_action a ON (((a.transfer_id = t.transfer_id) AND (a.series_instance_uid = t.series_instance_uid))))
+  WHERE ((a.series_transfer_pk IS NULL) AND (a.transfer_id IS NOT NULL));
 
 ALTER TABLE public.series ALTER COLUMN pk ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.series_pk_seq
@@ -646,6 +668,8 @@ CREATE INDEX instance_transfer_by_uid ON public.instance_transfer USING btree (s
 
 CREATE INDEX instance_transfer_foretold ON public.instance_transfer USING btree (series_transfer_pk) WHERE (foretold IS NOT NULL);
 
+CREATE INDEX operator_action_before_the_index ON public.operator_action USING btree (transfer_id, series_instance_uid) WHERE ((series_transfer_pk IS NULL) AND (transfer_id IS NOT NULL));
+
 CREATE INDEX operator_action_of_datastore ON public.operator_action USING btree (datastore_id, action, pk);
 
 CREATE INDEX operator_action_of_series_transfer ON public.operator_action USING btree (series_transfer_pk, pk);
@@ -664,11 +688,11 @@ CREATE INDEX series_transfer_by_day ON public.series_transfer USING btree (edge,
 
 CREATE INDEX series_transfer_by_owner ON public.series_transfer USING btree (owner_execution);
 
-CREATE INDEX series_transfer_by_series ON public.series_transfer USING btree (series_instance_uid);
-
 CREATE INDEX series_transfer_by_series_pk ON public.series_transfer USING btree (series_pk);
 
-CREATE INDEX series_transfer_by_study ON public.series_transfer USING btree (study_instance_uid);
+CREATE INDEX series_transfer_by_series_prefix ON public.series_transfer USING btree (series_instance_uid text_pattern_ops);
+
+CREATE INDEX series_transfer_by_study_prefix ON public.series_transfer USING btree (study_instance_uid text_pattern_ops);
 
 CREATE INDEX series_transfer_by_utc_day ON public.series_transfer USING btree ((((sealed_at AT TIME ZONE 'UTC'::text))::date));
 
