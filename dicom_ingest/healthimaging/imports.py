@@ -22,7 +22,7 @@ from dicom_ingest.errors import (
     ResultsNotYetWrittenError,
 )
 from dicom_ingest.healthimaging.polling import FIRST_POLL_SECONDS, poll_after, with_jitter
-from dicom_ingest.healthimaging.results import ImportResults, read_results, read_summary
+from dicom_ingest.healthimaging.results import ImportResults, printable, read_results, read_summary
 
 if TYPE_CHECKING:
     from mypy_boto3_medical_imaging import HealthImagingClient
@@ -201,7 +201,7 @@ def examine(client: HealthImagingClient, s3: S3Client, datastore_id: str, known:
             "status": job["jobStatus"],
             "poll_after_seconds": 0 if over else _poll_after(job.get("submittedAt"), known),
             "retry": over and not known.retried and _deserves_another(s3, job),
-            "message": job.get("message"),
+            "message": printable(job["message"]) if "message" in job else None,
         }
     )
 

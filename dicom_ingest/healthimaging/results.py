@@ -159,7 +159,7 @@ def _successes(s3: S3Client, bucket: str, prefix: str, versions: dict[str, int])
 def _warnings(s3: S3Client, bucket: str, prefix: str, versions: dict[str, int]) -> Iterator[InstanceResult]:
     for line in _lines(s3, bucket, f"{prefix}WARNING/warning.ndjson"):
         found = line.get("importResponse", {}).get("warnings", [])
-        words = "; ".join(f"{w.get('type')}: {w.get('message')}" for w in found)
+        words = printable("; ".join(f"{w.get('type')}: {w.get('message')}" for w in found))
         code = found[0].get("warning_reason_code") if found else None
         imported = _imported(line, versions)
         yield InstanceResult(
@@ -170,7 +170,7 @@ def _warnings(s3: S3Client, bucket: str, prefix: str, versions: dict[str, int]) 
 def _failures(s3: S3Client, bucket: str, prefix: str) -> Iterator[InstanceResult]:
     for line in _lines(s3, bucket, f"{prefix}FAILURE/failure.ndjson"):
         exception = line.get("exception", {})
-        words = f"{exception.get('exceptionType')}: {exception.get('message')}"
+        words = printable(f"{exception.get('exceptionType')}: {exception.get('message')}")
         yield InstanceResult(
             _sop_instance(line), Verdict.FAILED, message=words, series_instance_uid=_series(line)
         )
@@ -188,6 +188,11 @@ def _imported(line: dict[str, Any], versions: dict[str, int]) -> InstanceResult:
         is_primary=_flag(response.get("isPrimary")),
         series_instance_uid=_series(line),
     )
+
+
+def printable(words: str) -> str:
+    """Without NUL, which pads DICOM values that a message quotes, and which PostgreSQL does not store."""
+    return words.replace("\0", "")
 
 
 def _series(line: dict[str, Any]) -> str | None:

@@ -244,6 +244,13 @@ def test_objects_that_no_manifest_names_count_for_the_size_of_a_bundle(flow: Ste
     assert [run.told() for run in runs] == [True, True]
 
 
+def test_series_of_two_edges_are_no_bundle_although_their_transfer_has_one_id(flow: Steps) -> None:
+    series = transfer(2)
+    runs = queue_up(flow, [replace(series[0], edge="dicom-ingest-edge2"), series[1]])
+    open_(flow)
+    assert [run.told() for run in runs] == [True, True]
+
+
 def test_a_series_that_is_being_imported_elsewhere_keeps_its_transfer_from_being_a_bundle(
     flow: Steps,
 ) -> None:
@@ -325,7 +332,7 @@ def test_each_series_is_judged_by_its_own_lines(flow: Steps) -> None:
     failure = [
         {
             "inputFile": bad.prefix.instance(sop),
-            "exception": {"exceptionType": "ValidationException", "message": "no"},
+            "exception": {"exceptionType": "ValidationException", "message": "invalid value '1.2\0'"},
         }
         for sop in bad.sop_instance_uids
     ]
@@ -440,6 +447,7 @@ def test_an_import_that_fails_is_tried_once_more_series_by_series(flow: Steps) -
     runs = bundle(flow)
     runs[0].start()
     end(flow, runs, "FAILED")
+    flow.world.imaging.jobs[tickets(flow, runs)[0]["import_id"]]["message"] = "padded\0"
     assert runs[0].check()["retry"]
     assert runs[0].start()["status"] == "QUEUE_AGAIN"
     assert [(t["bundle"], t["attempt"]) for t in tickets(flow, runs)] == [(None, 2)] * 3
