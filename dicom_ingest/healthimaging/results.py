@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/healthimaging/latest/devguide/understanding-import-j
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ class ImportResults:
 
         `instances`: of its manifest, which are all in where everything was imported and lines are absent.
         """
-        mine = [r for r in self.instances if r.series_instance_uid in (series_instance_uid, None)]
+        mine = [*self._by_series[series_instance_uid], *self._by_series[None]]
         imported = [r for r in mine if r.verdict is not Verdict.FAILED]
         whole = self.unnamed and len(mine) == len(imported)
         matched = Counter(result.image_set_id for result in imported)
@@ -74,16 +75,31 @@ class ImportResults:
             scanned=instances if whole else len(mine),
             imported=instances if whole else len(imported),
             image_sets=[
-                replace(image_set, matched_instances=matched[image_set.image_set_id])
-                for image_set in self.image_sets
-                if matched[image_set.image_set_id]
+                replace(image_set, matched_instances=instances_of_it)
+                for image_set_id, instances_of_it in matched.items()
+                for image_set in self._image_sets_by_id[image_set_id]
             ],
             instances=mine,
             lost=self.lost,
             uri=self.uri,
         )
 
-    @property
+    # A shared import has thousands of series, each of which is asked for: what is read for all is read once.
+    @cached_property
+    def _by_series(self) -> defaultdict[str | None, list[InstanceResult]]:
+        found: defaultdict[str | None, list[InstanceResult]] = defaultdict(list)
+        for result in self.instances:
+            found[result.series_instance_uid].append(result)
+        return found
+
+    @cached_property
+    def _image_sets_by_id(self) -> defaultdict[str | None, list[ImageSet]]:
+        found: defaultdict[str | None, list[ImageSet]] = defaultdict(list)
+        for image_set in self.image_sets:
+            found[image_set.image_set_id].append(image_set)
+        return found
+
+    @cached_property
     def unnamed(self) -> bool:
         """All that was scanned was imported, but not every object has its line (files may be absent)."""
         named = sum(line.verdict in (Verdict.IMPORTED, Verdict.WARNED) for line in self.instances)

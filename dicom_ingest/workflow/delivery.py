@@ -28,6 +28,8 @@ CANCELLED = "TicketCancelled"
 
 DELIVERY_SECONDS = 20
 """So long a step delivers; the rest is granted and undelivered, which reclaim_import_slots sees to."""
+WAKING_SECONDS = 75
+"""So long the leader of a bundle wakes the others: 2,000 share an import of single images."""
 
 
 def deliver(

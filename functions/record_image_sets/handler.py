@@ -13,7 +13,7 @@ from dicom_ingest.healthimaging.imports import results_of
 from dicom_ingest.runtime import clients
 from dicom_ingest.runtime.settings import datastore_of
 from dicom_ingest.runtime.step import step
-from dicom_ingest.workflow.delivery import deliver
+from dicom_ingest.workflow.delivery import WAKING_SECONDS, deliver
 from dicom_ingest.workflow.metrics import count
 
 
@@ -38,7 +38,7 @@ def record_image_sets(request: RecordImageSetsRequest) -> OutcomeState:
         return said, bundles.to_wake(connection, ticket.bundle) if ticket.leads else []
 
     outcome, asleep = database().do(write)
-    deliver(database(), clients.stepfunctions(), datastore_id, asleep)
+    deliver(database(), clients.stepfunctions(), datastore_id, asleep, WAKING_SECONDS)
     count(SERIES_OVER, outcome=outcome.name.value)
     return outcome
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -99,19 +100,28 @@ class Bundles(RuleBasedStateMachine):
         self._acquire(self._pick("acquire", pick))
 
     @precondition(lambda self: self._told())
-    @rule(pick=PICK, throttled=st.booleans())
-    def start_import(self, pick: int, throttled: bool) -> None:
+    @rule(
+        pick=PICK,
+        throttled=st.booleans(),
+        meanwhile=st.sampled_from(
+            ["nothing", "nothing", "cancelled", "stopped", "failed", "replayed", "granted"]
+        ),
+    )
+    def start_import(self, pick: int, throttled: bool, meanwhile: str = "nothing") -> None:
+        """`meanwhile`: what happens between the intention and the answer, to anything that is there."""
         told = self._told()
         actor = told[pick % len(told)]
         actor.run.told()
         if throttled:
             self.flow.world.imaging.failures["StartDICOMImportJob"] = "ThrottlingException"
+        self.flow.world.imaging.started = partial(self._meanwhile, meanwhile, pick, actor)
         try:
             state = actor.run.start()
         except IngestError:
             return  # the state machine tries again
         finally:
             self.flow.world.imaging.failures.clear()
+            self.flow.world.imaging.started = lambda: None
         status = state["status"]
         if status == "QUEUE_AGAIN":
             actor.at = "acquire"
@@ -119,6 +129,22 @@ class Bundles(RuleBasedStateMachine):
             actor.at = "release"
         else:
             actor.at = "record" if status in OVER else "check"
+
+    def _meanwhile(self, what: str, pick: int, starting: Actor) -> None:
+        others = [actor for actor in self._alive() if actor is not starting]
+        if what == "cancelled":
+            self.an_operator_cancels(pick)
+        elif what == "granted":
+            self.patience_ends()
+        elif what == "replayed":
+            self.an_event_is_replayed(pick, force=False)
+        elif what == "stopped":
+            self.flow.stop((others or [starting])[pick % max(1, len(others))].run)
+            self.flow.reclaim()
+            self.flow.reclaim()
+        elif what == "failed" and others:
+            others[pick % len(others)].run.fail("SomeError")
+            self._release(others[pick % len(others)])
 
     @precondition(lambda self: self._submitted())
     @rule(

@@ -89,10 +89,13 @@ class HealthImaging:
     vanished: set[str] = field(default_factory=set)
     searched: Callable[[], Any] = lambda: None
     """What else happens while jobs are listed."""
+    started: Callable[[], Any] = lambda: None
+    """What else happens while a job is being started."""
 
     def start_dicom_import_job(self, **request: Any) -> dict[str, str]:
         """A job, or the one that the token started."""
         self._call("StartDICOMImportJob")
+        self.started()
         token = request["clientToken"]
         if token not in self.tokens:
             job_id = uuid4().hex
