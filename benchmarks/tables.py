@@ -27,14 +27,27 @@ def render(page: str) -> str:
         if f"<!-- {name} -->" not in page:
             continue
         results = json.loads((RESULTS / f"{name.partition(' ')[0]}.json").read_text(encoding="utf-8"))
-        machine = results["machine"]
-        measured = f"`.venv/bin/{results['command']}`, {machine['measured_at'][:10]}"
-        if "load_average" in machine:
-            measured += f", {machine['cores']} cores, load average {machine['load_average']}"
-        text = f"<!-- {name} -->\n{measured}\n\n{table(results)}\n<!-- /{name} -->"
+        text = f"<!-- {name} -->\n{_measured(results)}\n\n{table(results)}\n<!-- /{name} -->"
         before, _, rest = page.partition(f"<!-- {name} -->")
         page = before + text + rest.partition(f"<!-- /{name} -->")[2]
     return page
+
+
+def _measured(results: dict[str, Any]) -> str:
+    """By which command, when, on what; cases are measured one by one."""
+    cases = [case for group in results.values() if isinstance(group, dict) for case in group.values()]
+    of_cases = [case["machine"] for case in cases if isinstance(case, dict) and "machine" in case]
+    machines = of_cases or [results["machine"]]
+    words = [f"`.venv/bin/{results['command']}`", _range([found["measured_at"][:10] for found in machines])]
+    if "load_average" in machines[0]:
+        loads = _range([found["load_average"] for found in machines])
+        words += [f"{machines[0]['cores']} cores", f"load average {loads}"]
+    return ", ".join(words)
+
+
+def _range(values: list[Any]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -157,21 +170,41 @@ def _cold_start(results: dict[str, Any]) -> str:
 
 
 def _semaphore(results: dict[str, Any]) -> str:
-    rows = [(name.replace("_", " "), count) for name, count in results["violations"].items()]
-    for name in ("release_ms", "acquire_ms"):
-        spread = results[name]
-        rows.append((f"{name.removesuffix('_ms')}, ms", f"median {spread['median']}, p99 {spread['p99']}"))
-    return _table((f"{results['waiting']:,} waiting, {results['releases']:,} released", ""), rows)
+    ways = results["ways"]
+    rows = [
+        [f"{name.replace('_', ' ')} (violations)", *(way["violations"][name] for way in ways.values())]
+        for name in next(iter(ways.values()))["violations"]
+    ]
+    for name, words in (
+        ("series_ended", "series that ended"),
+        ("grants", "slots granted"),
+        ("grants_a_second_of_one_connection", "slots granted a second, one connection"),
+        ("database_ms_a_series", "database ms a series"),
+    ):
+        rows.append([words, *(way[name] for way in ways.values())])
+    rows += [
+        [f"{step}, ms", *(_median_and_p99(way[f"{step}_ms"]) for way in ways.values())]
+        for step in ("acquire", "start", "release")
+    ]
+    waiting = next(iter(ways.values()))["waiting"]
+    return _table((f"{waiting:,} waiting", *(SHARING[way["bundles"]] for way in ways.values())), rows)
+
+
+SHARING = {True: "shared", False: "one a series"}
+
+
+def _median_and_p99(spread: dict[str, float]) -> str:
+    return f"median {spread['median']}, p99 {spread['p99']}"
 
 
 def _migrations(results: dict[str, Any]) -> str:
     rows = [
         [
-            *(row["archive"], row["seconds_a_file"], "shared" if row["bundles"] else "one a series"),
+            *(row["archive"], row["seconds_a_file"], SHARING[row["bundles"]]),
             *(row["series_a_start"], row["series_a_second"], row["starts_a_second"]),
             *(row["days_for_10_million"], row["transitions_a_series"], row["reads_a_second"]),
         ]
-        for row in results["migrations"]
+        for row in results["migrations"].values()
     ]
     head = (
         *("archive", "assumed s a file", "imports", "series a start", "series/s", "starts/s"),
@@ -187,23 +220,13 @@ def _days(results: dict[str, Any]) -> str:
             *(row["live_series"], row["latency_seconds"]["median"], row["latency_seconds"]["p99"]),
             *(row["series_a_start"], row["migrated_series"]),
         ]
-        for row in results["days"]
+        for row in results["days"].values()
     ]
     head = (
         *("assumed s a file", "hours", "migration behind", "live series", "latency, s, median", "p99"),
         *("live series a start", "migrated series of 500"),
     )
     return _table(head, rows)
-
-
-def _deep(results: dict[str, Any]) -> str:
-    deep = results["deep"]
-    names = ("series_ended", "grants", "grants_a_second_of_one_connection", "database_ms_a_series")
-    rows: list[tuple[str, Any]] = [(name.replace("_", " "), deep[name]) for name in names]
-    for name in ("acquire_ms", "start_ms", "release_ms"):
-        spread = deep[name]
-        rows.append((f"{name.removesuffix('_ms')}, ms", f"median {spread['median']}, p99 {spread['p99']}"))
-    return _table((f"{deep['waiting']:,} waiting", ""), rows)
 
 
 def _size(results: dict[str, Any]) -> str:
@@ -292,7 +315,6 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "semaphore": _semaphore,
     "starts migrations": _migrations,
     "starts days": _days,
-    "starts deep": _deep,
     "size": _size,
     "pipeline": _pipeline,
     "costs": _costs,

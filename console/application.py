@@ -35,6 +35,7 @@ from console.pages.edges import the_edges
 from console.pages.ledger import the_ledger
 from console.pages.modalities import the_modalities
 from console.pages.runbook import runbook
+from console.pages.sharing import import_of, members
 from console.pages.slots import slots
 from console.pages.study import study
 from console.pages.viewing.instance import INLINE, content, instance
@@ -202,7 +203,7 @@ class Application:
         if not frames and (text := self._text(found)):
             left.insert(0, text)
         right = [
-            series.facts(found, self._sources.source.viewer_url),
+            series.facts(found, import_of(found), self._sources.source.viewer_url),
             series.actions(found),
             live["workflow"],
         ]
@@ -212,6 +213,7 @@ class Application:
             series.heading(found),
             live["live"],
             tag("div", tag("div", left), tag("div", right), class_="columns"),
+            members(found) or "",
             instances(found, frames),
             series.event(execution),
         )

@@ -16,13 +16,13 @@ from dicom_ingest.contracts.messages.steps import ImportState, SeriesTransferRef
 from dicom_ingest.db.index import write as index
 from dicom_ingest.db.index.rows import Objects, series_rows
 from dicom_ingest.db.semaphore import gate, granting, leftovers, operator, queueing, releasing
-from dicom_ingest.db.series import claiming, decisions, ending, imports, registering
+from dicom_ingest.db.series import claiming, decisions, ending, imports, registering, shares
 from dicom_ingest.db.series import ledger as accounts
 from dicom_ingest.db.series.held import held
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.healthimaging.results import ImageSet, ImportResults, InstanceResult
 from dicom_ingest.operators.read import ledger
-from dicom_ingest.operators.read.series import choices, places, search, study, timeline
+from dicom_ingest.operators.read.series import choices, places, search, shared, study, timeline
 from dicom_ingest.operators.read.series.places import Filter
 from dicom_ingest.operators.read.state import attention, edges, flow, slots
 
@@ -120,6 +120,9 @@ def reads(examples: Known) -> dict[str, Action]:
         "ledger since yesterday": lambda c: ledger.sums(c, yesterday),
         "ledger: differences since yesterday": lambda c: ledger.differences(c, yesterday),
         "ledger: differences": ledger.differences,
+        "ledger: starts since yesterday": lambda c: shared.starts(c, yesterday),
+        "ledger: shared imports since yesterday": lambda c: shared.shared(c, yesterday),
+        "series that share an import": lambda c: shared.members(c, row["pk"], shared.LISTED),
         "image sets of a series": lambda c: timeline.held(c, row["transfer_id"], row["series_instance_uid"]),
     }
 
@@ -146,6 +149,7 @@ def upkeep(examples: Known) -> dict[str, Action]:
         "audit: manifests": lambda c: accounts.unseen(c, [manifest]),
         "audit: transfers": lambda c: accounts.unknown_transfers(c, [row["transfer_id"]]),
         "audit: counts": lambda c: accounts.accounted(c, [row["transfer_id"]]),
+        "audit: shared imports": lambda c: shares.uneven(c, row["edge"], 1),
         "audit: seen lately": lambda c: accounts.seen_lately(c, row["edge"], 1),
     }
 

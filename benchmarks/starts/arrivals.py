@@ -30,6 +30,8 @@ class Series:
     priority: int
     transfer_series: int | None = None
     at: float = 0.0
+    uid: int | None = None
+    """Its SeriesInstanceUID's number, where another series transfer has the same."""
 
 
 def _transfers(studies: Iterator[list[tuple[int, int]]], first: int = 0) -> Iterator[list[Series]]:
@@ -66,6 +68,11 @@ def radiography_archive() -> Iterator[list[Series]]:
         return [(chance.randint(2, 4), DX_INSTANCE if kind == "DX" else CR_INSTANCE)]
 
     return _transfers(iter(study, None))
+
+
+def one_by_one(transfers: Iterator[list[Series]]) -> Iterator[list[Series]]:
+    """The same, each to be imported alone: of transfers that never close."""
+    return ([replace(series, transfer_series=None)] for several in transfers for series in several)
 
 
 def large_series(first: int) -> Iterator[list[Series]]:

@@ -19,12 +19,13 @@ INSERT INTO series_transfer (pk, transfer_id, series_instance_uid, study_instanc
     calling_ae, called_ae, aborted, seal_reason, first_received_at, last_received_at, sealed_at, announced_at,
     transfer_series, owner_execution, fence, claimed_at, indexed_at, state)
 OVERRIDING SYSTEM VALUE
-SELECT r.pk, r.transfer, '2.25.' || r.pk, '2.25.' || r.study, 'bench', 'bench-edge1', 1, r.priority, 'd',
-    'bench-edge1/' || r.transfer || '/2.25.' || r.study || '/2.25.' || r.pk || '/', 'm', 'h',
+SELECT r.pk, r.transfer, r.series, '2.25.' || r.study, 'bench', 'bench-edge1', 1, r.priority, 'd',
+    'bench-edge1/' || r.transfer || '/2.25.' || r.study || '/' || r.series || '/', 'm', 'h',
     r.files, r.bytes, 'CT1', 'EDGE', false, 'quiet', n, n, n, n, r.closed,
     'execution-' || r.pk, 1, n, n, 'INDEXED'
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
-    pk bigint, transfer uuid, study bigint, files integer, bytes bigint, priority smallint, closed integer),
+    pk bigint, transfer uuid, study bigint, series text, files integer, bytes bigint, priority smallint,
+    closed integer),
     (SELECT clock_timestamp() AS n) now
 """
 _QUEUE = """
@@ -46,11 +47,16 @@ def pk(series: Series) -> int:
     return series.number + 1 + series.priority * FIRST_BULK
 
 
+def series_uid(series: Series) -> str:
+    """Its SeriesInstanceUID."""
+    return f"2.25.{series.uid or pk(series)}"
+
+
 def reference(series: Series) -> SeriesTransferRef:
     """As the execution knows it."""
     return SeriesTransferRef(
         transfer_id=transfer_id(series),
-        series_instance_uid=f"2.25.{pk(series)}",
+        series_instance_uid=series_uid(series),
         correlation_id="bench",
         fence=1,
     )
@@ -68,6 +74,7 @@ def register(connection: Connection, several: list[Series]) -> None:
             "pk": pk(one),
             "transfer": transfer_id(one),
             "study": one.study,
+            "series": series_uid(one),
             "files": one.files,
             "bytes": one.bytes,
             "priority": one.priority,

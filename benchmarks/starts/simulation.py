@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from rich.console import Console
+
 from benchmarks.starts import rows
 from benchmarks.starts.arrivals import BULK, Series
 from benchmarks.starts.clock import Clocked
@@ -27,6 +29,7 @@ STEP_SECONDS = 0.5
 """A function of the workflow, with the transition to it: assumed."""
 THROTTLED_SECONDS = 3.0
 """Until a throttled start is tried again: the state machine's first retry, about."""
+SHOWN_EVERY_SECONDS = 10
 TRANSITIONS_OF_A_POLL = ordinary(1).transitions - ordinary(0).transitions
 
 # All members but the leader, as RecordImageSets and ReleaseImportSlot of each of them leave them.
@@ -53,6 +56,7 @@ class Seen:
     start_ms: list[float] = field(default_factory=list)
     release_ms: list[float] = field(default_factory=list)
     grants: int = 0
+    """Slots that were given; a bundle has one."""
     grant_seconds: float = 0.0
     bundle_sizes: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     """Series of each import that has ended, by priority."""
@@ -62,7 +66,12 @@ class Simulation:
     """One data store. `every_member`: the steps of members run one by one too, and are timed."""
 
     def __init__(
-        self, index: Clocked, service: HealthImaging, settings: SemaphoreSettings, *, every_member: bool
+        self,
+        index: Clocked,
+        service: HealthImaging,
+        settings: SemaphoreSettings,
+        *,
+        every_member: bool = False,
     ) -> None:
         self.index, self.service, self.seen = index, service, Seen()
         self._every_member = every_member
@@ -99,14 +108,26 @@ class Simulation:
             granted = granting.grant(connection, rows.DATASTORE)
         self._deliver(granted)
 
-    def run(self, until: float, enough: Callable[[], bool] = lambda: False) -> None:
-        """Let time pass."""
+    def run(self, until: float, enough: Callable[[], bool], progress: Callable[[], str]) -> None:
+        """Let time pass. `progress`: what is shown every few seconds."""
+        console, shown = Console(), time.monotonic()
         while self._events and self._events[0][0] <= until and not enough():
             self.index.now, _, happens = heapq.heappop(self._events)
             happens()
+            if time.monotonic() - shown > SHOWN_EVERY_SECONDS:
+                shown = time.monotonic()
+                console.log(f"{self.index.now / 3600:.2f} simulated hours: {progress()}")
+
+    def imports_ended(self) -> int:
+        """Whatever their series."""
+        return sum(map(len, self.seen.bundle_sizes.values()))
+
+    def series_ended(self) -> int:
+        """Of every priority."""
+        return sum(self.seen.series.values())
 
     def every(self, seconds: float, happens: Callable[[], None]) -> None:
-        """Again and again, from now on."""
+        """From now on."""
 
         def again() -> None:
             happens()
@@ -228,5 +249,4 @@ class Simulation:
 
     def transitions_a_series(self) -> float:
         """Billed state transitions; members do not poll."""
-        ended = sum(self.seen.series.values())
-        return ordinary(0).transitions + TRANSITIONS_OF_A_POLL * self.seen.polls / max(1, ended)
+        return ordinary(0).transitions + TRANSITIONS_OF_A_POLL * self.seen.polls / max(1, self.series_ended())

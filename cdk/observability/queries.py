@@ -33,6 +33,13 @@ QUERIES = (
 | sort @timestamp""",
     ),
     Query(
+        "Series that share an import",
+        "functions",
+        """fields @timestamp, step, message, bundle, outcome, correlation_id
+| filter import_id = "PASTE ahlijob.import_id HERE"
+| sort @timestamp""",
+    ),
+    Query(
         "Errors by function",
         "functions",
         """filter level = "ERROR"

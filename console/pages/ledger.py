@@ -10,6 +10,9 @@ from console.markup.page import table
 from console.markup.words import address, place
 from dicom_ingest.operators.read.index import Index
 from dicom_ingest.operators.read.ledger import differences, sums
+from dicom_ingest.operators.read.series.shared import starts
+
+STARTED = ("day", "edge", "imports_started", "series_imported", "series_that_shared", "series_per_start")
 
 
 def the_ledger(index: Index) -> list[Markup]:
@@ -26,6 +29,12 @@ def the_ledger(index: Index) -> list[Markup]:
             {"Day": "day", "Edge": "edge", "Series": "series"}
             | {name.replace("_", " ").capitalize().replace("s3", "S3"): name for name in counted},
             "Nothing was announced yet.",
+        ),
+        table(
+            "Imports started",
+            starts(index),
+            {name.replace("_", " ").capitalize(): name for name in STARTED},
+            "No import was started yet.",
         ),
         table(
             f"Differences ({part(1, len(found), whole)})",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from console.markup.html import tag
 from console.markup.lists import pages, part, sorting
 from console.markup.page import table, wide
 from console.markup.words import address, duration, place, study_address, time
+from console.pages.sharing import shares
 from console.run.query import PAGE, VIEWS, Found, order_of, searched
 from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.series.places import COUNTED, NEWEST_FIRST, ORDERS, PLACES
@@ -27,6 +28,7 @@ COLUMNS = {
     "Edge": "edge",
     "Received": "received",
     "Took": "took",
+    "Import": None,
     "Reason": None,
 }
 """Each column, and by what it sorts."""
@@ -115,13 +117,13 @@ def listing(shown: Found, query: Mapping[str, str]) -> Markup:
         return tag("section", tag("h2", "Series (0)"), words, class_="card")
     first, order = (shown.page - 1) * PAGE + 1, order_of(query)
     caption = f"Series ({part(first, len(rows), shown.total, COUNTED)})"
-    columns = [name for name in COLUMNS if name != "Reason" or any(_words(row) for row in rows)]
+    columns = [name for name in COLUMNS if name not in SAID or any(SAID[name](row) for row in rows)]
     heads = [
         sorting(name, by, order, "/", query) if (by := COLUMNS[name]) else tag("th", name, scope="col")
         for name in columns
     ]
     studies = [
-        _study(list(group), len(columns)) for _, group in groupby(rows, lambda row: row["study_instance_uid"])
+        _study(list(group), columns) for _, group in groupby(rows, lambda row: row["study_instance_uid"])
     ]
     return tag(
         "div",
@@ -165,7 +167,7 @@ def _nothing(query: Mapping[str, str], unknown: list[str]) -> str:
     return "Nothing here. Send something, or reset the filters."
 
 
-def _study(rows: list[Row], columns: int) -> Markup:
+def _study(rows: list[Row], columns: list[str]) -> Markup:
     """A body of its own, headed by what is known of the study. Another order or page may have more of it."""
     first = rows[0]
     count = sum(row["instances"] for row in rows)
@@ -184,14 +186,15 @@ def _study(rows: list[Row], columns: int) -> Markup:
     heading = tag(
         "th",
         tag("a", shown, href=study_address(first["study_instance_uid"]), title=first["study_instance_uid"]),
-        colspan=columns,
+        colspan=len(columns),
         scope="rowgroup",
     )
     return tag("tbody", tag("tr", heading, class_="study"), [_series(row, columns) for row in rows])
 
 
-def _series(row: Row, columns: int) -> Markup:
-    cells = [tag("td", cell) for cell in [*_cells(row)][:columns]]
+def _series(row: Row, columns: list[str]) -> Markup:
+    said = [SAID[name](row) for name in SAID if name in columns]
+    cells = [tag("td", cell) for cell in (*_cells(row), *said)]
     return tag("tr", cells, class_="series")
 
 
@@ -199,6 +202,10 @@ def _words(row: Row) -> str:
     """Why it ended so, and by what a search found it."""
     found_as = f"found as {row['matched']}" if row.get("matched") else None
     return "; ".join(filter(None, (row["detail"], found_as)))
+
+
+SAID: dict[str, Callable[[Row], Any]] = {"Import": shares, "Reason": _words}
+"""The last columns; one that says nothing of any row is left out."""
 
 
 def _cells(row: Row) -> Iterator[Any]:
@@ -218,7 +225,6 @@ def _cells(row: Row) -> Iterator[Any]:
     yield row["edge"]
     yield time(row["first_received_at"])
     yield _took(row)
-    yield _words(row)
 
 
 def _code(text: str | None) -> Markup | None:

@@ -43,7 +43,7 @@ def heading(found: Timeline) -> Markup:
     )
 
 
-def facts(found: Timeline, viewer_url: str | None = None) -> Markup:
+def facts(found: Timeline, imported: Markup | None, viewer_url: str | None = None) -> Markup:
     """Identifiers, to copy, and the way to a viewer."""
     row = found.series_transfer
     return tag(
@@ -58,6 +58,7 @@ def facts(found: Timeline, viewer_url: str | None = None) -> Markup:
                 "Transfer": uid(row["transfer_id"]),
                 "Sender": f"{row['calling_ae']} → {row['called_ae']} at {row['edge']}",
                 "Size": f"{row['instance_count']} instances, {size(row['total_bytes'])}",
+                "Import": imported,
                 "Image sets": _image_sets(found),
                 "Prefix": uid(row["prefix"]),
                 "Manifest": uid(row["manifest_key"]),

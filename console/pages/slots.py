@@ -11,6 +11,7 @@ from console.markup.html import tag
 from console.markup.lists import pages, part
 from console.markup.page import table
 from console.markup.words import address, time
+from console.pages.sharing import together
 from console.pages.tickets import ticket_form
 from console.run.query import PAGE, beyond, page_of
 from dicom_ingest.operators.read.index import Index, Row
@@ -136,9 +137,9 @@ def _tickets(rows: list[Row], page: int, whole: int) -> Markup:
 
 
 def _import(row: Row) -> Markup | str:
-    """Its job; of a bundle the leader says how many series share it, and each other whose import it is."""
+    """Its job, and how many series share it; each but the leader says whose import it is."""
     job = tag("code", row["import_id"]) if row["import_id"] else ""
     if not row["shared_by"]:
         return job
-    shared = f" shared by {row['shared_by']} series" if row["leads"] else f" of ticket {row['leader']}"
-    return tag("span", job, shared)
+    led = "" if row["leads"] else f", led by ticket {row['leader']}"
+    return tag("span", job, " ", together(row["transfer_id"], row["shared_by"]), led)

@@ -14,6 +14,7 @@ from console.markup.page import definitions, table
 from console.markup.words import address, duration, place, runbook, study_address, time
 from console.pages.listing import at_edges
 from console.pages.series import listed, ohif, uid
+from console.pages.sharing import shares
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.series import study as read
 from dicom_ingest.operators.read.series.places import NEED_ATTENTION
@@ -123,6 +124,7 @@ def _series(rows: list[Row]) -> Markup:
         "Received": lambda row: time(row["first_received_at"]),
         "Sealed": lambda row: time(row["sealed_at"]),
         "Indexed": lambda row: time(row["indexed_at"]),
+        "Import": shares,
         "Import began": lambda row: time(row["running_at"]),
         "Ended": lambda row: time(row["over_at"]),
         "Took": _took,

@@ -30,6 +30,9 @@ CORRELATION_ID = " || ".join(
 )
 """Where a request carries it (JMESPath)."""
 
+SEARCHED = ("transfer_id", "import_id", "bundle", "outcome")
+"""What X-Ray is told: annotations, by which traces are searched."""
+
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "dicom-ingest"), utc=True)
 """One logger; every line carries correlation id, transfer and series of the invocation. UIDs, no names."""
 metrics = Metrics(namespace=NAMESPACE, service="")  # a service would be a dimension that no alarm knows
@@ -68,11 +71,11 @@ def step(function: Callable[[Request], Reply]) -> Callable[[dict[str, Any], Lamb
     def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
         known, started = identifiers(event), time.monotonic()
         logger.append_keys(step=function.__name__, **known)
-        transfer = {"transfer_id": known["transfer_id"]} if known["transfer_id"] else {}
-        with traced(function.__name__, {"step": function.__name__, **transfer}) as annotations:
+        searched = {name: known[name] for name in SEARCHED if known.get(name)}
+        with traced(function.__name__, {"step": function.__name__, **searched}) as annotations:
             reply = answer(event)
-            told = outcome(reply)
-            annotations |= {name: told[name] for name in ("outcome",) if name in told}
+            told = outcome(reply) | import_of(dict(reply))
+            annotations |= {name: told[name] for name in SEARCHED if name in told}
         logger.info("step done", seconds=round(time.monotonic() - started, 3), **told)
         return reply.model_dump(mode="json", by_alias=True)
 
@@ -84,7 +87,13 @@ def identifiers(event: dict[str, Any]) -> dict[str, Any]:
     state = event.get("state", event)
     source = state.get("series_transfer") or (state.get("event") or state).get("detail") or {}
     names = ("transfer_id", "series_instance_uid")
-    return {name: source.get(name) for name in names} | {"execution_arn": event.get("execution_arn")}
+    found = {name: source.get(name) for name in names} | {"execution_arn": event.get("execution_arn")}
+    return found | import_of(state.get("import") or {})
+
+
+def import_of(state: dict[str, Any]) -> dict[str, Any]:
+    """The import that a message names, if it does. Series that share an import have the same ids."""
+    return {name: state[name] for name in ("import_id", "bundle") if state.get(name) is not None}
 
 
 def outcome(reply: BaseModel) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The audit: S3 against the index. S3 is the truth of what was uploaded, the index of what was seen."""
+"""The audit: S3 against the index. S3 is the truth of what was uploaded, the index of what was seen.
+
+Of imports that several series share it checks that the index divides them rightly.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,9 @@ from dicom_ingest.contracts.keys import (
     parse_manifest_key,
 )
 from dicom_ingest.contracts.messages.steps import AuditFinding, AuditUploadsReply
-from dicom_ingest.db.series import ledger
+from dicom_ingest.db.series import ledger, shares
 from dicom_ingest.db.series.ledger import Accounted
+from dicom_ingest.db.series.shares import Uneven
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.runtime.step import logger
 
@@ -96,12 +100,14 @@ class _Audit:
     failed: int = 0
 
     def edge(self, edge: str) -> None:
-        """Manifests of the last days without a row, then the objects under the edge's transfers."""
+        """Manifests of the last days without a row, shared imports, objects under the edge's transfers."""
         recent = list(self._manifests(edge))
         self.manifests += len(recent)
         with self.database.transaction() as connection:
             unseen = ledger.unseen(connection, recent)
+            uneven = shares.uneven(connection, edge, self.days)
         self._found(_without_row(key) for key in unseen)
+        self._found(_uneven(edge, shared) for shared in uneven)
         self._uploads(edge, {(key.transfer_id, key.series_instance_uid) for key in recent})
 
     def _manifests(self, edge: str) -> Iterator[ManifestKey]:
@@ -178,6 +184,16 @@ def _without_row(key: ManifestKey) -> AuditFinding:
         subject=str(key),
         detail="the series was announced, but its event never reached the index",
         command=f"reprocess --manifest {key}",
+    )
+
+
+def _uneven(edge: str, shared: Uneven) -> AuditFinding:
+    return AuditFinding(
+        kind="shared_import_uneven",
+        edge=edge,
+        subject=f"import {shared.import_id}",
+        detail=shared.words(),
+        command=f"where {shared.import_id}",
     )
 
 

@@ -65,6 +65,13 @@ def test_every_line_carries_what_ties_it_to_a_series() -> None:
     assert line["execution_arn"] == "arn:x"
 
 
+def test_a_line_names_the_import_that_a_series_shares() -> None:
+    shared = {"import_id": "b2c9", "bundle": 4711}
+    for event in ({"import": shared}, {"state": {"import": shared}}):
+        assert shared.items() <= identifiers(event).items()
+    assert not shared.keys() & identifiers({"state": {"import": None}}).keys()
+
+
 @pytest.mark.parametrize("wrap", [lambda e: {"event": e}, lambda e: {"state": e}])
 def test_before_the_index_the_event_itself_says_which_series_it_is(wrap: object) -> None:
     series = Announced()

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from dicom_ingest.contracts.messages.outcomes import Outcome
-from dicom_ingest.contracts.messages.steps import OutcomeState
+from dicom_ingest.contracts.messages.steps import ImportState, OutcomeState
 from dicom_ingest.errors import ManifestRejectedError
 from dicom_ingest.runtime.step import step
 from dicom_ingest.runtime.traces import DAEMON, HEADER, TRACE, traced
@@ -67,6 +67,19 @@ def test_a_step_is_a_subsegment_below_lambdas_own_annotated_with_transfer_and_ou
     assert before <= found["start_time"] <= found["end_time"] <= time.time()
     assert len(bytes.fromhex(found["id"])) == 8
     assert found["annotations"] == {"step": "ask", "transfer_id": "b9c3", "outcome": "PARTIAL"}
+
+
+def start(request: Asked) -> ImportState:
+    return ImportState(status="SUBMITTED", import_id="b2c9", bundle=None if request.broken else 4711)
+
+
+def test_all_series_of_an_import_are_found_by_its_id_and_by_their_bundle(daemon: socket.socket) -> None:
+    step(start)({}, lambda_context())
+    assert received(daemon)["annotations"] == {"step": "start", "import_id": "b2c9", "bundle": 4711}
+    run(**{"import": {"status": "COMPLETED", "import_id": "b2c9", "bundle": 4711}})
+    assert {"import_id": "b2c9", "bundle": 4711}.items() <= received(daemon)["annotations"].items()
+    step(start)({"broken": True}, lambda_context())
+    assert received(daemon)["annotations"] == {"step": "start", "import_id": "b2c9"}
 
 
 def test_no_uid_and_no_words_reach_a_trace(daemon: socket.socket) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from dicom_ingest.db.semaphore import operator as queue
+from dicom_ingest.db.series import shares
 from tests.support.workflow.faulty_functions import FaultyFunctions
 from tests.support.workflow.pipeline import Pipeline
 from tests.support.workflow.series import Announced, new_uid
@@ -173,7 +178,15 @@ def queue_up(pipeline: Pipeline, *series: Announced) -> None:
     pipeline.slots(0)
     for one in series:
         pipeline.ingest(one)
-    pipeline.eventually(lambda: len(pipeline.tickets(series[0])) == len(series), "all of them wait")
+    wanted = Counter(one.transfer_id for one in series)
+    pipeline.eventually(
+        lambda: Counter(str(row["transfer_id"]) for one in wanted for row in queued(pipeline, one)) == wanted,
+        "all of them wait",
+    )
+
+
+def queued(pipeline: Pipeline, transfer_id: str) -> list[dict[str, Any]]:
+    return pipeline.rows("SELECT transfer_id FROM ahlijob WHERE transfer_id = :id", id=transfer_id)
 
 
 def imports(pipeline: Pipeline, series: Announced) -> set[str]:
@@ -184,6 +197,13 @@ def imports(pipeline: Pipeline, series: Announced) -> set[str]:
 def outcomes(pipeline: Pipeline, series: Announced) -> list[str]:
     rows = pipeline.rows("SELECT outcome FROM series_transfer WHERE transfer_id = :id", id=series.transfer_id)
     return [row["outcome"] for row in rows]
+
+
+def outcome_of(pipeline: Pipeline, series_instance_uid: str) -> str:
+    (row,) = pipeline.rows(
+        "SELECT outcome FROM series_transfer WHERE series_instance_uid = :uid", uid=series_instance_uid
+    )
+    return str(row["outcome"])
 
 
 def test_the_series_of_a_transfer_share_an_import_whatever_function_dies(
@@ -232,6 +252,78 @@ def test_a_bundle_whose_import_fails_is_imported_series_by_series(pipeline: Pipe
     assert [execution["status"] for execution in pipeline.finished(series[0], 3)] == ["SUCCEEDED"] * 3
     assert outcomes(pipeline, series[0]) == ["COMPLETED"] * 3
     assert len(imports(pipeline, series[0])) == 3
+    the_queue_moves(pipeline)
+
+
+def cancel(pipeline: Pipeline, ticket: int) -> None:
+    """As `ops slots cancel` does."""
+    with pipeline.database.transaction() as connection:
+        assert queue.cancel(connection, ticket, "not wanted") == [ticket]
+    pipeline.runtime.invoke("release_import_slot", {"execution_arn": "operator", "state": {}})
+
+
+def statuses(pipeline: Pipeline, series: Announced) -> list[str]:
+    """How the three executions of a transfer ended, in any order."""
+    return sorted(execution["status"] for execution in pipeline.finished(series, 3))
+
+
+def test_of_a_shared_import_each_series_has_its_own_end(pipeline: Pipeline) -> None:
+    broken, miscounted, cancelled = (whole_transfer(3) for _ in range(3))
+    queue_up(pipeline, *broken, *miscounted, *cancelled)
+    s3, bucket = pipeline.clients.s3, pipeline.state.bucket
+    unreadable = broken[1].prefix.instance(broken[1].sop_instance_uids[0])
+    s3.put_object(Bucket=bucket, Key=unreadable, Body=b"no DICOM")
+    stranger = replace(miscounted[0], series_instance_uid=new_uid())
+    sop = stranger.sop_instance_uids[0]
+    s3.put_object(Bucket=bucket, Key=stranger.prefix.instance(sop), Body=stranger.body(1, sop))
+    unwanted = pipeline.tickets(cancelled[0])[1]
+    cancel(pipeline, unwanted["pk"])
+    pipeline.slots(5)
+
+    assert statuses(pipeline, broken[0]) == ["SUCCEEDED"] * 3
+    assert outcome_of(pipeline, broken[1].series_instance_uid) == "PARTIAL"
+    assert sorted(outcomes(pipeline, broken[0])) == ["COMPLETED", "COMPLETED", "PARTIAL"]
+    assert statuses(pipeline, miscounted[0]) == ["SUCCEEDED"] * 3
+    assert outcomes(pipeline, miscounted[0]) == ["COMPLETED"] * 3
+    assert [len(imports(pipeline, several[0])) for several in (broken, miscounted)] == [1, 1]
+    with pipeline.database.transaction() as connection:
+        found = {one.bundle: one.words() for one in shares.uneven(connection, miscounted[0].edge, 1)}
+    assert "scanned 7 and imported 7; by the lines of its series these are 6 and 6" in found.pop(
+        pipeline.tickets(miscounted[0])[0]["bundle"]
+    )
+    assert found == {}
+
+    assert statuses(pipeline, cancelled[0]) == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+    assert outcome_of(pipeline, unwanted["series_instance_uid"]) == "FAILED"
+    assert sorted(outcomes(pipeline, cancelled[0])) == ["COMPLETED", "COMPLETED", "FAILED"]
+    assert {ticket["bundle"] for ticket in pipeline.tickets(cancelled[0])} == {None}
+    the_queue_moves(pipeline)
+
+
+def test_a_shared_import_that_vanishes_and_a_leader_that_is_cancelled_hold_no_slot(
+    pipeline: Pipeline,
+) -> None:
+    vanished, led = whole_transfer(3), whole_transfer(3)
+    queue_up(pipeline, *vanished)
+    pipeline.fault(kind="job", effect="stuck")
+    pipeline.slots(1)
+    (job,) = pipeline.eventually(pipeline.stuck_jobs, "their import hangs")
+    pipeline.fault(kind="fail_call", operation="GetDICOMImportJob", error="ResourceNotFoundException")
+    assert statuses(pipeline, vanished[0]) == ["FAILED"] * 3
+    assert outcomes(pipeline, vanished[0]) == ["UNKNOWN"] * 3
+    pipeline.let_go(job)
+    pipeline.clear_faults()
+
+    queue_up(pipeline, *led)
+    pipeline.rows("UPDATE semaphore SET next_start = clock_timestamp() + interval '4 seconds'")
+    pipeline.slots(1, rate=0.25, burst=1)
+    leader = next(ticket for ticket in pipeline.tickets(led[0]) if ticket["leads"])
+    cancel(pipeline, leader["pk"])
+    pipeline.rows("UPDATE semaphore SET next_start = 'epoch'")
+    pipeline.slots(3)
+    assert statuses(pipeline, led[0]) == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+    assert outcome_of(pipeline, leader["series_instance_uid"]) == "FAILED"
+    assert sorted(outcomes(pipeline, led[0])) == ["COMPLETED", "COMPLETED", "FAILED"]
     the_queue_moves(pipeline)
 
 

@@ -221,7 +221,9 @@ class AuditUploadsRequest(Message):
 class AuditFinding(Message):
     """One difference, and the command that fixes it."""
 
-    kind: Literal["manifest_without_row", "objects_without_manifest", "counts_disagree"]
+    kind: Literal[
+        "manifest_without_row", "objects_without_manifest", "counts_disagree", "shared_import_uneven"
+    ]
     edge: str
     subject: str
     detail: str

@@ -13,7 +13,8 @@ from typing import Any, cast
 import pytest
 
 from dicom_ingest.db.server.connection import Database
-from dicom_ingest.operators.read.series import arrived as read
+from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.series.arrived import arrived
 from ops.output import Output
 from ops.target import Target
 from ops.verbs.checking import reconcile
@@ -86,12 +87,24 @@ def test_an_instance_that_was_sent_twice_counts_once(
     assert code == 0
 
 
-def test_a_long_list_is_asked_about_in_pages(
-    flow: Steps, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(read, "PAGE", 2)
+class Counting:
+    """An index that counts what it is asked."""
+
+    def __init__(self, index: Index) -> None:
+        self.index, self.asked = index, 0
+
+    def run(self, sql: str, **parameters: Any) -> list[Row]:
+        self.asked += 1
+        return self.index.run(sql, **parameters)
+
+
+def test_a_long_list_is_asked_about_in_pages(flow: Steps) -> None:
     series = [Announced(sop_instance_uids=(new_uid(),)) for _ in range(5)]
     for announced in series:
         flow.announce(announced).ingest()
-    lines = [(announced.study_instance_uid, 1, 1) for announced in series]
-    assert reconciled(flow, tmp_path, capsys, *lines)[0] == 0
+    studies = [announced.study_instance_uid for announced in series]
+    with flow.world.database.transaction() as connection:
+        index = Counting(connection)
+        found = arrived(index, studies, page=2)
+    assert index.asked == 3
+    assert {study: row["imported"] for study, row in found.items()} == dict.fromkeys(studies, 1)

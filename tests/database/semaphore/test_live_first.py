@@ -10,7 +10,7 @@ from dicom_ingest.contracts.messages.events import Priority
 from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.db.server.connection import Database
 from tests.database.conftest import DATASTORE
-from tests.database.semaphore.test_bundles import held, open_, queue_up, transfer
+from tests.support.workflow.bundles import held, open_, queue_up, transfer
 from tests.support.workflow.leftovers import World
 from tests.support.workflow.series import Announced
 from tests.support.workflow.steps import Run, Steps, steps

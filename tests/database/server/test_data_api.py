@@ -19,8 +19,10 @@ from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.errors import IndexRefusedError
 from dicom_ingest.operators import reprocess
 from dicom_ingest.operators.read.ledger import differences, sums
+from dicom_ingest.operators.read.series.arrived import arrived
 from dicom_ingest.operators.read.series.places import Filter, places
 from dicom_ingest.operators.read.series.search import kinds, where
+from dicom_ingest.operators.read.series.shared import members, shared, starts
 from dicom_ingest.operators.read.series.timeline import timeline
 from dicom_ingest.operators.read.state.attention import attention
 from dicom_ingest.operators.read.state.edges import edges, senders
@@ -57,6 +59,7 @@ def ways(database: Database, migrated_url: str) -> Iterator[Ways]:
     waiting = world.begin(Announced(attributes=lambda _: {"00080050": element("SH", "ACC-7")}))
     with database.transaction() as connection:
         queue.set_capacity(connection, DATASTORE, 0)
+        connection.run("UPDATE ahlijob SET bundle = pk, leads = true WHERE import_id IS NOT NULL")
     waiting.acquire()
     index_series(database, Announced(edge="dicom-ingest-edge2", patient_id=None))
     name = unique_database_name()
@@ -91,6 +94,11 @@ READ: dict[str, Callable[[Any], Any]] = {
     "attention": lambda index: attention(index, []),
     "edges": edges,
     "senders": senders,
+    "arrived": lambda index: arrived(index, [row["study_instance_uid"] for row in places(index)], page=2),
+    "starts": starts,
+    "shared": shared,
+    "shared since": lambda index: shared(index, date(2026, 11, 22)),
+    "members": lambda index: [members(index, row["bundle"], 5) for row in shared(index)],
     "sums": sums,
     "sums since": lambda index: sums(index, date(2026, 11, 22)),
     "differences": differences,
@@ -102,6 +110,7 @@ READ: dict[str, Callable[[Any], Any]] = {
 
 
 def test_what_is_read_is_the_same(ways: Ways) -> None:
+    assert [len(read(ways.operator)) for read in (shared, starts)] == [1, 1]
     for name, read in READ.items():
         assert read(ways.operator) == read(ways.connection), name
 

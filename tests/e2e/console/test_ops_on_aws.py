@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
@@ -97,6 +98,26 @@ def answer(asked: Callable[..., tuple[int, str, str]]) -> Ask:
 )
 def test_a_verb_answers_as_it_does_of_the_run(answer: Ask, arguments: tuple[str, ...]) -> None:
     assert answer(*arguments) == answer(*arguments, local=True)
+
+
+def test_a_list_of_studies_is_compared_as_it_is_with_the_run(
+    answer: Ask, asked: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    counted: dict[str, list[int]] = {}
+    for row in answer("status")["series_transfers"]:
+        counted.setdefault(row["study_instance_uid"], []).append(row["instances"])
+    lines = [f"{study};{len(series)};{sum(series)}" for study, series in counted.items()]
+    path = tmp_path / "pacs.csv"
+    path.write_text("\n".join(["StudyInstanceUID;Series;Instances", *lines]))
+    code, out, err = asked("reconcile", str(path))
+    assert (code, err) == (0, "")
+    assert f"{len(lines)} of {len(lines)} studies arrived, 91 of 91 instances are imported" in out
+    path.write_text("\n".join([*lines, "1.2.3.9;1;4"]))
+    differs = answer("reconcile", str(path))
+    assert [row["difference"] for row in differs["differences"]] == ["nothing was received: send it"]
+    assert differs == answer("reconcile", str(path), local=True)
+    assert asked("reconcile", str(path))[0] == 1
+    assert asked("reconcile", str(tmp_path / "absent.csv"))[0] == 2
 
 
 def test_the_custody_of_a_study_is_the_same(answer: Ask) -> None:

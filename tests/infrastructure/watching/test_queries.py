@@ -75,7 +75,8 @@ def logged() -> set[str]:
     """The fields of what the functions log: done, failed, settled, not settled."""
     leftover = cast("Leftover", type("ALeftover", (), {"correlation_id": "t/1.2"})())
     with written() as lines:
-        step(ask)({"series_transfer": REFERENCE}, lambda_context())
+        shared = {"import_id": "b2c9", "bundle": 4711}
+        step(ask)({"series_transfer": REFERENCE, "import": shared}, lambda_context())
         with pytest.raises(ManifestRejectedError):
             step(ask)({"series_transfer": REFERENCE, "broken": True}, lambda_context())
         for reclaimer in (Settles(), Settles(HealthImagingBusyError("later"))):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dicom_ingest.operators.read.index import Index, Row
 
 PAGE = 500
-"""Studies that are asked about at once: the Data API answers 1 MiB at most."""
+"""The Data API answers 1 MiB at most."""
 
 # An instance counts once, whatever its transfers; it is imported if any version of it is in the data store.
 _ARRIVED = """
@@ -28,10 +28,10 @@ FROM instances GROUP BY study_instance_uid
 """
 
 
-def arrived(index: Index, studies: Sequence[str]) -> dict[str, Row]:
-    """By study; one of which nothing was received has no row."""
+def arrived(index: Index, studies: Sequence[str], page: int = PAGE) -> dict[str, Row]:
+    """By study; one of which nothing was received has no row. `page`: studies of one question."""
     found: dict[str, Row] = {}
-    for first in range(0, len(studies), PAGE):
-        page = json.dumps(studies[first : first + PAGE])
-        found |= {row["study_instance_uid"]: row for row in index.run(_ARRIVED, studies=page)}
+    for first in range(0, len(studies), page):
+        asked = json.dumps(studies[first : first + page])
+        found |= {row["study_instance_uid"]: row for row in index.run(_ARRIVED, studies=asked)}
     return found

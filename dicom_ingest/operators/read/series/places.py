@@ -28,8 +28,8 @@ _DETAIL = """t.outcome_detail || CASE
         THEN ': ' || j.message ELSE '' END"""
 _TICKET = """
 LEFT JOIN LATERAL (
-    SELECT pk, state, granted_at, running_at, message FROM ahlijob a WHERE a.series_transfer_pk = t.pk
-    ORDER BY a.pk DESC LIMIT 1) j ON true
+    SELECT pk, state, granted_at, running_at, message, bundle, leads, import_id FROM ahlijob a
+    WHERE a.series_transfer_pk = t.pk ORDER BY a.pk DESC LIMIT 1) j ON true
 """
 _COLUMNS = f"""
 SELECT t.pk, t.edge, CAST(t.transfer_id AS text) AS transfer_id, t.study_instance_uid, t.series_instance_uid,
@@ -37,7 +37,11 @@ SELECT t.pk, t.edge, CAST(t.transfer_id AS text) AS transfer_id, t.study_instanc
     t.called_ae, pa.patient_id, st.accession_number, st.study_date, st.study_description, s.series_number,
     s.series_description, t.first_received_at, t.sealed_at, t.indexed_at, j.granted_at, j.running_at,
     t.over_at, t.owner_execution, t.manifest_key, j.pk AS ticket_id,
-    coalesce(t.acknowledged_at >= t.over_at, false) AS acknowledged
+    coalesce(t.acknowledged_at >= t.over_at, false) AS acknowledged, j.import_id,
+    CASE WHEN j.leads THEN (SELECT count(*) FROM ahlijob m WHERE m.bundle = j.bundle) END AS shared_by,
+    CASE WHEN j.bundle IS NOT NULL AND NOT j.leads THEN (
+        SELECT min(l.series_instance_uid) FROM ahlijob l WHERE l.bundle = j.bundle AND l.leads) END
+        AS led_by_series
 """
 _FROM = f"""
 FROM chosen c

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dicom_ingest.operators.read.index import Index, Row, first
+from dicom_ingest.operators.read.series import shared
 from dicom_ingest.operators.read.series.steps import Step, steps
 from dicom_ingest.operators.read.series.waits import Wait, wait
 
@@ -80,6 +81,8 @@ class Timeline:
     """Those with a word to say first."""
     later_executions: list[Row]
     """Replays and repeated events that came when it was over, the newest first."""
+    shares: list[Row]
+    """The first series that share its import, the leader first; none where it is alone."""
 
 
 def timeline(index: Index, pk: int, most: int = 500) -> Timeline | None:
@@ -99,7 +102,13 @@ def timeline(index: Index, pk: int, most: int = 500) -> Timeline | None:
         verdicts=verdicts,
         instances=index.run(_INSTANCES, pk=pk, most=most),
         later_executions=index.run(_LATER, pk=pk),
+        shares=_shares(index, tickets),
     )
+
+
+def _shares(index: Index, tickets: list[Row]) -> list[Row]:
+    bundle = tickets[-1]["bundle"] if tickets else None
+    return [] if bundle is None else shared.members(index, bundle, shared.LISTED)
 
 
 _KEY = """
