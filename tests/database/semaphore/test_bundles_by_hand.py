@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from console.pages.sharing import import_of
+from console.pages.sharing import members as members_of
+from console.pages.study import study as study_page
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series import shares
 from dicom_ingest.db.series.shares import Uneven
-from dicom_ingest.db.server.connection import Database
+from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.operators.read.series.places import places
 from dicom_ingest.operators.read.series.shared import members, shared, starts
 from dicom_ingest.operators.read.series.timeline import timeline
@@ -173,6 +177,11 @@ def test_while_granting_is_paused_no_bundle_is_granted(flow: Steps) -> None:
     assert (runs[0].told(), held(flow)) == (True, 1)
 
 
+def study(connection: Connection, study_instance_uid: str) -> list[Any]:
+    """The parts of its page."""
+    return list(study_page(connection, study_instance_uid, [], None).parts)
+
+
 # --- what operators see ------------------------------------------------------------------------------------
 
 
@@ -191,11 +200,19 @@ def test_lists_and_pages_say_whose_import_a_series_shares(flow: Steps) -> None:
             own = rows[alone.announced.series_instance_uid]
             assert (own["shared_by"], own["led_by_series"]) == (None, None)
             found = timeline(connection, rows[runs[1].announced.series_instance_uid]["pk"])
+            shown = "".join(str(each) for each in study(connection, runs[0].announced.study_instance_uid))
         assert found is not None
         assert [row["series_instance_uid"] for row in found.shares] == [
             run.announced.series_instance_uid for run in runs
         ]
+        assert (shown.count("shared by 3 series"), shown.count("shared: see its leader")) == (1, 2)
+        assert f'href="/?q={runs[0].announced.transfer_id}"' in shown
+        page = f"{import_of(found)}{members_of(found)}"
+        for run in runs:
+            assert f"/series/{run.announced.transfer_id}/{run.announced.series_instance_uid}" in page
+        assert "Series that share its import (3)" in page
         if "import" not in runs[0].state:
+            assert "not started" in page
             runs[0].start()
             end_well(flow, runs)
 
