@@ -16,7 +16,7 @@ from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series import imports
 from dicom_ingest.db.server.connection import Connection, Database
 from tests.database.conftest import DATASTORE
-from tests.database.semaphore.test_bundles import (
+from tests.support.workflow.bundles import (
     bundle,
     end,
     finish,
