@@ -190,3 +190,16 @@ def test_a_series_that_is_held_is_not_imported_again_while_its_other_transfer_is
     assert runs[0].told()
     flow.announce(copy, **{"replay-name": "force-a"}).index_series()
     assert runs[0].start()["status"] == "QUEUE_AGAIN"
+
+
+def test_a_transfer_of_which_another_transaction_holds_a_ticket_waits_for_it(
+    flow: Steps, connect_database: Callable[[], Database]
+) -> None:
+    """Its import would take the files of that series along."""
+    runs = queue_up(flow, transfer(3))
+    with connect_database().transaction() as working:
+        working.run("SELECT FROM ahlijob WHERE pk = :pk FOR UPDATE", pk=tickets(flow, runs)[1]["pk"])
+        open_(flow)
+        assert not any(run.told() for run in runs)
+    open_(flow)
+    assert [run.told() for run in runs] == [True, False, False]

@@ -131,6 +131,46 @@ def test_an_open_transfer_is_no_bundle(flow: Steps) -> None:
     assert [run.told() for run in runs] == [True, True]
 
 
+def test_a_transfer_whose_last_series_was_heard_of_before_another_is_no_bundle(flow: Steps) -> None:
+    runs = queue_up(flow, transfer(3)[1:])
+    open_(flow)
+    assert [run.told() for run in runs] == [True, True]
+
+
+def test_a_transfer_that_has_more_series_than_it_said_goes_alone_and_at_once(flow: Steps) -> None:
+    series = transfer(2, priority="bulk")
+    more = replace(series[0], series_instance_uid=new_uid(), sop_instance_uids=(new_uid(),))
+    runs = queue_up(flow, [*series, more])
+    open_(flow)
+    assert [run.told() for run in runs] == [True, True, True]
+
+
+def test_a_transfer_of_which_one_series_is_forced_is_no_bundle(flow: Steps) -> None:
+    runs = queue_up(flow, transfer(3))
+    flow.stop(runs[1])
+    flow.rows("UPDATE series_transfer SET claimed_at = claimed_at - interval '1 hour'")
+    forced = flow.announce(runs[1].announced, **{"replay-name": "force-a"})
+    forced.index_series()
+    forced.acquire()
+    open_(flow)
+    assert [run.told() for run in (runs[0], forced, runs[2])] == [True, True, True]
+
+
+def test_a_transfer_of_which_one_import_has_failed_is_no_bundle(flow: Steps) -> None:
+    series = transfer(3)
+    first = flow.announce(series[0])
+    first.index_series()
+    assert first.acquire()
+    first.start()
+    runs = queue_up(flow, series[1:])
+    flow.world.imaging.end(first.state["import"]["import_id"], "FAILED")
+    first.check()
+    assert first.start()["status"] == "QUEUE_AGAIN"
+    first.acquire()
+    open_(flow)
+    assert [run.told() for run in (first, *runs)] == [True, True, True]
+
+
 def test_a_transfer_of_which_one_series_has_not_queued_is_no_bundle(flow: Steps) -> None:
     series = transfer(3)
     late = flow.announce(series[0])
@@ -287,6 +327,8 @@ def test_results_that_are_recorded_twice_are_judged_by_all_that_shared_them(flow
     end(flow, runs)
     runs[0].check()
     first = runs[0].record()
+    assert runs[0].record() == first
+    assert flow.world.executions.asked == [], "those who were told are not told again"
     for run in runs[1:]:
         finish(run)
     assert runs[0].record() == first
