@@ -27,18 +27,18 @@ class Found:
     """A sentence for each part of the query that is not known."""
 
 
-def found(index: Index, query: Mapping[str, str]) -> Found:
-    """The rows that a query asks for: by a search term, by filters, or by both."""
+def found(index: Index, query: Mapping[str, str], most: int = PAGE) -> Found:
+    """The rows that a query asks for: by a search term, by filters, or by both. `most`: of a page."""
     term, page = searched(query), page_of(query)
     wanted, unknown = resolved(index, chosen(query))
     whole = matches(index, term, wanted) if term else total(index, wanted)
-    said = [*misread(query), *unknown, *beyond(page, whole)]
-    skip, order = (page - 1) * PAGE, order_of(query)
+    said = [*misread(query), *unknown, *beyond(page, whole, most)]
+    skip, order = (page - 1) * most, order_of(query)
     if skip > whole:
         return Found([], page, whole, said)
     if term:
-        return Found(where(index, term, PAGE, wanted, skip, order), page, whole, said)
-    return Found(places(index, wanted, PAGE, skip, order), page, whole, said)
+        return Found(where(index, term, most, wanted, skip, order), page, whole, said)
+    return Found(places(index, wanted, most, skip, order), page, whole, said)
 
 
 def searched(query: Mapping[str, str]) -> str:
@@ -93,7 +93,7 @@ def misread(query: Mapping[str, str]) -> list[str]:
     return said
 
 
-def beyond(page: int, whole: int) -> list[str]:
+def beyond(page: int, whole: int, most: int = PAGE) -> list[str]:
     """A sentence where there is no such page."""
-    last = max(1, -(-whole // PAGE))
+    last = max(1, -(-whole // most))
     return [f"there is no page {page}; the last is {last}"] if page > last else []

@@ -36,5 +36,5 @@ class SenderConfig(StrictModel):
     """`lossless`: for senders that propose lossy compression first although they hold the original."""
     commitment: CommitmentPeer | None = None
     compress: Literal["off", "htj2k"] = "off"
-    """`htj2k`: uncompressed images go to S3 as HTJ2K Lossless RPCL (1.2.840.10008.1.2.4.202). The edge compares
-    every pixel and every element first. What it cannot compress exactly goes as it was received."""
+    """`htj2k`: uncompressed images go to S3 as HTJ2K Lossless RPCL (1.2.840.10008.1.2.4.202). The edge
+    compares every pixel and every element first. What it cannot compress exactly goes as it was received."""

@@ -90,11 +90,14 @@ def test_the_picture_is_zoomed_moved_inverted_and_played_with_the_keyboard(
         page.press(key, ord(key.upper()))
     assert "scale(1.25)" in page.ask(transform)
     assert page.ask("document.getElementById('invert').getAttribute('aria-pressed')") == "true"
+    assert page.ask("getComputedStyle(document.getElementById('picture')).filter") == "invert(1)"
     page.ask("document.getElementById('drag').value = 'move'")
     page.drag("#stage", 30, 10)
     assert page.ask(transform).startswith("translate(30px, 10px)")
+    page.press("End", 35)
+    page.until("document.getElementById('frame').value === '24'")
     page.press(" ", 32)
-    page.until("document.getElementById('frame').value !== '12'")
+    page.until("Number(document.getElementById('frame').value) < 12")
     page.press(" ", 32)
     assert page.ask("document.getElementById('play').getAttribute('aria-pressed')") == "false"
 

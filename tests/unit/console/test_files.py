@@ -84,10 +84,25 @@ def test_the_tags_can_be_searched_without_a_script() -> None:
 
 
 def test_a_report_is_a_tree_of_names_and_values() -> None:
-    text = str(report(dcmread(REPORT)))
-    assert text.count("<li>") > 3
-    assert "<ul>" in text
-    assert "<script" not in text
+    shown = str(report(dcmread(REPORT)))
+    assert shown.count("<li>") > 3
+    assert "<ul>" in shown
+    assert "<script" not in shown
+
+
+def code(meaning: str) -> list[Dataset]:
+    item = Dataset()
+    item.CodeMeaning = meaning
+    return [item]
+
+
+def test_a_measurement_has_its_name_its_value_and_its_unit() -> None:
+    ds, item, measured = Dataset(), Dataset(), Dataset()
+    measured.NumericValue, measured.MeasurementUnitsCodeSequence = "17.5", code("millimeter")
+    item.ValueType, item.ConceptNameCodeSequence = "NUM", code("Length")
+    item.MeasuredValueSequence = [measured]
+    ds.ContentSequence = [item]
+    assert "<b>Length</b>: 17.5 millimeter" in str(report(ds))
 
 
 def test_a_documents_bytes_are_those_that_were_put_in_without_the_padding() -> None:
@@ -97,6 +112,12 @@ def test_a_documents_bytes_are_those_that_were_put_in_without_the_padding() -> N
     assert "<iframe" in shown
     assert "/series/t/1.2.3/instances/1.2.3.4/document" in shown
     assert content(ROW, "1", dcmread(IMAGE, stop_before_pixels=True)) is None
+    other = held.header("there")
+    other.MIMETypeOfEncapsulatedDocument = "model/stl"
+    shown = str(content(ROW, "1.2.3.4", other))
+    assert "<iframe" not in shown
+    assert "The document is model/stl, which is not shown here." in shown
+    assert "Open the document" in shown
 
 
 def test_the_header_of_a_large_file_is_read_from_its_first_part() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -77,6 +78,31 @@ def test_a_window_of_no_number_is_the_stored_one(number: str) -> None:
 def test_a_frame_without_pixels_says_so() -> None:
     page = OneFrame(GREY | {"Rows": 0}, b"", "application/octet-stream").page()
     assert "a frame of 0 x 2 has no pixels" in page
+
+
+def test_without_a_script_links_lead_to_the_frames_beside_and_never_beyond() -> None:
+    shown = Shown(3, (1, 2), (1, 2))
+    assert links(str(viewer(ROW, shown, 1))) == ['href="?frame=1"', 'href="?frame=2"']
+    assert links(str(viewer(ROW, shown, 2))) == ['href="?frame=1"', 'href="?frame=3"']
+    assert links(str(viewer(ROW, shown, 9))) == ['href="?frame=2"', 'href="?frame=3"']
+
+
+def links(page: str) -> list[str]:
+    return re.findall(r'href="[^"]*"', page)
+
+
+def test_a_thumbnail_is_the_middle_frame() -> None:
+    pictures = OneFrame(GREY, b"", "")
+    bodies = {"a": bytes(4), "b": bytes((0, 0, 0, 255)), "c": bytes(4)}
+    client = SimpleNamespace(
+        get_image_frame=lambda **asked: {
+            "imageFrameBlob": io.BytesIO(bodies[asked["imageFrameInformation"]["imageFrameId"]]),
+            "contentType": "application/octet-stream",
+        }
+    )
+    pictures._sources = cast("Any", SimpleNamespace(frames=FrameStore(cast("Any", client), "d")))
+    pictures._held = [Frame("i", name, "1.2", 1, GREY, "") for name in bodies]
+    assert np.asarray(Image.open(io.BytesIO(pictures.thumbnail("t", "1").data))).max() == 255
 
 
 def test_colour_has_no_window_to_choose() -> None:

@@ -66,6 +66,11 @@ def test_monochrome1_is_shown_inverted() -> None:
     assert np.array_equal(255 - plain, windowed(values, 50, 100, inverted=True))
 
 
+def test_a_picture_of_monochrome1_is_bright_where_its_values_are_low() -> None:
+    negative = opened(picture(STORED, CT | {"PhotometricInterpretation": "MONOCHROME1"}, None))
+    assert np.array_equal(negative, 255 - opened(picture(STORED, CT, None)))
+
+
 def test_colour_is_shown_as_it_is() -> None:
     colour = np.arange(2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 3)
     assert np.array_equal(opened(picture(colour, {}, None)), colour)
