@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from edge_component.assembling.hashing import AlteredError, Stored, sha256_of
 from edge_component.journal.database import transaction
-from edge_component.journal.instances import Arrival, insert_instances
+from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import accounted_for, complete, seal
 from edge_component.records.receipt import HEAD, StoredInstance, aligned, of_place, place
-from edge_component.records.rows import InstanceRow
+from edge_component.records.rows import Arrival, InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 from edge_component.spool.folder import Spool

@@ -17,7 +17,7 @@ from zlib_ng.zlib_ng import crc32
 from edge_component.records.rows import InstanceRow
 from edge_component.running.task import beat
 from edge_component.spool.folder import Spool
-from edge_component.spool.part10 import read_head
+from edge_component.spool.part10 import head_bytes
 
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in the processor's cache between disk and hash."""
@@ -65,14 +65,13 @@ def digest(stream: BinaryIO) -> Digest:
     Raises:
         OSError: the disk.
     """
-    head = read_head(stream)
-    whole, size, crc = hashlib.sha256(head), len(head), 0
+    whole, size, crc = hashlib.sha256(), 0, 0
     with memoryview(_BUFFERS.piece) as buffer:
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             beat()  # a large instance takes minutes on a slow disk
             with buffer[:count] as piece:
                 whole.update(piece)
-                crc = crc32(piece, crc)
+                crc = crc32(piece if size else piece[head_bytes(piece) :], crc)
             size += count
     return Digest(whole.hexdigest(), size, crc)
 

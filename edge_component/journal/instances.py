@@ -24,9 +24,7 @@ from dataclasses import dataclass
 from edge_component.journal.chain import withdraw
 from edge_component.journal.database import count
 from edge_component.journal.releases import let_go
-from edge_component.records.rows import AssociationRow, InstanceRow
-
-Arrival = tuple[AssociationRow, InstanceRow]
+from edge_component.records.rows import Arrival, InstanceRow
 
 
 class StateError(RuntimeError):
@@ -81,7 +79,9 @@ def insert_instances(journal: sqlite3.Connection, epoch: int, arrivals: Sequence
 def received(journal: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
     """What has no place yet, in the order of receipt, and who sent it."""
     return journal.execute(
-        """SELECT i.*, a.calling_ae FROM instance i JOIN association a USING (association)
+        """SELECT i.instance, i.file, i.bytes, i.crc32, i.received_at, i.study_instance_uid,
+                  i.series_instance_uid, i.sop_instance_uid, a.calling_ae
+             FROM instance i JOIN association a USING (association)
             WHERE i.state = 'received' ORDER BY i.instance LIMIT ?""",
         (limit,),
     ).fetchall()

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from edge_component.journal.commitments import insert_request
 from edge_component.journal.database import REFUSED_STATUS, JournalError, count, open_journal, transaction
-from edge_component.journal.instances import Arrival, insert_instances
+from edge_component.journal.instances import insert_instances
 from edge_component.journal.refusals import count_refusal
 from edge_component.journal.releases import seal
 from edge_component.journal.senders import heard
 from edge_component.records.commitment import Request
-from edge_component.records.rows import AssociationRow, InstanceRow
+from edge_component.records.rows import Arrival, AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 
@@ -80,7 +80,7 @@ class Intake:
         if not self.alive or self._queue.qsize() > LONGEST_QUEUE:
             raise JournalError(self.problem or "the journal's writer is gone")
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow, _receipt: bytes = b"", /) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, /) -> None:
         """Take the row of an instance that is on the disk with its receipt."""
         self._queue.put((sender, row))
 

@@ -43,8 +43,8 @@ class InstanceJournal(Protocol):
         """Raises JournalError if no more rows can be taken now."""
         ...
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes, /) -> None:
-        """Take a row that is on the disk, in this receipt."""
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, /) -> None:
+        """Take a row that is on the disk, in its receipt."""
         ...
 
     def seal(self, segment: str, records: int) -> None:
@@ -103,7 +103,7 @@ class Reception:
         self._store = store
         self._refusal: Status | None = None
         self._file: IncomingFile | None = None
-        self._stored: tuple[IncomingFile, InstanceRow, bytes] | None = None
+        self._stored: tuple[IncomingFile, InstanceRow] | None = None
         self._steps = 0
         self._ask_at = ROOM_BYTES
         if why := store.room.refusal(bulk=bulk):
@@ -156,8 +156,8 @@ class Reception:
     def settle(self) -> None:
         """What may be done after the answer: its row. A crash leaves that to a start."""
         if self._stored is not None:
-            (file, row, receipt), self._stored = self._stored, None
-            self._store.journal.add_instance(self.sender, row, receipt)
+            (file, row), self._stored = self._stored, None
+            self._store.journal.add_instance(self.sender, row)
             file.let_go()
 
     def abandon(self) -> None:
@@ -218,14 +218,13 @@ class Reception:
         row = self._row(file, header)
         try:
             self._store.journal.ready()
-            receipt = encode_receipt(self.sender, row)
-            file.keep(receipt)
+            file.keep(encode_receipt(self.sender, row))
         except JournalError as error:
             return self._quarantined(file, processing_failure(str(error)))
         except SpoolError as error:
             logs.error("spool did not take an instance", reason=str(error))
             return out_of_resources("the spool did not take the instance")
-        self._stored = file, row, receipt
+        self._stored = file, row
         return SUCCESS
 
     def _row(self, file: IncomingFile, header: Header) -> InstanceRow:

@@ -36,3 +36,7 @@ class InstanceRow(NamedTuple):
     attributes: str = "{}"
     foretold: str = "[]"
     """JSON: a list of [code, tag, length], see `dicom_ingest.contracts.preflight`."""
+
+
+Arrival = tuple[AssociationRow, InstanceRow]
+"""An instance that has come, and who sent it."""

@@ -6,6 +6,8 @@ import struct
 from functools import lru_cache
 from typing import BinaryIO
 
+from edge_component.running.buffers import Bytes
+
 IMPLEMENTATION_CLASS_UID = "2.25.231473870311926104284317911937216023498"
 IMPLEMENTATION_VERSION_NAME = "DICOM-INGEST"
 PREAMBLE = bytes(128) + b"DICM"
@@ -22,7 +24,12 @@ def read_head(stream: BinaryIO) -> bytes:
         OSError: the disk.
     """
     beginning = stream.read(GROUP_LENGTH_END)
-    return beginning + stream.read(int.from_bytes(beginning[-4:], "little"))
+    return beginning + stream.read(head_bytes(beginning) - GROUP_LENGTH_END)
+
+
+def head_bytes(beginning: Bytes) -> int:
+    """Length of the head of a file that begins like this."""
+    return GROUP_LENGTH_END + int.from_bytes(beginning[GROUP_LENGTH_END - 4 : GROUP_LENGTH_END], "little")
 
 
 def _element(element: int, vr: bytes, value: bytes) -> bytes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Iterator
+import marshal
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_component.dimse.admission import Applicant, Rejection
 from edge_component.receiving.pressure import Pressure, Pressures
-from edge_component.records.rows import AssociationRow
+from edge_component.records.rows import Arrival, AssociationRow, InstanceRow
 
 if TYPE_CHECKING:  # readers do without its model, which takes memory
     from dicom_ingest.contracts.configuration.senders import TransferSyntaxPreference
@@ -20,10 +19,8 @@ LEND, ROOM, ADMITTED, ACTED, REPORT, DROP = b"L", b"W", b"A", b"C", b"P", b"D"
 ARRIVED, SEALED, REFUSED, READY, ADMIT, ACTION, REPORTED, DELAYED, OVER, BEAT = (
     *(b"I", b"F", b"R", b"S", b"?", b"N", b"Q", b"V", b"O", b"T"),
 )
-"""From a reader: receipts; a sealed segment; a failure status; its run's name; a request for an association;
+"""From a reader: rows; a sealed segment; a failure status; its run's name; a request for an association;
 an N-ACTION; how a report was answered; an answer that waits; a connection that is over; it is alive."""
-
-_LENGTH = struct.Struct("<L")
 
 
 @dataclass(frozen=True)
@@ -166,18 +163,15 @@ def decode_pair(body: bytes) -> tuple[Any, Any]:
     return first, second
 
 
-def encode_arrived(receipts: list[bytes]) -> bytes:
-    """For the channel."""
-    return b"".join([_LENGTH.pack(len(receipt)) + receipt for receipt in receipts])
+def encode_arrived(arrivals: list[Arrival]) -> bytes:
+    """For the channel. Both ends are processes of one release and one interpreter."""
+    return marshal.dumps([(tuple(sender), tuple(row)) for sender, row in arrivals])
 
 
-def decode_arrived(body: bytes) -> Iterator[bytes]:
+def decode_arrived(body: bytes) -> list[Arrival]:
     """What `encode_arrived` made."""
-    at = 0
-    while at < len(body):
-        [length] = _LENGTH.unpack_from(body, at)
-        at += _LENGTH.size + length
-        yield body[at - length : at]
+    pairs = marshal.loads(body)  # noqa: S302 - from our own process, over a socket that only it holds
+    return [(AssociationRow(*sender), InstanceRow(*row)) for sender, row in pairs]
 
 
 def encode_refused(code: int, calling_ae: str, reason: str) -> bytes:

@@ -49,8 +49,7 @@ from edge_component.receiving.readers.messages import (
     encode_pair,
     encode_report,
 )
-from edge_component.records.receipt import decode_receipt
-from edge_component.records.rows import AssociationRow, InstanceRow
+from edge_component.records.rows import Arrival, AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff
 from edge_component.running.beats import Beats
@@ -263,7 +262,7 @@ class ReaderProcess:
     def _heard(self, message: Message) -> None:
         self.beats.heard()
         if message.kind == ARRIVED:
-            self._arrived([decode_receipt(receipt) for receipt in decode_arrived(message.body)])
+            self._arrived(decode_arrived(message.body))
         elif message.kind == SEALED:
             self._rows.seal(*decode_sealed(message.body))
         elif message.kind == REFUSED:
@@ -300,7 +299,7 @@ class ReaderProcess:
                 self._lent.discard(number)
             return had
 
-    def _arrived(self, arrivals: list[tuple[AssociationRow, InstanceRow]]) -> None:
+    def _arrived(self, arrivals: list[Arrival]) -> None:
         """While the journal is behind nothing more is taken from the reader, and it takes nothing more."""
         while True:
             try:

@@ -57,7 +57,7 @@ from edge_component.receiving.readers.messages import (
 )
 from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.store import Store
-from edge_component.records.rows import AssociationRow, InstanceRow
+from edge_component.records.rows import Arrival, AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.beats import BEAT_SECONDS
 from edge_component.spool.folder import Spool
@@ -77,26 +77,26 @@ class RemoteJournal:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._lock = threading.Lock()
-        self._receipts: list[bytes] = []
+        self._arrivals: list[Arrival] = []
         self._some = threading.Event()
         threading.Thread(target=self._flush_often, name="rows", daemon=True).start()
 
     def ready(self) -> None:
         """While the edge takes no more, neither does the channel."""
 
-    def add_instance(self, _sender: AssociationRow, _row: InstanceRow, receipt: bytes, /) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, /) -> None:
         """It is on the disk; if the edge is gone, its next start finds it there."""
         with self._lock:
-            self._receipts.append(receipt)
-            if len(self._receipts) == 1:
+            self._arrivals.append((sender, row))
+            if len(self._arrivals) == 1:
                 self._some.set()
 
     def flush(self) -> None:
         """The edge has all of them before it gets anything else."""
         with self._lock, suppress(OSError):
-            if self._receipts:
-                receipts, self._receipts = self._receipts, []
-                self._channel.send(ARRIVED, encode_arrived(receipts))
+            if self._arrivals:
+                arrivals, self._arrivals = self._arrivals, []
+                self._channel.send(ARRIVED, encode_arrived(arrivals))
 
     def seal(self, segment: str, records: int) -> None:
         """Behind its rows."""

@@ -515,7 +515,7 @@ class Silent:
     def ready(self) -> None:
         """It is."""
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes = b"") -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow) -> None:
         """Never heard of."""
 
     def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:

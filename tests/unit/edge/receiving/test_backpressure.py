@@ -135,7 +135,7 @@ def test_a_new_association_of_a_bulk_sender_is_rejected_for_now_and_a_live_one_i
 class Rows(StoreJournal):
     """What is in the journal."""
 
-    def add_instance(self, _sender: AssociationRow, row: InstanceRow, _receipt: bytes, /) -> None:
+    def add_instance(self, _sender: AssociationRow, row: InstanceRow, /) -> None:
         self.rows.append(row)
 
 

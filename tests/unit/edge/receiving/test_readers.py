@@ -44,7 +44,6 @@ from edge_component.receiving.readers.messages import (
 from edge_component.receiving.readers.pool import Readers
 from edge_component.receiving.readers.process import DIED
 from edge_component.receiving.readers.reader import RemoteJournal, RemoteRoom
-from edge_component.records.receipt import decode_receipt, encode_receipt
 from edge_component.records.rows import AssociationRow, InstanceRow
 from tests.support.edge.process import wait_until
 from tests.support.edge.stand_ins import settings
@@ -156,17 +155,17 @@ def test_a_reader_sees_by_itself_that_the_disk_is_full_to_its_reserve(tmp_path: 
 def test_rows_go_together_and_before_whatever_comes_after_them(channels: tuple[Channel, Channel]) -> None:
     ours, theirs = channels
     row = InstanceRow("a1", "a-1/0", 1.5, "1.2", "1.2.3", "1.2.3.4", CT, EXPLICIT, "CT", 9, 7, "[]", "{}")
-    receipts = [encode_receipt(SENDER, row._replace(file=f"a-1/{at}")) for at in (0, 4096, 8192)]
+    arrivals = [(SENDER, row._replace(file=f"a-1/{at}")) for at in (0, 4096, 8192)]
     journal = RemoteJournal(ours)
-    for receipt in receipts[:2]:
-        journal.add_instance(SENDER, row, receipt)
+    for arrival in arrivals[:2]:
+        journal.add_instance(*arrival)
     journal.seal("a-1", 2)
     heard = theirs.messages()
     first = next(heard)
-    assert (first.kind, list(decode_arrived(first.body))) == (ARRIVED, receipts[:2])
+    assert (first.kind, decode_arrived(first.body)) == (ARRIVED, arrivals[:2])
     assert next(heard) == Message(SEALED, encode_sealed("a-1", 2))
-    journal.add_instance(SENDER, row, receipts[2])
-    assert [decode_receipt(receipt)[1].file for receipt in decode_arrived(next(heard).body)] == ["a-1/8192"]
+    journal.add_instance(*arrivals[2])
+    assert decode_arrived(next(heard).body) == arrivals[2:]
 
 
 class Desk:

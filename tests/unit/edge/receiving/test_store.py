@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from edge_component.dimse.statuses import Status
 from edge_component.journal.database import JournalError
 from edge_component.receiving.store import Reception, Store, StoreCommand
-from edge_component.records.receipt import decode_receipt, of_place
+from edge_component.records.receipt import of_place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.folder import Spool
 from edge_component.spool.part10 import part10_head
@@ -35,9 +35,8 @@ class Journal:
         if self._broken:
             raise JournalError("disk I/O error")
 
-    def add_instance(self, sender: AssociationRow, row: InstanceRow, receipt: bytes) -> None:
+    def add_instance(self, sender: AssociationRow, row: InstanceRow, /) -> None:
         assert sender is SENDER
-        assert decode_receipt(receipt) == (sender, row)
         self.rows.append(row)
 
     def seal(self, segment: str, records: int) -> None:
