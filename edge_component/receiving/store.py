@@ -25,7 +25,8 @@ from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.buffers import Bytes
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
-from edge_component.spool.folder import IncomingFile, Spool, SpoolError
+from edge_component.spool.folder import Spool
+from edge_component.spool.incoming import IncomingFile, SpoolError
 
 ROOM_BYTES = 2 * 1024 * 1024
 """So often it is asked whether there is room for the rest of an instance."""

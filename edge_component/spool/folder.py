@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from zlib_ng.zlib_ng import crc32
-
 from edge_component.records.receipt import (
     HEAD,
     Record,
@@ -23,153 +21,19 @@ from edge_component.records.receipt import (
     decode_receipt,
     encode_head,
     of_place,
-    place,
     records,
 )
 from edge_component.running import logs
-from edge_component.running.buffers import Bytes
 from edge_component.running.task import beat
 from edge_component.spool.files import Files, OsFiles
+from edge_component.spool.incoming import IncomingFile
 from edge_component.spool.part10 import part10_head
 from edge_component.spool.quarantine import INSTANCE, REASON, Quarantine
-from edge_component.spool.segments import BATCH, SEGMENT, Segment, Segments, path_of
+from edge_component.spool.segments import BATCH, SEGMENT, Segments, path_of
 
 PART = ".part"
 READ_BYTES = 1024 * 1024
-SMALL_BYTES = 64 * 1024
-"""A data set up to this length is written in one go."""
-
-
-class SpoolError(OSError):
-    """The disk would not take an instance (full, gone, read-only): nothing was acknowledged."""
-
-
-class IncomingFile:
-    """An instance on its way in, at a place of our own choosing.
-
-    After an error of the disk it swallows the rest of the stream, so that the sender hears a status. It ends
-    with `abandon`, `quarantine`, or `keep` and then `let_go`.
-    """
-
-    def __init__(self, spool: Spool, head: bytes) -> None:
-        self.head_bytes = len(head)
-        """Of the Part 10 file, before the data set."""
-        self.dataset_bytes = 0
-        self.crc32 = 0
-        """Of the data set."""
-        self.error: OSError | None = None
-        self.place = ""
-        """How the journal calls it."""
-        self._spool = spool
-        self.gathered: bytearray | None = bytearray()
-        """The data set of a small instance: it is written in one go, with its receipt. None: on its way."""
-        self._head = head
-        self._segment: Segment | None = None
-        self._end = 0
-        try:
-            self._segment = spool.segments.take()
-            self.place = place(self._segment.name, self._segment.end)
-            self._end = self._segment.end + HEAD.size
-        except OSError as error:
-            self.error = error
-
-    @property
-    def bytes(self) -> int:
-        """Of the Part 10 file so far."""
-        return self.head_bytes + self.dataset_bytes
-
-    def write(self, data: Bytes) -> None:
-        """The next piece of the data set."""
-        self.dataset_bytes += len(data)
-        if self.error is not None:
-            return
-        self.crc32 = crc32(data, self.crc32)
-        if self.gathered is not None and self.dataset_bytes <= SMALL_BYTES:
-            self.gathered += data
-            return
-        try:
-            self._append(*self._waiting(), data)
-        except OSError as error:
-            self.error = error
-
-    def read(self) -> BinaryIO:
-        """The data set, as far as it has come.
-
-        Raises:
-            OSError: the disk.
-        """
-        stream = self._part10()
-        stream.seek(self.head_bytes)
-        return stream
-
-    def keep(self, receipt: Bytes) -> None:
-        """On the disk, with its receipt.
-
-        Raises:
-            SpoolError: the disk would not take it; it will not be acknowledged.
-        """
-        try:
-            if self.error is not None:
-                raise self.error
-            assert self._segment is not None  # noqa: S101 - no error, hence a segment
-            head = encode_head(self.place, self.bytes, receipt)
-            if self.gathered is not None:
-                self._end -= len(head)
-                self._append(head, *self._waiting(), receipt)
-            else:
-                self._append(receipt)
-                self._segment.file.write(self._segment.end, head)
-            self._segment.file.sync()
-        except OSError as error:
-            self.error = error
-            self.abandon()
-            raise SpoolError(error.errno, f"the spool did not take {self.place}: {error.strerror}") from error
-        self._segment.grown(self._end)
-
-    def let_go(self) -> None:
-        """Its row is on its way: the next instance may follow it in its segment."""
-        if self._segment is not None:
-            segment, self._segment = self._segment, None
-            self._spool.segments.give_back(segment)
-
-    def abandon(self) -> None:
-        """Remove it: it was never acknowledged. The same instance from another sender has another place."""
-        if self._segment is None:
-            return
-        segment, self._segment = self._segment, None
-        try:
-            segment.file.cut(segment.end)
-            if self.error is not None:
-                raise self.error
-        except OSError:  # what follows would not be safe behind it; what is before it is on the disk
-            self._spool.segments.seal(segment)
-        else:
-            self._spool.segments.give_back(segment)
-
-    def quarantine(self, reason: str, **facts: str) -> None:
-        """A copy for a person to look at, with the reason; it was not acknowledged."""
-        try:
-            with self._part10() as stream:
-                self._spool.quarantine_copy(stream, self.bytes, self.place, reason, **facts)
-        except OSError as error:  # a full disk has no room for what was not acknowledged
-            logs.warning("no room in quarantine", file=self.place, reason=str(error))
-        self.abandon()
-
-    def _part10(self) -> BinaryIO:
-        if self.error is not None:
-            raise self.error
-        self._append(*self._waiting())
-        return self._spool.read(self.place, self.bytes)
-
-    def _waiting(self) -> tuple[Bytes, ...]:
-        """What was gathered and is to be written now."""
-        gathered, self.gathered = self.gathered, None
-        return () if gathered is None else (self._head, gathered)
-
-    def _append(self, *pieces: Bytes) -> None:
-        assert self._segment is not None  # noqa: S101 - no error, hence a segment
-        self._segment.file.write(self._end, *pieces)
-        self._end += sum(map(len, pieces))
+BUFFER_BYTES = 64 * 1024
 
 
 class Spool:
@@ -245,7 +109,7 @@ class Spool:
         """
         segment, at = of_place(file)
         stream = self.files.read(self.segment(segment))
-        return io.BufferedReader(StoredInstance(stream, at + HEAD.size, size), SMALL_BYTES)
+        return io.BufferedReader(StoredInstance(stream, at + HEAD.size, size), BUFFER_BYTES)
 
     def compressed_copy(self, file: str) -> Path:
         """The path of an instance's compressed copy."""
