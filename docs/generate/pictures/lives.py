@@ -13,7 +13,7 @@ from edge_component.journal.schema import SCHEMA
 ROOT = Path(__file__).parents[3]
 _SEMAPHORE = "dicom_ingest/db/semaphore"
 _SERIES = "dicom_ingest/db/series"
-_STATES = "edge_component/journal/instances.py"
+_STATES = "edge_component/journal/instances"
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ RECEIPT, ASIDE, COUNTED = "receipt", "aside/", "counted"
 INSTANCE = (
     Change(ON_THE_WIRE, "received", "synced: 0x0000", "edge_component/receiving/store.py"),
     Change(ON_THE_WIRE, REFUSED, "a failure status", "edge_component/receiving/store.py", trouble=True),
-    Change("received", "assigned", "given to a transfer", _STATES),
-    Change("received", "duplicate", "the same again", _STATES),
-    Change("duplicate", COUNTED, "the first is in S3", _STATES),
-    Change("assigned", "sending", "attempt journalled", _STATES),
-    Change("assigned", "missing", "cannot be sent", _STATES, trouble=True),
-    Change("sending", "uploaded", "S3 has its checksum", _STATES),
-    Change("uploaded", RECEIPT, "event accepted", _STATES),
-    Change("missing", ASIDE, "announced as missing", _STATES, trouble=True),
+    Change("received", "assigned", "given to a transfer", f"{_STATES}/arrival.py"),
+    Change("received", "duplicate", "the same again", f"{_STATES}/arrival.py"),
+    Change("duplicate", COUNTED, "the first is in S3", f"{_STATES}/duplicates.py"),
+    Change("assigned", "sending", "attempt journalled", f"{_STATES}/sending.py"),
+    Change("assigned", "missing", "cannot be sent", f"{_STATES}/announcement.py", trouble=True),
+    Change("sending", "uploaded", "S3 has its checksum", f"{_STATES}/sending.py"),
+    Change("uploaded", RECEIPT, "event accepted", f"{_STATES}/announcement.py"),
+    Change("missing", ASIDE, "announced as missing", f"{_STATES}/announcement.py", trouble=True),
 )
 _INSTANCE_PLACES: dict[str, tuple[tuple[str, ...], tuple[float, float], Kind]] = {
     ON_THE_WIRE: (("C-STORE; not ours yet",), (0, 0), "plain"),
