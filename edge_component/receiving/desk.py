@@ -21,8 +21,8 @@ from edge_component.receiving.associations import Associations
 from edge_component.receiving.datasets.elements import ElementWalk
 from edge_component.receiving.datasets.header import EXPLICIT_ELEMENTS, IMPLICIT_ELEMENTS
 from edge_component.receiving.datasets.values import UNREADABLE
-from edge_component.receiving.readers.connection import HURRY_SECONDS
 from edge_component.receiving.readers.messages import Action, Admission, Report
+from edge_component.receiving.readers.reports import HURRY_SECONDS
 from edge_component.records.commitment import (
     INVALID_ARGUMENT,
     PROCESSING_FAILURE,

@@ -14,9 +14,10 @@ from edge_component.receiving.certificates import Certificates
 from edge_component.receiving.desk import Desk
 from edge_component.receiving.listener import Listener
 from edge_component.receiving.pressure import Pressures
-from edge_component.receiving.readers.connection import Connection, Services
+from edge_component.receiving.readers.connection import Connection
 from edge_component.receiving.readers.messages import Action, Admission, Loan
 from edge_component.receiving.readers.pace import Memory, Pace
+from edge_component.receiving.readers.services import Services
 from edge_component.receiving.store import Store
 from edge_component.running.startup import naming
 from edge_component.settings import Settings

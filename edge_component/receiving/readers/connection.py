@@ -6,21 +6,13 @@ idle association is a thread that waits in a system call, and costs nothing.
 
 from __future__ import annotations
 
-import select
 import socket
-import ssl
-import struct
 import time
-from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
 
 from edge_component.dimse import codec, commands
 from edge_component.dimse.admission import Applicant, Rejection, printable_ae
 from edge_component.dimse.association import Association
-from edge_component.dimse.codec import Identity
 from edge_component.dimse.commands import Command
 from edge_component.dimse.errors import message_error
 from edge_component.dimse.events import (
@@ -36,7 +28,6 @@ from edge_component.dimse.events import (
     StoreEnded,
     StoreStarted,
 )
-from edge_component.dimse.limits import Limits
 from edge_component.dimse.negotiation import (
     STORAGE_COMMITMENT,
     VERIFICATION,
@@ -45,70 +36,21 @@ from edge_component.dimse.negotiation import (
 )
 from edge_component.dimse.statuses import SUCCESS, UNRECOGNIZED_OPERATION, Status, class_not_supported
 from edge_component.receiving.readers.messages import Action, Admission, Report
-from edge_component.receiving.readers.pace import Memory, Pace, Steps
-from edge_component.receiving.store import Reception, Store, StoreCommand
+from edge_component.receiving.readers.pace import Steps
+from edge_component.receiving.readers.reports import Reports
+from edge_component.receiving.readers.services import Desk, Services
+from edge_component.receiving.readers.stream import Stream
+from edge_component.receiving.store import Reception, StoreCommand
 from edge_component.running import logs
 
-LINGER_SECONDS = 1.0
-"""After the last word a peer may take so long to close: what it still sends must not make a reset of it."""
-LINGER_BYTES = 4 * 1024 * 1024
 BYTES_PER_REQUEST_STEP = 16
 """Bytes of a request for an association are worth less: a peer that sends many of them waits between."""
-QUIET_SECONDS = 0.1
-"""A report waits until the peer has said nothing for so long: it may be about to ask for something itself."""
-HURRY_SECONDS = 10.0
-"""For so long at most; then the report goes between two messages."""
 PYNETDICOM = "1.2.826.0.1.3680043.9.3811."
 """Implementation class UIDs of senders that lose an answer which comes at once.
 
 In pynetdicom 3.0.4 the reactor that should have paused takes it from the queue."""
 PYNETDICOM_SECONDS = 0.005
 """Its interpreter changes threads after so long (docs/decisions/0035)."""
-_WHOLE = getattr(socket, "MSG_WAITALL", 0)
-_QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
-_TIMES = struct.Struct("ll")
-
-
-class Desk(Protocol):
-    """What a connection asks the edge for."""
-
-    def admit(self, applicant: Applicant, /) -> Admission | Rejection:
-        """Whether the association is welcome.
-
-        Raises:
-            OSError: the edge is gone.
-        """
-        ...
-
-    def act(self, action: Action, /) -> int:
-        """The status of an N-ACTION.
-
-        Raises:
-            OSError: the edge is gone.
-        """
-        ...
-
-    def reported(self, status: int | None, /) -> None:
-        """How the peer answered a report."""
-        ...
-
-    def delayed(self) -> None:
-        """An answer waits: the spool fills, and the sender is a `bulk` one."""
-        ...
-
-
-@dataclass
-class Services:
-    """What the connections of a process share."""
-
-    store: Store
-    limits: Limits
-    identity: Identity
-    tls: Callable[[], ssl.SSLContext | None]
-    pace: Pace
-    memory: Memory
-    sleep: Callable[[float], None] = time.sleep
-    """Waits before an answer to a `bulk` sender."""
 
 
 class GoneError(Exception):
@@ -123,7 +65,7 @@ class Connection:
         self.released = False
         self.ending = ""
         """Why it ended, where it was not released."""
-        self._socket = connection
+        self._stream = Stream(connection)
         self._peer = peer
         self._services = services
         self._desk = desk
@@ -132,40 +74,28 @@ class Connection:
         self._fragments = 0
         self._held = 0
         self._reception: Reception | None = None
-        self._flags = 0
-        self._hold_seconds = 0.0
-        self._reports: deque[tuple[float, Report]] = deque()
-        self._wake: tuple[socket.socket, socket.socket] | None = None
-        self._abort_asked = False
-        self._dropped = False
+        self._reports = Reports()
 
     # From other threads
 
     def drop(self, *, abort: bool) -> None:
         """End it: with an A-ABORT where there is an association, else at once."""
-        self._abort_asked, self._dropped = abort, True
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD if abort else socket.SHUT_RDWR)
+        self._stream.drop(abort=abort)
 
     def report(self, report: Report) -> bool:
         """Send a report between two messages; False: the association never asked for one."""
-        if self._wake is None:
-            return False
-        self._reports.append((time.monotonic(), report))
-        with suppress(OSError):
-            self._wake[1].send(b"\1")
-        return True
+        return self._reports.add(report)
 
     def close(self) -> None:
         """Where it never ran."""
-        self._socket.close()
+        self._stream.close()
 
     # In its own thread
 
     def run(self, *, tls: bool) -> None:
         """From the handshake to the end."""
         try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._stream.no_delay()
             if tls:
                 self._handshake()
             while self._step():
@@ -185,23 +115,18 @@ class Connection:
                 self._reception.abandon()
                 self._reception = None  # it refers to this connection, whose buffers are freed at once so
             self._services.memory.take(-self._held)
-            self._linger()
-            for end in self._wake or ():
-                end.close()
-            self._socket.close()
+            self._stream.linger()
+            self._reports.close()
+            self._stream.close()
 
     def _gone(self, reason: str) -> None:
-        if self._abort_asked:
+        if self._stream.abort_asked:
             self._association.abort()
             with suppress(OSError):
                 self._flush()
-        self.ending = "ended by the edge" if self._dropped else reason
+        self.ending = "ended by the edge" if self._stream.dropped else reason
         if self.admission is None:
             logs.info("connection closed", reason=self.ending, peer=self._peer)
-
-    def _cut_off(self) -> bool:
-        """Dropped without a word."""
-        return self._dropped and not self._abort_asked
 
     def _who(self) -> dict[str, str | None]:
         row = self.admission.row if self.admission is not None else None
@@ -211,9 +136,7 @@ class Connection:
         context = self._services.tls()
         if context is None:
             raise GoneError("no certificate is configured")
-        self._socket.settimeout(self._services.limits.request_seconds)
-        self._socket = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
-        self._socket.do_handshake()  # its time-out is one for all of it
+        self._stream.handshake(context, self._services.limits.request_seconds)
 
     def _step(self) -> bool:
         """The next event; False: it was the last."""
@@ -253,23 +176,18 @@ class Connection:
     # Reading and writing
 
     def _receive(self) -> bool:
-        association = self._association
-        if self._cut_off():  # what has come already is of no use, and looking at it costs
+        association, stream = self._association, self._stream
+        if stream.cut_off():  # what has come already is of no use, and looking at it costs
             raise GoneError("ended by the edge")
-        if self._wake is not None and association.between_messages and not self._may_read():
+        if self._reports.expected and association.between_messages and not self._may_read():
             return True
         space, missing = association.space(), association.missing
-        if self._reception is not None and _QUICK_ACK is not None:
-            # Senders that keep Nagle's algorithm wait for an acknowledgement after the command (Linux).
-            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+        if self._reception is not None:
+            stream.acknowledge_quickly()
         if self.admission is None:
-            self._socket.settimeout(max(0.001, association.deadline - time.monotonic()))
-        try:
-            if missing:
-                count = self._socket.recv_into(space, min(missing, len(space)), self._flags)
-            else:
-                count = self._socket.recv_into(space)
-        except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
+            stream.give(association.deadline - time.monotonic())
+        count = stream.receive(space, missing)
+        if count is None:
             association.time_passed(max(time.monotonic(), association.deadline))
             return True
         if count:
@@ -286,7 +204,7 @@ class Connection:
             steps += self._reception.steps()
         elif self.admission is None:
             steps += count // BYTES_PER_REQUEST_STEP
-        self._steps.taken(steps, count, self._cut_off)
+        self._steps.taken(steps, count, self._stream.cut_off)
         if (held := association.gathered) != self._held:
             if not self._services.memory.take(held - self._held):
                 raise GoneError("too many long messages at once")
@@ -294,23 +212,7 @@ class Connection:
 
     def _flush(self) -> None:
         if data := self._association.data_to_send():
-            if self._hold_seconds:
-                time.sleep(self._hold_seconds)
-            self._socket.sendall(data)
-
-    def _linger(self) -> None:
-        """The peer gets the last word, and then closes; reading on keeps a reset from overtaking it."""
-        if self._cut_off():
-            return
-        end, left = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
-        with suppress(OSError, ValueError):
-            self._socket.shutdown(socket.SHUT_WR)
-            scrap = bytearray(65536)
-            while left > 0 and (seconds := end - time.monotonic()) > 0:
-                self._socket.settimeout(seconds)
-                if not (count := self._socket.recv_into(scrap)):
-                    return
-                left -= count
+            self._stream.send(data)
 
     # The association
 
@@ -324,8 +226,8 @@ class Connection:
         contexts = answer_contexts(request.contexts, answer.prefer)
         self._association.accept(contexts, answer_roles(request.roles), time.monotonic())
         if request.implementation_class_uid.startswith(PYNETDICOM):
-            self._hold_seconds = PYNETDICOM_SECONDS
-        self._wait_in_the_system()
+            self._stream.hold_seconds = PYNETDICOM_SECONDS
+        self._stream.wait_in_the_system(self._services.limits.idle_seconds)
         accepted = {each.transfer_syntax for each in contexts if each.result == codec.ACCEPTED}
         logs.info(
             "association requested",
@@ -336,21 +238,6 @@ class Connection:
             transfer_syntaxes=sorted(accepted),
             **({"findings": list(request.findings)} if request.findings else {}),
         )
-
-    def _wait_in_the_system(self) -> None:
-        """The system's own time-out, so that one call reads a whole PDU and none is needed to wait for it.
-
-        TLS keeps Python's time-out: without one its `recv` begins again whenever the system's has passed.
-        """
-        seconds = self._services.limits.idle_seconds
-        if isinstance(self._socket, ssl.SSLSocket):
-            self._socket.settimeout(seconds)
-            return
-        self._socket.setblocking(True)
-        limit = _TIMES.pack(int(seconds), int(seconds % 1 * 1_000_000))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        self._flags = _WHOLE
 
     # C-STORE
 
@@ -370,7 +257,7 @@ class Connection:
         )
 
     def _inflated(self, steps: int) -> None:
-        self._steps.taken(steps, 0, self._cut_off)
+        self._steps.taken(steps, 0, self._stream.cut_off)
 
     def _finish(self) -> None:
         reception = self._reception
@@ -388,7 +275,7 @@ class Connection:
         """Only a sender that can wait, and only for what is safe on the disk. Its upload does not wait."""
         assert self.admission is not None  # noqa: S101 - it is established
         seconds = self._services.store.room.answer_after(bulk=self.admission.bulk) if stored else 0.0
-        if seconds and not self._dropped:
+        if seconds and not self._stream.dropped:
             reception.settle()
             self._desk.delayed()
             self._services.sleep(seconds)
@@ -414,8 +301,7 @@ class Connection:
 
     def _act(self, context: AcceptedContext, command: Command, data: bytes) -> None:
         assert self.admission is not None  # noqa: S101 - it is established
-        if self._wake is None:
-            self._wake = socket.socketpair()
+        self._reports.expect()
         action = Action(
             self.admission.row.association,
             context.number,
@@ -428,25 +314,17 @@ class Connection:
 
     def _may_read(self) -> bool:
         """Wait for the peer or for a report to be sent; False: look again."""
-        assert self._wake is not None  # noqa: S101 - the caller has looked
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+        if self._stream.pending:
             return True
-        seconds = self._association.deadline - time.monotonic()
-        if self._reports:
-            asked, report = self._reports[0]
-            hurry = time.monotonic() - asked > HURRY_SECONDS
-            if hurry or not _ready([self._socket], QUIET_SECONDS):
-                self._reports.popleft()
+        if self._reports.any:
+            if report := self._reports.due(self._stream):
                 self._send(report)
-                return False
-            return True
-        ready = _ready([self._socket, self._wake[0]], max(0.001, seconds))
-        if self._wake[0] in ready:
-            self._wake[0].recv(4096)
-            return False
-        if not ready:
+            return report is None
+        seconds = self._association.deadline - time.monotonic()
+        woken = self._reports.wait(self._stream, max(0.001, seconds))
+        if woken is None:
             self._association.time_passed(time.monotonic())
-        return bool(ready)
+        return bool(woken)
 
     def _send(self, report: Report) -> None:
         context = self._association.contexts.get(report.context)
@@ -455,14 +333,3 @@ class Connection:
             return
         self._association.report(context, report.command, report.data)
         self._flush()
-
-
-def _ready(sockets: list[socket.socket], seconds: float) -> list[socket.socket]:
-    """Those that can be read; `poll` knows no largest descriptor, and Windows knows no `poll`."""
-    if not hasattr(select, "poll"):
-        return select.select(sockets, [], [], seconds)[0]
-    poll = select.poll()
-    for each in sockets:
-        poll.register(each, select.POLLIN)
-    found = {descriptor for descriptor, _ in poll.poll(seconds * 1000)}
-    return [each for each in sockets if each.fileno() in found]
