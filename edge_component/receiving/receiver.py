@@ -15,9 +15,9 @@ from edge_component.receiving.desk import Desk
 from edge_component.receiving.listener import Listener
 from edge_component.receiving.pressure import Pressures
 from edge_component.receiving.readers.connection import Connection
+from edge_component.receiving.readers.interfaces import Services
 from edge_component.receiving.readers.messages import Action, Admission, Loan
 from edge_component.receiving.readers.pace import Memory, Pace
-from edge_component.receiving.readers.services import Services
 from edge_component.receiving.store import Store
 from edge_component.running.startup import naming
 from edge_component.settings import Settings

@@ -35,10 +35,10 @@ from edge_component.dimse.negotiation import (
     answer_roles,
 )
 from edge_component.dimse.statuses import SUCCESS, UNRECOGNIZED_OPERATION, Status, class_not_supported
+from edge_component.receiving.readers.interfaces import Desk, Services
 from edge_component.receiving.readers.messages import Action, Admission, Report
 from edge_component.receiving.readers.pace import Steps
 from edge_component.receiving.readers.reports import Reports
-from edge_component.receiving.readers.services import Desk, Services
 from edge_component.receiving.readers.stream import Stream
 from edge_component.receiving.store import Reception, StoreCommand
 from edge_component.running import logs

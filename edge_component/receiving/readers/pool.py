@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from edge_component.receiving.pressure import Pressures
+from edge_component.receiving.readers.interfaces import EdgeDesk, Heal, Rows
 from edge_component.receiving.readers.messages import Loan, ReaderSettings, encode_room
-from edge_component.receiving.readers.process import Desk, Heal, Lent, ReaderProcess, Rows
+from edge_component.receiving.readers.process import Lent, ReaderProcess
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.problem import Problem
@@ -28,7 +29,7 @@ HUNG_START_SECONDS = 60.0
 class Readers:
     """Keeps so many readers running and lends to the one with the least to do."""
 
-    def __init__(self, settings: Settings, rows: Rows, heal: Heal, desk: Desk) -> None:
+    def __init__(self, settings: Settings, rows: Rows, heal: Heal, desk: EdgeDesk) -> None:
         self._settings = settings
         self._rows = rows
         self._heal = heal

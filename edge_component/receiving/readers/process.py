@@ -10,13 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
-from edge_component.dimse.admission import Applicant, Rejection
 from edge_component.journal.database import JournalError
 from edge_component.receiving.readers.channel import Channel, Message
+from edge_component.receiving.readers.interfaces import EdgeDesk, Heal, Rows
 from edge_component.receiving.readers.messages import (
     ACTED,
     ACTION,
@@ -33,8 +32,6 @@ from edge_component.receiving.readers.messages import (
     REPORTED,
     ROOM,
     SEALED,
-    Action,
-    Admission,
     Loan,
     ReaderSettings,
     Report,
@@ -49,7 +46,7 @@ from edge_component.receiving.readers.messages import (
     encode_pair,
     encode_report,
 )
-from edge_component.records.rows import Arrival, AssociationRow, InstanceRow
+from edge_component.records.rows import Arrival
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff
 from edge_component.running.beats import Beats
@@ -61,54 +58,6 @@ TELL_SECONDS = 10
 """A reader that takes no message for so long hangs."""
 SETTLE_AGAIN = Backoff(0.5, 30.0, uniform=lambda _low, high: high)
 DIED = "the process that read the association died"
-
-
-Heal = Callable[[str], object]
-"""Takes care of what a dead reader has stored and not said, by how its files' names begin."""
-
-
-class Rows(Protocol):
-    """Who writes rows down (`journal.intake.Intake`)."""
-
-    def ready(self) -> None:
-        """Raises JournalError if no more can be taken now."""
-        ...
-
-    def add_instance(self, sender: AssociationRow, row: InstanceRow, /) -> None:
-        """Take one."""
-        ...
-
-    def seal(self, segment: str, records: int) -> None:
-        """All of a segment's rows have been taken."""
-        ...
-
-    def refused(self, code: int, calling_ae: str = "", reason: str = "") -> None:
-        """Count a failure status: of this sender, for this reason."""
-        ...
-
-
-class Desk(Protocol):
-    """What connections ask for (`receiving.desk.Desk`)."""
-
-    def admit(self, connection: int, applicant: Applicant, /) -> Admission | Rejection:
-        """Whether an association is welcome."""
-        ...
-
-    def act_later(self, connection: int, action: Action, answer: Callable[[int], None], /) -> None:
-        """An N-ACTION; its status is told to `answer`."""
-        ...
-
-    def reported(self, connection: int, status: int | None, /) -> None:
-        """How a report was answered."""
-        ...
-
-    def delayed(self, connection: int, /) -> None:
-        """An answer to this connection waits."""
-        ...
-
-    def left(self, connection: int, *, aborted: bool, reason: str) -> None:
-        """A connection is over."""
-        ...
 
 
 class Lent:
@@ -134,7 +83,7 @@ class ReaderProcess:
         OSError: it cannot be started.
     """
 
-    def __init__(self, settings: ReaderSettings, number: int, rows: Rows, heal: Heal, desk: Desk) -> None:
+    def __init__(self, settings: ReaderSettings, number: int, rows: Rows, heal: Heal, desk: EdgeDesk) -> None:
         self.ready = threading.Event()
         self.started_at = time.monotonic()
         self.over = False

@@ -22,6 +22,7 @@ from edge_component.receiving.certificates import Certificates
 from edge_component.receiving.pressure import Pressures
 from edge_component.receiving.readers.channel import Channel, Message
 from edge_component.receiving.readers.connection import Connection
+from edge_component.receiving.readers.interfaces import Services
 from edge_component.receiving.readers.messages import (
     ACTED,
     ACTION,
@@ -56,7 +57,6 @@ from edge_component.receiving.readers.messages import (
     encode_sealed,
 )
 from edge_component.receiving.readers.pace import Memory, Pace
-from edge_component.receiving.readers.services import Services
 from edge_component.receiving.store import Store
 from edge_component.records.rows import Arrival, AssociationRow, InstanceRow
 from edge_component.running import logs

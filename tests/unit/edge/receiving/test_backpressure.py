@@ -14,9 +14,9 @@ from edge_component.dimse.limits import Limits
 from edge_component.receiving.associations import Associations
 from edge_component.receiving.pressure import Pressure, Pressures
 from edge_component.receiving.readers.connection import Connection
+from edge_component.receiving.readers.interfaces import Services
 from edge_component.receiving.readers.messages import Admission
 from edge_component.receiving.readers.pace import Memory, Pace
-from edge_component.receiving.readers.services import Services
 from edge_component.receiving.store import Store
 from edge_component.receiving.watermark import FULL, KEPT_FREE, Disk, Watermark, room_for
 from edge_component.records.rows import AssociationRow, InstanceRow

@@ -12,9 +12,9 @@ from pathlib import Path
 from edge_component.dimse.codec import Identity
 from edge_component.dimse.limits import Limits
 from edge_component.receiving.readers.connection import Connection
+from edge_component.receiving.readers.interfaces import Services
 from edge_component.receiving.readers.messages import Admission
 from edge_component.receiving.readers.pace import Memory, Pace
-from edge_component.receiving.readers.services import Services
 from edge_component.records.rows import AssociationRow
 from tests.support.edge.dicom import encoded, instance
 from tests.support.edge.wire import CT, EXPLICIT, associate_rq, fragment, store_command

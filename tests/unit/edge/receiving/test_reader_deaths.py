@@ -18,9 +18,10 @@ from pynetdicom.dsutils import encode
 from edge_component.dimse.admission import Applicant
 from edge_component.journal.database import JournalError
 from edge_component.receiving.readers import process
+from edge_component.receiving.readers.interfaces import Heal
 from edge_component.receiving.readers.messages import Action, Admission, Loan
 from edge_component.receiving.readers.pool import Readers
-from edge_component.receiving.readers.process import DIED, Heal
+from edge_component.receiving.readers.process import DIED
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.folder import Spool
 from tests.support.edge.dicom import instance
