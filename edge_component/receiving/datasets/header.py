@@ -12,7 +12,8 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from dicom_ingest.contracts.attributes import ATTRIBUTES
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid, uid_findings
-from edge_component.receiving.datasets.elements import DataSetError, ElementWalk
+from edge_component.receiving.datasets.elements import ElementWalk
+from edge_component.receiving.datasets.errors import DataSetError
 from edge_component.receiving.datasets.kinds import LONG_VRS, VRS, Elements
 from edge_component.receiving.datasets.preflight import (
     ALL_PIXEL_DATA,
@@ -184,7 +185,7 @@ def read_header(stream: BinaryIO, transfer_syntax_uid: str) -> Header:
 
 
 def _header(walk: ElementWalk, transfer_syntax_uid: str) -> Header:
-    found = walk.found
+    found = walk.kept.found
     checked = [_checked_uid(walk.value(tag), name) for tag, name in UIDS]
     charset, elements = found.get(CHARSET) or b"", walk.elements
     texts = _texts(charset, elements)
@@ -201,7 +202,7 @@ def _header(walk: ElementWalk, transfer_syntax_uid: str) -> Header:
             if tag == MODALITY:
                 modality = _modality(text)
     study, series, sop, sop_class = [uid for uid, _ in checked]
-    findings = tuple([finding for _, about in checked for finding in about] + walk.findings)
+    findings = tuple([finding for _, about in checked for finding in about] + walk.kept.findings)
     return Header(
         study,
         series,
@@ -218,13 +219,13 @@ def _foretold(
     walk: ElementWalk, transfer_syntax_uid: str, about_uids: list[list[str]]
 ) -> tuple[Foretold, ...]:
     """`about_uids`: findings of the UIDs of study, series and instance."""
-    about = pixels(walk.found, walk.sizes, transfer_syntax_uid, big=walk.elements.big)
+    about = pixels(walk.kept.found, walk.kept.sizes, transfer_syntax_uid, big=walk.elements.big)
     found = [about] if about else []
     if any(about_uids):
         named = zip(UIDS, about_uids, strict=False)
         found += [Foretold("uid_format", f"{tag:08X}") for (tag, _), findings in named if findings]
-    if doubtful := walk.doubtful:
-        charset, elements = walk.found.get(CHARSET), walk.elements
+    if doubtful := walk.kept.doubtful:
+        charset, elements = walk.kept.found.get(CHARSET), walk.elements
         found += [about for element in doubtful if (about := _misfit(element, elements, charset))]
     return tuple(found[:MOST])
 
