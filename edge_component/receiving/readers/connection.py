@@ -1,4 +1,4 @@
-"""The driver of an association: the only place with a socket. One connection, in a thread of its own.
+"""The driver of an association: one connection, in a thread of its own.
 
 It does the TLS handshake, the association, C-ECHO and C-STORE; what needs the edge it asks the desk for. An
 idle association is a thread that waits in a system call, and costs nothing.
@@ -13,11 +13,8 @@ from contextlib import suppress
 from edge_component.dimse import codec, commands
 from edge_component.dimse.admission import Applicant, Rejection, printable_ae
 from edge_component.dimse.association import Association
-from edge_component.dimse.commands import Command
-from edge_component.dimse.errors import message_error
 from edge_component.dimse.events import (
     Aborted,
-    AcceptedContext,
     AssociationRequested,
     Broken,
     ConnectionLost,
@@ -28,18 +25,14 @@ from edge_component.dimse.events import (
     StoreEnded,
     StoreStarted,
 )
-from edge_component.dimse.negotiation import (
-    STORAGE_COMMITMENT,
-    VERIFICATION,
-    answer_contexts,
-    answer_roles,
-)
-from edge_component.dimse.statuses import SUCCESS, UNRECOGNIZED_OPERATION, Status, class_not_supported
+from edge_component.dimse.negotiation import answer_contexts, answer_roles
+from edge_component.dimse.statuses import Status
+from edge_component.receiving.readers import requests
 from edge_component.receiving.readers.interfaces import Desk, Services
-from edge_component.receiving.readers.messages import Action, Admission, Report
+from edge_component.receiving.readers.messages import Admission, Report
 from edge_component.receiving.readers.pace import Steps
 from edge_component.receiving.readers.reports import Reports
-from edge_component.receiving.readers.stream import Stream
+from edge_component.receiving.readers.stream import GoneError, Stream
 from edge_component.receiving.store import Reception, StoreCommand
 from edge_component.running import logs
 
@@ -51,10 +44,6 @@ PYNETDICOM = "1.2.826.0.1.3680043.9.3811."
 In pynetdicom 3.0.4 the reactor that should have paused takes it from the queue."""
 PYNETDICOM_SECONDS = 0.005
 """Its interpreter changes threads after so long (docs/decisions/0035)."""
-
-
-class GoneError(Exception):
-    """The connection is over; the message says why."""
 
 
 class Connection:
@@ -252,12 +241,9 @@ class Connection:
                 event.context.transfer_syntax,
                 event.context.abstract_syntax,
             ),
-            self._inflated,
+            lambda steps: self._steps.taken(steps, 0, self._stream.cut_off),
             bulk=self.admission.bulk,
         )
-
-    def _inflated(self, steps: int) -> None:
-        self._steps.taken(steps, 0, self._stream.cut_off)
 
     def _finish(self) -> None:
         reception = self._reception
@@ -283,34 +269,11 @@ class Connection:
     # Other messages
 
     def _message(self, message: MessageReceived) -> None:
-        context, command = message.context, message.command
-        if command.field == commands.N_EVENT_REPORT_RQ | commands.RESPONSE:
-            self._desk.reported(command.number(commands.STATUS))
-        elif command.field == commands.C_ECHO_RQ and context.abstract_syntax == VERIFICATION:
-            self._association.respond(context, command, SUCCESS.code)
-        elif command.field == commands.N_ACTION_RQ and context.abstract_syntax == STORAGE_COMMITMENT:
-            self._act(context, command, message.data)
-        elif command.field in commands.REQUESTS:
-            echo = command.field == commands.C_ECHO_RQ
-            status = class_not_supported("").code if echo else UNRECOGNIZED_OPERATION
-            self._association.respond(context, command, status)
-        elif command.field != commands.C_CANCEL_RQ:
-            error = message_error(f"a command 0x{command.field:04X}")
-            self._association.abort(error.source, error.reason)
-            logs.warning("protocol error", reason=str(error), **self._who())
-
-    def _act(self, context: AcceptedContext, command: Command, data: bytes) -> None:
         assert self.admission is not None  # noqa: S101 - it is established
-        self._reports.expect()
-        action = Action(
-            self.admission.row.association,
-            context.number,
-            context.transfer_syntax,
-            command.number(commands.ACTION_TYPE),
-            command.uid(commands.REQUESTED_INSTANCE).decode("latin-1"),
-            data,
-        )
-        self._association.respond(context, command, self._desk.act(action))
+        name = self.admission.row.association
+        reason = requests.answer(message, name, self._association, self._desk, self._reports)
+        if reason is not None:
+            logs.warning("protocol error", reason=reason, **self._who())
 
     def _may_read(self) -> bool:
         """Wait for the peer or for a report to be sent; False: look again."""

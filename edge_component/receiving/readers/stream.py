@@ -17,6 +17,10 @@ _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
 _TIMES = struct.Struct("ll")
 
 
+class GoneError(Exception):
+    """The connection is over; the message says why."""
+
+
 class Stream:
     """One socket. Any thread may `drop` it; everything else belongs to the connection's own thread."""
 
