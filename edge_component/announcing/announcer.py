@@ -25,8 +25,9 @@ from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Ages, Clock
 from edge_component.running.task import beat
 from edge_component.sending.answers import Foreign, ObjectFault, ServiceFault, because, fault
 from edge_component.sending.exchange import ClientPut, Exchange
-from edge_component.sending.uploader import SERVICE, redraw
+from edge_component.sending.uploader import SERVICE
 from edge_component.sending.verified import VerifiedFile
+from edge_component.sending.written import redraw
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 

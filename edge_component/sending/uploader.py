@@ -6,11 +6,10 @@ import queue
 import sqlite3
 from collections import deque
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any
 
 from dicom_ingest.contracts.keys import SeriesPrefix
-from edge_component.journal import chain, channels, compression, instances
+from edge_component.journal import instances
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import Assigned
 from edge_component.line.line import Line
@@ -33,6 +32,7 @@ from edge_component.sending.exchange import Exchange, FilePut
 from edge_component.sending.order import in_order
 from edge_component.sending.verified import VerifiedFile
 from edge_component.sending.way import Way
+from edge_component.sending.written import Result, discard, write
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
@@ -46,14 +46,6 @@ WRITE_SECONDS = 0.1
 FORGET_SECONDS = 60.0
 LONGEST_REDRAW_SECONDS = 3600.0
 """A new transfer id for the same series: each costs a copy of it in S3."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """How an attempt ended."""
-
-    upload: Assigned
-    outcome: Outcome
 
 
 class Uploader:
@@ -163,7 +155,7 @@ class Uploader:
                 instances.upload_begun(journal, upload, upload_id)
             instances.hand_back(journal, unwanted)
             for result in self._ended.values():
-                self._write_one(journal, result)
+                write(journal, result, self._wall())
         for result in self._ended.values():
             if isinstance(result.outcome, Stored) and result.upload.compressed:
                 discard(self._spool, result.upload.file)
@@ -172,27 +164,6 @@ class Uploader:
         self._unwritten.clear()
         self._ended.clear()
         self._written_at = now
-
-    def _write_one(self, journal: sqlite3.Connection, result: Result) -> None:
-        upload, outcome, now = result.upload, result.outcome, self._wall()
-        match outcome:
-            case Stored():
-                instances.uploaded(journal, upload)
-                channels.succeeded(journal, channels.UPLOAD, now)
-            case Held():
-                instances.hand_back(journal, [upload])
-            case ServiceFault(code, words, unsure):
-                instances.not_uploaded(journal, upload, because=because(outcome), unsure=unsure)
-                channels.failed(journal, channels.UPLOAD, now, code, words)
-            case ObjectFault(reason):
-                instances.not_uploaded(journal, upload, because=reason, problem=reason)
-            case CopyLost(words):
-                if upload.unsure or upload.upload_id:  # S3 may have it: another copy must have another key
-                    redraw(journal, upload.sequence, upload.transfer_id, words, now, foreign=False)
-                else:
-                    compression.again(journal, upload)
-            case Foreign(words):
-                redraw(journal, upload.sequence, upload.transfer_id, words, now)
 
     def _start(self) -> bool:
         now, failing = self._clock(), self._service.failures(SERVICE)
@@ -321,32 +292,3 @@ def _of_the_copy(outcome: Outcome, upload: Assigned) -> Outcome:
     if upload.compressed and isinstance(outcome, ObjectFault) and outcome.damaged:
         return CopyLost(f"compressed copy: {outcome.reason}")
     return outcome
-
-
-def discard(spool: Spool, file: str) -> None:
-    """A compressed copy is not needed any more; the next start finds it, where the disk does not allow it."""
-    try:
-        spool.files.remove(spool.compressed_copy(file))
-    except OSError as error:
-        logs.warning("compressed copy cannot be removed", file=file, reason=error.strerror)
-
-
-def redraw(
-    journal: sqlite3.Connection,
-    sequence: int,
-    transfer_id: str,
-    words: str,
-    now: float,
-    *,
-    foreign: bool = True,
-) -> None:
-    """Give a series another transfer id.
-
-    `foreign`: S3 holds under this one what the edge has not sent, as after a restored disk. Another copy of
-    the edge may have gone on with its chain: this one begins its own.
-    """
-    if new := instances.redraw(journal, sequence, transfer_id):
-        if foreign:
-            chain.begin(journal, "restored journal")
-        channels.notice(journal, channels.TRANSFER_REDRAWN, now, f"{transfer_id}: {words}")
-        logs.error("transfer redrawn", sequence=sequence, transfer_id=transfer_id, sent_as=new, reason=words)
