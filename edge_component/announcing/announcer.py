@@ -6,9 +6,8 @@ import hashlib
 import io
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dicom_ingest.contracts.messages.events import EDGE_SOURCE, SERIES_COMPLETE
 from edge_component.announcing.aside import note_missing
 from edge_component.announcing.manifests import Announcement, UndescribableError, build_announcement
+from edge_component.announcing.releasing import Releases
 from edge_component.journal import chain, channels, instances
 from edge_component.journal.database import transaction
-from edge_component.journal.releases import emptied, forget
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Ages, Clock
@@ -36,9 +35,6 @@ ENTRIES = 10
 GZIP = "application/gzip"
 BUILDS = 100
 """Manifests a step, so that a long backlog is announced while it is built."""
-RELEASES = 1000
-ASIDE = 100
-"""Missing instances a step: each is copied, and whatever is behind them waits."""
 TRIES = 3
 """To build a manifest, before it is built without what cannot be written."""
 
@@ -91,7 +87,8 @@ class Announcer:
         self._monotonic = monotonic
         self._ages = Ages(clock, monotonic)
         backoff = Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds)
-        self._schedule, self._disk, self._service = Schedule(backoff), Schedule(backoff), Schedule(backoff)
+        self._schedule, self._service = Schedule(backoff), Schedule(backoff)
+        self._releases = Releases(journal, spool, Schedule(backoff), monotonic)
         self._in_s3: set[str] = set()
         """Keys of manifests that S3 has confirmed, and whose events the bus has not accepted yet."""
 
@@ -99,8 +96,7 @@ class Announcer:
         """Build what is complete, announce what is built, release what was announced."""
         self._build()
         announced = self._announce()
-        released = self._release()
-        return self._sweep() or announced or released
+        return self._releases.run_once() or announced
 
     def _build(self) -> None:
         now = self._monotonic()
@@ -250,52 +246,6 @@ class Announcer:
             facts = json.loads(row.event)
             logs.info("series announced", sequence=row.sequence, **{name: facts[name] for name in LOGGED})
 
-    def _release(self) -> bool:
-        """Release what is in S3; put aside what is missing, which a full disk may not allow yet."""
-        rows = self._journal.execute(UNRELEASED, (1, RELEASES)).fetchall()
-        done = [row["file"] for row in rows]
-        rows = self._journal.execute(UNRELEASED, (0, ASIDE + self._disk.failing())).fetchall()
-        done += [row["file"] for row in rows if self._put_aside(row["file"], row["bytes"])]
-        if not done:
-            return False
-        with transaction(self._journal) as journal:
-            instances.released(journal, done)
-        return True
-
-    def _sweep(self) -> bool:
-        """Remove the segments in which nothing is needed any more."""
-        gone = [segment for segment in emptied(self._journal) if self._remove(segment)]
-        if not gone:
-            return False
-        # Forgotten only when the names are gone for good: a start would take what came back for new.
-        self._spool.files.sync_folder(self._spool.instances)
-        with transaction(self._journal) as journal:
-            forget(journal, gone)
-        return True
-
-    def _put_aside(self, file: str, size: int) -> bool:
-        return self._disk_allows("put aside", file, partial(self._spool.put_aside, file, size))
-
-    def _remove(self, segment: str) -> bool:
-        path = self._spool.segment(segment)
-        return self._disk_allows("remove segment", segment, partial(self._spool.files.remove, path))
-
-    def _disk_allows(self, what: str, name: str, act: Callable[[], object]) -> bool:
-        """False: not now (no room; somebody reads it, where that forbids it); it is tried again."""
-        now = self._monotonic()
-        if not self._disk.ready(name, now):
-            return False
-        try:
-            act()
-        except OSError as error:
-            again = round(self._disk.failed(name, now) - now, 1)
-            logs.error(
-                "the disk does not allow it", what=what, file=name, reason=error.strerror, retry_in=again
-            )
-            return False
-        self._disk.done(name)
-        return True
-
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
@@ -328,4 +278,3 @@ ROW = """
 SELECT sequence, transfer_id, manifest_key, manifest, manifest_sha256, event, event_sha256, unsure
   FROM outbox JOIN series_transfer USING (sequence) WHERE sequence = ?
 """
-UNRELEASED = "SELECT file, bytes FROM receipt WHERE file IS NOT NULL AND uploaded = ? LIMIT ?"
