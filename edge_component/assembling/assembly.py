@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import uuid
@@ -10,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from dicom_ingest.contracts.messages.events import SealReason
-from edge_component.assembling.hashing import AlteredError, Stored, sha256_of
+from edge_component.assembling.hashes import Hashes
 from edge_component.assembling.quiet import quiet_seconds
 from edge_component.assembling.rules import (
     Arrival,
@@ -40,15 +39,12 @@ from edge_component.assembling.transfers import (
 from edge_component.journal import instances
 from edge_component.journal.database import transaction
 from edge_component.running import logs
-from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import MONOTONIC, SYSTEM_CLOCK, Age, Ages, Clock
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
 BATCH = 200
 """Instances hashed, then assigned in one transaction: the receiver's commits wait for it."""
-ALTERED = "spool file was altered"
-UNREADABLE = "spool file cannot be read: No such file or directory"
 LOOK_SECONDS = 5.0
 """All open series are looked at as often as that: the quiet time of a series changes with its senders."""
 MAX_NAMED = 20
@@ -90,19 +86,16 @@ class Assembly:
         monotonic: Clock = MONOTONIC,
     ) -> None:
         self._journal = journal
-        self._spool = spool
         self._settings = settings
         self._rules = rules_of(settings)
         self._clock = clock
         self._monotonic = monotonic
         self._ages = Ages(clock, monotonic)
         self._transfer_ids = transfer_ids
-        self._unread = Schedule(Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds))
+        self._hashes = Hashes(journal, spool, settings, monotonic)
         self._look_at = monotonic()
         """When a series may be complete, at the soonest: looking at all that are open costs more the longer
         they are."""
-        self._unread_since: dict[int, float] = {}
-        """Instances that the disk does not give at present."""
 
     def run_once(self) -> bool:
         """Assign what has arrived, seal what is complete; True: something was done."""
@@ -113,11 +106,11 @@ class Assembly:
 
     def _assign_batch(self) -> int:
         """Returns how many were assigned. Versions of an instance keep their order, read or unread."""
-        rows = instances.received(self._journal, BATCH + self._unread.failing())
+        rows = instances.received(self._journal, BATCH + self._hashes.failing())
         waiting: set[str] = set()
         hashed: list[tuple[sqlite3.Row, str, str | None]] = []
         for row in rows:
-            found = None if row["sop_instance_uid"] in waiting else self._hash(row)
+            found = None if row["sop_instance_uid"] in waiting else self._hashes.of(row)
             if found is None:
                 waiting.add(row["sop_instance_uid"])
             else:
@@ -129,30 +122,6 @@ class Assembly:
             for row, sha256, problem in hashed:
                 self._assign(journal, row, sha256, problem, open_series)
         return len(hashed)
-
-    def _hash(self, row: sqlite3.Row) -> tuple[str, str | None] | None:
-        """Its SHA-256, and why that is not the file's. None: it cannot be read now, and is tried again."""
-        stored = Stored(**{name: row[name] for name in Stored.__dataclass_fields__})
-        instance, now = row["instance"], self._monotonic()
-        if not self._unread.ready(instance, now):
-            return None
-        try:
-            sha256, problem = sha256_of(self._spool, stored), None
-        except (AlteredError, FileNotFoundError) as error:
-            sha256, problem = _nothing(stored), ALTERED if isinstance(error, AlteredError) else UNREADABLE
-            logs.error("spool file is not what was received", file=stored.file, reason=str(error))
-        except OSError as error:
-            problem = f"spool file cannot be read: {error.strerror}"
-            again = round(self._unread.failed(instance, now) - now, 1)
-            logs.error("spool file cannot be read", file=stored.file, reason=error.strerror, retry_in=again)
-            instances.postponed(self._journal, instance, problem)
-            since = self._unread_since.setdefault(instance, now)
-            if now - since < self._settings.series_patience_seconds:
-                return None
-            sha256 = _nothing(stored)
-        self._unread.done(instance)
-        self._unread_since.pop(instance, None)
-        return sha256, problem
 
     def _assign(
         self,
@@ -305,8 +274,3 @@ class Assembly:
             reason=reason,
             aborted=aborted,
         )
-
-
-def _nothing(stored: Stored) -> str:
-    """Equal to no file: such an instance is never sent, and announced as missing in the end."""
-    return hashlib.sha256(stored.file.encode()).hexdigest()

@@ -290,7 +290,7 @@ def test_attributes_that_are_no_json_do_not_keep_a_series(bench: Bench) -> None:
 def test_missing_instances_that_cannot_be_put_aside_keep_nothing_behind_them(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_component.announcing.announcer.ASIDE", 2)
+    monkeypatch.setattr("edge_component.announcing.releasing.ASIDE", 2)
     bench = Bench(tmp_path, disk, series_patience_seconds=100)
     bench.s3.before = lambda operation, key: (
         client_error(operation, "EntityTooLarge", 400) if "/1.2.9/" in key and key.endswith(".dcm") else None

@@ -1,0 +1,65 @@
+"""The hashes of received instances, each from its file: what the disk does not give now is tried again."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+
+from edge_component.assembling.hashing import AlteredError, Stored, sha256_of
+from edge_component.journal import instances
+from edge_component.running import logs
+from edge_component.running.backoff import Backoff, Schedule
+from edge_component.running.clock import Clock
+from edge_component.settings import Settings
+from edge_component.spool.folder import Spool
+
+ALTERED = "spool file was altered"
+UNREADABLE = "spool file cannot be read: No such file or directory"
+
+
+class Hashes:
+    """Owned by the assembler's thread."""
+
+    def __init__(
+        self, journal: sqlite3.Connection, spool: Spool, settings: Settings, monotonic: Clock
+    ) -> None:
+        self._journal = journal
+        self._spool = spool
+        self._monotonic = monotonic
+        self._patience = settings.series_patience_seconds
+        self._unread = Schedule(Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds))
+        self._unread_since: dict[int, float] = {}
+        """Instances that the disk does not give at present."""
+
+    def failing(self) -> int:
+        """How many the disk does not give at present."""
+        return self._unread.failing()
+
+    def of(self, row: sqlite3.Row) -> tuple[str, str | None] | None:
+        """Its SHA-256, and why that is not the file's. None: it cannot be read now, and is tried again."""
+        stored = Stored(row["file"], row["bytes"], row["crc32"])
+        instance, now = row["instance"], self._monotonic()
+        if not self._unread.ready(instance, now):
+            return None
+        try:
+            sha256, problem = sha256_of(self._spool, stored), None
+        except (AlteredError, FileNotFoundError) as error:
+            sha256, problem = _nothing(stored), ALTERED if isinstance(error, AlteredError) else UNREADABLE
+            logs.error("spool file is not what was received", file=stored.file, reason=str(error))
+        except OSError as error:
+            problem = f"spool file cannot be read: {error.strerror}"
+            again = round(self._unread.failed(instance, now) - now, 1)
+            logs.error("spool file cannot be read", file=stored.file, reason=error.strerror, retry_in=again)
+            instances.postponed(self._journal, instance, problem)
+            since = self._unread_since.setdefault(instance, now)
+            if now - since < self._patience:
+                return None
+            sha256 = _nothing(stored)
+        self._unread.done(instance)
+        self._unread_since.pop(instance, None)
+        return sha256, problem
+
+
+def _nothing(stored: Stored) -> str:
+    """Equal to no file: such an instance is never sent, and announced as missing in the end."""
+    return hashlib.sha256(stored.file.encode()).hexdigest()
