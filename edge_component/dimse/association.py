@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_component.dimse import codec, commands
-from edge_component.dimse.codec import COMMAND, LAST, PDV_HEAD, AnsweredContext, Identity
-from edge_component.dimse.commands import C_STORE_RQ, Command
+from edge_component.dimse.codec import PDV_HEAD, AnsweredContext, Identity
+from edge_component.dimse.commands import Command
 from edge_component.dimse.errors import (
     NOT_SPECIFIED,
     SERVICE_PROVIDER,
@@ -19,7 +19,6 @@ from edge_component.dimse.errors import (
     UNRECOGNIZED_PDU,
     RejectError,
     RemoteError,
-    message_error,
 )
 from edge_component.dimse.events import (
     NEED_DATA,
@@ -29,16 +28,13 @@ from edge_component.dimse.events import (
     AssociationRequested,
     Broken,
     ConnectionLost,
-    DataReceived,
     Event,
-    MessageReceived,
     ReleaseRequested,
     RoleSelection,
-    StoreEnded,
-    StoreStarted,
 )
 from edge_component.dimse.incoming import Incoming
 from edge_component.dimse.limits import PDU_HEAD, Limits
+from edge_component.dimse.messages import Messages
 from edge_component.dimse.states import (
     A_ABORT,
     A_ASSOCIATE_RQ,
@@ -48,7 +44,7 @@ from edge_component.dimse.states import (
     State,
 )
 
-STORE_ENDED, RELEASE_REQUESTED = StoreEnded(), ReleaseRequested()
+RELEASE_REQUESTED = ReleaseRequested()
 _ENDED = (State.RELEASING, State.CLOSING, State.CLOSED)
 
 
@@ -57,7 +53,6 @@ class Association:
 
     def __init__(self, limits: Limits, identity: Identity, now: float) -> None:
         self.state = State.AWAITING_REQUEST
-        self.contexts: dict[int, AcceptedContext] = {}
         self.fragments = 0
         """PDUs and presentation data values so far: what they cost does not depend on their length."""
         self.deadline = now + limits.request_seconds
@@ -71,19 +66,15 @@ class Association:
         self._body = memoryview(b"")
         self._at = 0
         """P-DATA-TF that is looked at, and how far."""
-        self._message: AcceptedContext | None = None
-        """Of the message that has begun: all of its fragments have its presentation context (PS3.8 E.2)."""
-        self._encoded = bytearray()
-        self._pieces = 0
-        self._command: Command | None = None
-        self._data: bytearray | None = None
-        """Of a message that is no C-STORE."""
-        self._to_answer: tuple[AcceptedContext, Command] | None = None
-        self._pending: Event | None = None
-        """Follows at once."""
+        self._messages = Messages(limits)
         self._late = False
 
     # What the driver reads
+
+    @property
+    def contexts(self) -> dict[int, AcceptedContext]:
+        """Presentation contexts that were agreed on, by their number."""
+        return self._messages.contexts
 
     def space(self) -> memoryview:
         """Where the next bytes of the connection go."""
@@ -100,8 +91,7 @@ class Association:
         """Nothing has begun that is not answered."""
         return (
             self.state is State.ESTABLISHED
-            and self._message is None
-            and self._to_answer is None
+            and self._messages.idle
             and not self._incoming.held
             and self._at >= len(self._body)
         )
@@ -109,7 +99,7 @@ class Association:
     @property
     def gathered(self) -> int:
         """Bytes of memory that a peer has filled with what is not whole yet, a C-STORE apart."""
-        held = len(self._encoded) + len(self._data or b"")
+        held = self._messages.gathered
         return held if self.contexts else held + self._incoming.grown
 
     @property
@@ -140,7 +130,7 @@ class Association:
         """Answer the request: the association is established."""
         assert self._request is not None  # noqa: S101 - it was asked for
         proposed = {context.number: context for context in self._request.contexts}
-        self.contexts = {
+        self._messages.contexts = {
             answer.number: AcceptedContext(
                 answer.number, proposed[answer.number].abstract_syntax, answer.transfer_syntax
             )
@@ -161,8 +151,9 @@ class Association:
 
     def answer(self, status: int, comment: str = "") -> None:
         """Answer the C-STORE that has ended."""
-        assert self._to_answer is not None  # noqa: S101 - it has ended
-        (context, command), self._to_answer = self._to_answer, None
+        messages = self._messages
+        assert messages.to_answer is not None  # noqa: S101 - it has ended
+        (context, command), messages.to_answer = messages.to_answer, None
         self.respond(context, command, status, comment)
 
     def respond(self, context: AcceptedContext, command: Command, status: int, comment: str = "") -> None:
@@ -205,8 +196,8 @@ class Association:
             self._late = False
             raise RemoteError(f"silent for too long in state {self.state.value}", NOT_SPECIFIED)
         while True:
-            if self._pending is not None:
-                ready, self._pending = self._pending, None
+            if self._messages.pending is not None:
+                ready, self._messages.pending = self._messages.pending, None
                 return ready
             event: Event | None
             if self._at < len(self._body):
@@ -267,79 +258,4 @@ class Association:
         end, number, control = codec.pdv_head(body, at)
         self._at = end
         self.fragments += 1
-        if self._message is None:
-            self._begin(number, control)
-        elif self._message.number != number:
-            raise RemoteError(f"presentation context {number} inside a message of {self._message.number}")
-        fragment = body[at + PDV_HEAD : end]
-        if control & COMMAND:
-            return self._command_fragment(fragment, last=bool(control & LAST))
-        return self._data_fragment(fragment, last=bool(control & LAST))
-
-    def _begin(self, number: int, control: int) -> None:
-        context = self.contexts.get(number)
-        if context is None:
-            raise RemoteError(f"presentation context {number}, which was not accepted")
-        if not control & COMMAND:
-            raise message_error("a data set without a command")
-        self._message = context
-
-    def _command_fragment(self, fragment: memoryview, *, last: bool) -> Event | None:
-        if self._command is not None:
-            raise message_error("a command inside a data set")
-        self._encoded += fragment
-        self._pieces += 1
-        if len(self._encoded) > self._limits.command_bytes:
-            raise message_error(f"a command set of more than {self._limits.command_bytes} bytes")
-        if self._pieces > self._limits.command_fragments:
-            raise message_error(f"a command set in more than {self._limits.command_fragments} fragments")
-        if not last:
-            return None
-        command, self._pieces = commands.decode(bytes(self._encoded)), 0
-        self._encoded.clear()
-        return self._commanded(command)
-
-    def _commanded(self, command: Command) -> Event | None:
-        assert self._message is not None  # noqa: S101 - it has begun
-        if command.field == C_STORE_RQ:
-            _ = command.message_id  # a C-STORE that cannot be answered is not begun
-            self._command = command
-            started = StoreStarted(self._message, command)
-            if not command.has_data_set:
-                self._end()
-                self._to_answer = (started.context, command)
-                self._pending = STORE_ENDED
-            return started
-        if not command.has_data_set:
-            return self._whole(command, b"")
-        self._command, self._data = command, bytearray()
-        return None
-
-    def _data_fragment(self, fragment: memoryview, *, last: bool) -> Event | None:
-        if self._command is None:
-            raise message_error("a data set without a command")
-        if self._data is not None:
-            self._data += fragment
-            if len(self._data) > self._limits.message_bytes:
-                raise message_error(
-                    f"a data set of more than {self._limits.message_bytes} bytes beside a C-STORE"
-                )
-            return self._whole(self._command, bytes(self._data)) if last else None
-        if last:
-            assert self._message is not None  # noqa: S101 - it has begun
-            self._to_answer = (self._message, self._command)
-            self._end()
-            if fragment:
-                self._pending = STORE_ENDED
-                return DataReceived(fragment)
-            return STORE_ENDED
-        return DataReceived(fragment) if fragment else None
-
-    def _whole(self, command: Command, data: bytes) -> Event:
-        context = self._message
-        assert context is not None  # noqa: S101 - it has begun
-        self._end()
-        return MessageReceived(context, command, data)
-
-    def _end(self) -> None:
-        self._message, self._command, self._data = None, None, None
+        return self._messages.fragment(number, control, body[at + PDV_HEAD : end])
