@@ -148,14 +148,15 @@ class Assembly:
             self._begin(journal, decision, row)
         else:
             self._join(journal, decision)
+        sender = self._settings.sender(row["calling_ae"])
         instances.assign(
             journal,
             row["instance"],
             decision.sequence,
             sha256,
             problem,
-            bulk=self._bulk(row["calling_ae"]),
-            compress=self._compress(row["calling_ae"]),
+            bulk=sender is not None and sender.priority == "bulk",
+            compress=sender is not None and sender.compress == "htj2k",
         )
         open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
         if isinstance(decision, Begin) or any(
@@ -178,10 +179,6 @@ class Assembly:
     def _bulk(self, calling_ae: str) -> bool:
         sender = self._settings.sender(calling_ae)
         return sender is not None and sender.priority == "bulk"
-
-    def _compress(self, calling_ae: str) -> bool:
-        sender = self._settings.sender(calling_ae)
-        return sender is not None and sender.compress == "htj2k"
 
     def _begin(self, journal: sqlite3.Connection, decision: Begin, row: sqlite3.Row) -> None:
         if decision.full is not None:

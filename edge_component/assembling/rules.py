@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dicom_ingest.contracts.messages.events import SealReason
 
@@ -132,7 +132,7 @@ def grown(open_series: Sequence[OpenSeries], decision: Join | Begin, size: int) 
         left = [series for series in open_series if series.sequence != full]
         return [*left, OpenSeries(decision.sequence, decision.transfer_id, 1, size)]
     return [
-        replace(series, instances=series.instances + 1, bytes=series.bytes + size)
+        OpenSeries(series.sequence, series.transfer_id, series.instances + 1, series.bytes + size)
         if series.sequence == decision.sequence
         else series
         for series in open_series

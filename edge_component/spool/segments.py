@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from edge_component.records.receipt import aligned
@@ -157,6 +158,7 @@ class Segments:
         self._spare.extend(made)
 
 
+@lru_cache(maxsize=256)  # an instance is one of many in its segment
 def path_of(folder: Path, name: str) -> Path:
     """The path of a segment."""
     return folder / f"{name}{SEGMENT}"
