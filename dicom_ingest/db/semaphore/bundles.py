@@ -200,7 +200,6 @@ WITH next AS (
     SELECT min(pk) AS pk FROM ahlijob
     WHERE bundle = :bundle AND asleep AND orphaned_at IS NULL AND pk <> :pk)
 UPDATE ahlijob SET leads = (ahlijob.pk = next.pk),
-    delivered_at = CASE WHEN ahlijob.pk = next.pk THEN NULL ELSE delivered_at END,
     orphaned_at = CASE WHEN ahlijob.pk = :pk THEN COALESCE(orphaned_at, clock_timestamp()) END
 FROM next WHERE ahlijob.pk IN (next.pk, :pk) AND next.pk IS NOT NULL AND bundle = :bundle
 RETURNING {", ".join(f"ahlijob.{name}" for name in COLUMNS.split(", "))}

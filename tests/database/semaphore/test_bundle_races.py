@@ -132,6 +132,18 @@ def test_starts_of_a_dissolved_bundle_are_free_again(flow: Steps) -> None:
     assert (before - flow.semaphore()["next_start"]).total_seconds() >= 1
 
 
+def test_a_series_that_goes_alone_asks_with_a_token_of_its_own(flow: Steps) -> None:
+    """HealthImaging answers a token as it did for the first order, which was for the bundle."""
+    runs = bundle(flow)
+    throttled_start(flow, runs[0])
+    together = tickets(flow, runs)[0]["client_token"]
+    flow.world.imaging.failures["StartDICOMImportJob"] = "ValidationException"
+    assert runs[0].start()["status"] == "QUEUE_AGAIN"
+    runs[0].acquire()
+    throttled_start(flow, runs[0])
+    assert tickets(flow, runs)[0]["client_token"] not in (None, together)
+
+
 def test_an_answer_that_comes_after_another_leads_tells_the_import_of_all(flow: Steps) -> None:
     runs = bundle(flow)
     throttled_start(flow, runs[0])

@@ -269,8 +269,10 @@ def test_a_bulk_ticket_waits_for_its_transfer_to_close(flow: Steps) -> None:
     assert held(flow) == 1
 
 
-def test_a_bulk_ticket_waits_no_longer_than_its_patience(flow: Steps) -> None:
-    run = flow.announce(transfer(2, priority="bulk")[0])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_bulk_ticket_waits_no_longer_than_its_patience(flow: Steps, number: int) -> None:
+    """Whether its transfer was closed or not: the other series never comes."""
+    run = flow.announce(transfer(2, priority="bulk")[number])
     run.index_series()
     assert run.acquire() is None
     flow.rows("UPDATE ahlijob SET created_at = created_at - interval '11 minutes'")
@@ -560,6 +562,8 @@ def test_a_member_that_dies_asleep_is_recorded_by_reclaim(flow: Steps) -> None:
     runs = bundle(flow)
     flow.stop(runs[1])
     runs[0].start()
+    flow.reclaim()
+    assert flow.world.imaging.calls == ["StartDICOMImportJob"], "its leader looks at the import"
     end(flow, runs)
     runs[0].check()
     runs[0].record()
@@ -683,6 +687,21 @@ def test_a_replaced_data_store_dissolves_a_bundle_that_was_not_started(
     }
     runs[0].acquire()
     assert all(run.told() for run in runs)
+
+
+def test_a_member_that_queues_for_a_new_data_store_dissolves_its_bundle(
+    flow: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = bundle(flow)
+    flow.rows(
+        "INSERT INTO semaphore (datastore_id, capacity, start_rate, start_burst) VALUES (:id, 9, 99, 99)",
+        id="e" * 32,
+    )
+    monkeypatch.setenv("DATASTORE_ID", "e" * 32)
+    runs[1].acquire()
+    assert [(t["datastore_id"], t["state"], t["bundle"]) for t in tickets(flow, runs)] == [
+        (DATASTORE, "WAITING", None), ("e" * 32, "GRANTED", None), (DATASTORE, "WAITING", None)
+    ]  # fmt: skip
 
 
 def test_a_transfer_that_is_replayed_for_a_new_data_store_is_a_bundle_there(
