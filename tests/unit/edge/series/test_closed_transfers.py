@@ -131,6 +131,31 @@ def test_a_bulk_transfer_takes_a_series_only_if_there_is_room_for_one_more_of_it
         assert sum(m.transfer.instance_count for m in manifests) <= 10
 
 
+def test_a_bulk_transfer_has_one_limit_for_all_of_its_series(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, senders=BULK, max_series_instances=10)
+    slow = bench.associate("ARCHIVE")
+    for series, first, last in (("1.1.1", 1, 4), ("1.2.1", 1, 2), ("1.1.1", 5, 10)):
+        for number in range(first, last + 1):
+            bench.receive(slow, series[:3], series, f"{series}.{number}")
+        bench.assembly.run_once()
+    bench.close(slow)
+    bench.settle()
+    sizes = [sum(m.transfer.instance_count for m in manifests) for manifests in transfers(bench).values()]
+    assert sorted(sizes) == [2, 10]
+
+
+def test_a_bulk_transfer_has_one_limit_of_bytes_for_all_of_its_series(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, senders=BULK)
+    send(bench, "ARCHIVE", "1.1", {"1.1.1": 1})
+    bench.settle()
+    [first] = bench.manifests()
+    small = Bench(tmp_path / "small", senders=BULK, max_series_bytes=first.transfer.total_bytes * 5 // 2)
+    for study in range(1, 5):
+        send(small, "ARCHIVE", f"1.{study}", {f"1.{study}.1": 1})
+    small.settle()
+    assert [said(manifests) for manifests in transfers(small).values()] == [[2], [2]]
+
+
 def test_a_series_that_fills_a_bulk_transfer_goes_on_in_the_next(tmp_path: Path) -> None:
     bench = Bench(tmp_path, senders=BULK, max_series_instances=10)
     for study, count in enumerate((2, 2, 12, 2), start=1):
