@@ -60,7 +60,7 @@ class TargetSource:
         return [
             row
             for row in found
-            if not term or "trouble" in row or any(row[name].startswith(term) for name in names)
+            if not term or "trouble" in row or any((row[name] or "").startswith(term) for name in names)
         ]
 
     def grant(self) -> None:

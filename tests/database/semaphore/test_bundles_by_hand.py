@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +17,7 @@ from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.operators.read.series.places import places
 from dicom_ingest.operators.read.series.shared import members, shared, starts
 from dicom_ingest.operators.read.series.timeline import timeline
+from dicom_ingest.upkeep import audit
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.bundles import (
     bundle,
@@ -33,7 +34,7 @@ from tests.support.workflow.bundles import (
     transfer,
 )
 from tests.support.workflow.leftovers import World
-from tests.support.workflow.series import Announced
+from tests.support.workflow.series import BUCKET, STACK, Announced
 from tests.support.workflow.steps import Run, Steps, steps
 
 ANOTHER = "e" * 32
@@ -263,6 +264,10 @@ def test_instances_of_an_import_that_no_series_explains_are_found(flow: Steps) -
         finish(run)
     (found,) = uneven(flow, runs)
     assert "scanned 9 and imported 9; by the lines of its series these are 6 and 6" in found.words()
+    said = audit.compare(flow.world.database, cast("Any", flow.world.s3), BUCKET, STACK, days=1)
+    (finding,) = [each for each in said.findings if each.kind == "shared_import_uneven"]
+    (job,) = flow.world.imaging.jobs
+    assert (finding.command, finding.detail) == (f"where {job}", found.words())
 
 
 @pytest.mark.parametrize(
