@@ -9,6 +9,34 @@ from dicom_ingest.operators.read.series.choices import resolved
 from dicom_ingest.operators.read.series.places import PLACES, Filter
 from ops.moments import day
 
+MOST_ROWS = 10_000
+"""More are no list that anybody reads; JSON of more does not fit into one answer of the Data API."""
+
+
+def term(text: str) -> str:
+    """A search term: argparse's type."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty: an empty term would mean everything")
+    return text.strip()
+
+
+def limit(text: str) -> int:
+    """A number of rows: argparse's type."""
+    if not text.isdecimal() or not 0 < int(text[:9]) <= MOST_ROWS:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MOST_ROWS:,}, not {text}")
+    return int(text)
+
+
+def add_term(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    """The search term of a verb that changes something: it must be a whole one."""
+    words = "a whole accession number, patient id, UID, AE title, edge, transfer, import or image set"
+    parser.add_argument("term", nargs=nargs, type=term, metavar="TERM", help=words)
+
+
+def add_limit(parser: argparse.ArgumentParser, words: str, default: int) -> None:
+    """How many rows of a list are shown."""
+    parser.add_argument("--limit", type=limit, default=default, help=f"{words} (default: %(default)s)")
+
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Every filter that a list has."""

@@ -8,6 +8,7 @@ from console.markup.html import tag
 from console.markup.page import definitions, table
 from console.markup.words import size, time
 from dicom_ingest.operators.read.index import Index, Row
+from dicom_ingest.operators.read.state.attention import counted
 from dicom_ingest.operators.read.state.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.state.line import bulk_senders, forecast, uplink
 
@@ -86,7 +87,7 @@ def _said(said: Row) -> Markup:
                     instances_aside="set aside",
                 ),
                 "Announced": _counts(said, series_announced="series", series_open="open"),
-                "In the spool": f"{said['spool_instances']} instances, {size(said['spool_bytes'])}",
+                "In the spool": _spool(said),
                 "Oldest unsent": _moment(said.get("oldest_unsent_at")) or "none",
                 "Disk free": _disk(said),
                 "Uplink": uplink(said),
@@ -104,6 +105,10 @@ def _said(said: Row) -> Markup:
 def _counts(said: Row, **words: str) -> str:
     """Each count that the edge says, with its word."""
     return ", ".join(f"{said[name]} {word}" for name, word in words.items() if said.get(name) is not None)
+
+
+def _spool(said: Row) -> str:
+    return f"{counted(said['spool_instances'], 'instance')}, {size(said['spool_bytes'])}"
 
 
 def _disk(said: Row) -> str:

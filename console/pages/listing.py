@@ -40,7 +40,7 @@ def form(query: Mapping[str, str], edges: list[str]) -> Markup:
     return tag(
         "form",
         _field(
-            "q", "Search", query, type="search", placeholder="accession, patient, name, UID, AE", size=27,
+            "q", "Search", query, type="search", placeholder="accession, patient, UID, AE", size=27,
             accesskey="s",
         ),
         _select("view", "Show", query, VIEWS),

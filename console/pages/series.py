@@ -57,7 +57,7 @@ def facts(found: Timeline, imported: Markup | None, viewer_url: str | None = Non
                 "Series": uid(row["series_instance_uid"]),
                 "Transfer": uid(row["transfer_id"]),
                 "Sender": f"{row['calling_ae']} → {row['called_ae']} at {row['edge']}",
-                "Size": f"{row['instance_count']} instances, {size(row['total_bytes'])}",
+                "Size": f"{counted(row['instance_count'], 'instance')}, {size(row['total_bytes'])}",
                 "Import": imported,
                 "Image sets": _image_sets(found),
                 "Prefix": uid(row["prefix"]),

@@ -24,9 +24,12 @@ ELIGIBLE = {
 }
 
 
-def matching(index: Index, chosen: Filter, term: str = "") -> list[Row]:
-    """Every series transfer of a filter and a search term, the newest COUNTED of them."""
-    return where(index, term, COUNTED, chosen) if term else places(index, chosen, COUNTED)
+def matching(index: Index, chosen: Filter, term: str = "", *, whole: bool = False) -> list[Row]:
+    """Every series transfer of a filter and a search term, the newest COUNTED of them.
+
+    `whole`: the beginning of what the term means is not enough.
+    """
+    return where(index, term, COUNTED, chosen, whole=whole) if term else places(index, chosen, COUNTED)
 
 
 def eligible(change: str, rows: Iterable[Row], place: str | None = None) -> list[Row]:

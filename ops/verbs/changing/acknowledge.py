@@ -1,7 +1,7 @@
 """Take series off the list that needs attention. --undo puts them back.
 
-TERM is a search term, as for the verb where. Only series that ended FAILED, UNKNOWN, PARTIAL or NON_PRIMARY
-change. A series that is processed again and ends so once more returns to the list.
+TERM is a whole number or UID: the beginning is not enough. Only series that ended FAILED, UNKNOWN, PARTIAL or
+NON_PRIMARY change. A series that is processed again and ends so once more returns to the list.
 
 example:
   ops acknowledge PH26-0001 --reason "a test, agreed with radiology"
@@ -14,6 +14,7 @@ import argparse
 from dicom_ingest.db.series import actions
 from dicom_ingest.operators.read.series.places import NEED_ATTENTION
 from dicom_ingest.operators.read.series.search import where
+from ops import filters
 from ops.errors import OperatorError
 from ops.output import Output
 from ops.target import Target
@@ -24,7 +25,7 @@ COLUMNS = ("place", "modality", "patient_id", "accession_number", "series_descri
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("term", metavar="TERM", help="a search term, as for the verb where")
+    filters.add_term(parser)
     parser.add_argument("--reason", help="why; needed unless --undo or --dry-run")
     parser.add_argument("--undo", action="store_true", help="put them back on the list")
     parser.add_argument("--dry-run", action="store_true", help="list what would be acknowledged")
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
     """0: some were changed, or listed; 1: nothing matched."""
     if not (arguments.reason or arguments.undo or arguments.dry_run):
         raise OperatorError("acknowledge needs --reason WORDS: the timeline shows it")
-    found = [row for row in where(target.index, arguments.term) if row["place"] in NEED_ATTENTION]
+    found = [row for row in where(target.index, arguments.term, whole=True) if row["place"] in NEED_ATTENTION]
     if not arguments.dry_run:
         writer = target.open_writer()
         try:

@@ -1,7 +1,7 @@
 """Take series that wait for a slot out of the queue. Each ends FAILED, and reprocess imports it later.
 
-Choose by a search term, as for the verb where, by filters, as for the verb status, or by both. --dry-run
-lists what would be cancelled. A series that got its slot meanwhile is left alone. Each series' timeline shows
+Choose by a whole number or UID, by filters, as for the verb status, or by both. --dry-run lists what
+would be cancelled. A series that got its slot meanwhile is left alone. Each series' timeline shows
 who did it, when and why.
 
 examples:
@@ -32,7 +32,7 @@ COLUMNS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("term", nargs="?", metavar="TERM", help="a search term, as for the verb where")
+    filters.add_term(parser, nargs="?")
     filters.add_filters(parser)
     parser.add_argument("--reason", default="", help="why; needed unless --dry-run")
     parser.add_argument("--dry-run", action="store_true", help="list what would be cancelled")
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         raise OperatorError("cancel: say which: TERM, or a filter such as --edge; for all: --place waiting")
     if not (arguments.reason or arguments.dry_run):
         raise OperatorError("cancel needs --reason WORDS: the timeline shows it")
-    matched = matching(target.index, chosen, arguments.term or "")
+    matched = matching(target.index, chosen, arguments.term or "", whole=True)
     found = eligible("cancel", matched)
     if not arguments.dry_run:
         found = _cancelled(target, found, arguments.reason)

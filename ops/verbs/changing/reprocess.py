@@ -1,6 +1,6 @@
 """Send chosen series through the workflow again. Nothing is imported twice.
 
-Choose series in one of these ways: by a search term, as for the verb where; by day, edge, AE title, modality,
+Choose series in one of these ways: by a whole number or UID; by day, edge, AE title, modality,
 outcome or its detail, together; by the key of a manifest or a prefix, as the verb audit prints them; or the
 events that could not be delivered (--dead-letters). --force imports again. --reindex imports nothing. Each
 series' timeline shows who did it, when and why.
@@ -30,6 +30,7 @@ from dicom_ingest.operators.read.series.places import COUNTED, Filter, places
 from dicom_ingest.operators.read.series.search import kinds, where
 from dicom_ingest.operators.read.state.attention import counted
 from dicom_ingest.operators.reprocess import Reprocessor, Selection
+from ops import filters
 from ops.errors import OperatorError
 from ops.moments import day
 from ops.output import Output
@@ -45,7 +46,7 @@ COLUMNS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("term", nargs="?", metavar="TERM", help="a search term, as for the verb where")
+    filters.add_term(parser, nargs="?")
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="sealed on this day (UTC)")
     parser.add_argument("--edge", metavar="NAME", help="of one edge")
     parser.add_argument("--ae", help="of this AE title, calling or called")
@@ -165,7 +166,7 @@ def _chosen(arguments: argparse.Namespace, target: Target, worker: Reprocessor) 
         known = places(target.index, Filter(transfer=key.transfer_id, series=key.series_instance_uid))
         return [_row(row) for row in known] or [{"manifest_key": arguments.manifest}]
     if arguments.term is not None:
-        return [_row(row) for row in where(target.index, arguments.term, COUNTED)]
+        return [_row(row) for row in where(target.index, arguments.term, COUNTED, whole=True)]
     meant, _ = _resolved(arguments, target)
     selection = Selection(
         day=arguments.day,

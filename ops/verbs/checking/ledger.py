@@ -14,6 +14,7 @@ import argparse
 
 from dicom_ingest.operators.read.ledger import differences, sums
 from dicom_ingest.operators.read.series.shared import LISTED, members, shared, starts
+from ops import filters
 from ops.moments import day
 from ops.output import Output
 from ops.target import Target
@@ -30,7 +31,7 @@ HELP = "compare what was announced, in S3, indexed and imported"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("--since", type=day, metavar="YYYY-MM-DD", help="sealed on this day or later (UTC)")
-    parser.add_argument("--limit", type=int, default=200, help="differences (default: %(default)s)")
+    filters.add_limit(parser, "differences", 200)
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.series.arrived import arrived
 from dicom_ingest.operators.read.state.attention import counted
+from ops import filters
 from ops.output import Output
 from ops.pacs_list import Listed, read_list
 from ops.target import Target
@@ -27,7 +28,7 @@ HELP = "compare a PACS's list of studies (CSV) with what was imported"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("file", type=Path, metavar="FILE.csv", help="study UID, series, instances")
-    parser.add_argument("--limit", type=int, default=200, help="differences shown (default: %(default)s)")
+    filters.add_limit(parser, "differences shown", 200)
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:

@@ -28,9 +28,7 @@ COLUMNS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     add_filters(parser)
-    parser.add_argument(
-        "--limit", type=int, default=MOST, help="newest series transfers (default: %(default)s)"
-    )
+    filters.add_limit(parser, "newest series transfers", MOST)
 
 
 def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
@@ -42,7 +40,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         output.data({"edges_say": said, "flow": counts, "outcomes": ended, "series_transfers": rows})
         return 0
     for call in attention(target.index, said):
-        since = f" since {text(call.since)}" if call.since else ""
+        since = f" (since {text(call.since)})" if call.since else ""
         output.line(f"! {call.words}{since}. {call.do}; {call.see}", style="bold")
     for edge in said:
         output.line(f"{edge['edge']}: {edge.get('trouble') or _counts(edge)}")

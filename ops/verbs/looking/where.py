@@ -19,6 +19,7 @@ from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.series.places import MOST
 from dicom_ingest.operators.read.series.search import kinds, where
 from dicom_ingest.operators.read.series.timeline import Timeline, timeline
+from ops import filters
 from ops.at_edges import ANNOUNCED
 from ops.output import Output, text
 from ops.target import Target
@@ -34,8 +35,8 @@ COLUMNS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("term", metavar="TERM", help="what you know about it")
-    parser.add_argument("--limit", type=int, default=MOST, help="series transfers (default: %(default)s)")
+    parser.add_argument("term", type=filters.term, metavar="TERM", help="what you know about it")
+    filters.add_limit(parser, "series transfers", MOST)
     parser.add_argument("--instances", action="store_true", help="also list every instance with its verdict")
 
 

@@ -104,6 +104,25 @@ def test_a_whole_number_is_that_one_and_no_longer_one(database: Database) -> Non
         assert [row["patient_id"] for row in rows(database, where, term)] == ["A1"]
 
 
+def test_a_change_that_is_made_at_once_takes_whole_terms_only(database: Database) -> None:
+    named = {
+        "00080050": element("SH", "ACC-7"),
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]},
+    }
+    announced = Announced(patient_id="P-7", attributes=lambda _: named)
+    index_series(database, announced)
+
+    def found(term: str) -> int:
+        with database.transaction() as connection:
+            return len(where(connection, term, whole=True))
+
+    whole = ("ACC-7", "P-7", announced.series_instance_uid, announced.sop_instance_uids[0], announced.edge)
+    assert [found(term) for term in whole] == [1] * len(whole)
+    parts = ("ACC", "P", "Doe", announced.series_instance_uid[:-1], announced.study_instance_uid[:20])
+    assert [found(term) for term in parts] == [0] * len(parts)
+    assert all(rows(database, where, term) for term in parts)
+
+
 def test_lists_have_a_total_and_pages(database: Database) -> None:
     for _ in range(3):
         index_series(database, Announced())

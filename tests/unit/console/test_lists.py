@@ -17,12 +17,26 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=timezone.utc)
 
 def row(number: int, **more: Any) -> dict[str, Any]:
     return {
-        "transfer_id": "t", "series_instance_uid": f"1.2.{number}", "study_instance_uid": "1.2",
-        "modality": "CT", "series_description": f"series {number}", "study_description": None,
+        "transfer_id": "t",
+        "series_instance_uid": f"1.2.{number}",
+        "study_instance_uid": "1.2",
+        "modality": "CT",
+        "series_description": f"series {number}",
+        "study_description": None,
         "patient_id": None,
-        "accession_number": None, "study_date": None, "place": "COMPLETED", "detail": None, "instances": 2,
-        "calling_ae": "CT1", "edge": "e", "first_received_at": NOW, "over_at": NOW, **more,
-    }  # fmt: skip
+        "accession_number": None,
+        "study_date": None,
+        "place": "COMPLETED",
+        "detail": None,
+        "instances": 2,
+        "calling_ae": "CT1",
+        "edge": "e",
+        "first_received_at": NOW,
+        "over_at": NOW,
+        "shared_by": None,
+        "led_by_series": None,
+        **more,
+    }
 
 
 @pytest.mark.parametrize(

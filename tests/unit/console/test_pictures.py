@@ -101,7 +101,8 @@ def test_a_thumbnail_is_the_middle_frame() -> None:
         }
     )
     pictures._sources = cast("Any", SimpleNamespace(frames=FrameStore(cast("Any", client), "d")))
-    pictures._held = [Frame("i", name, "1.2", 1, GREY, "") for name in bodies]
+    header = GREY | {"WindowCenter": 128, "WindowWidth": 256}
+    pictures._held = [Frame("i", name, "1.2", 1, header, "") for name in bodies]
     assert np.asarray(Image.open(io.BytesIO(pictures.thumbnail("t", "1").data))).max() == 255
 
 

@@ -28,6 +28,27 @@ def run_of(runs: Path, name: str) -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["where", " "], "an empty term would mean everything"),
+        (["cancel", "", "--reason", "x"], "an empty term would mean everything"),
+        (["reprocess", ""], "an empty term would mean everything"),
+        (["acknowledge", "", "--reason", "x"], "an empty term would mean everything"),
+        (["status", "--limit", "0"], "must be from 1 to 10,000, not 0"),
+        (["where", "A1", "--limit", "-1"], "must be from 1 to 10,000, not -1"),
+        (["ledger", "--limit", "9" * 5000], "must be from 1 to 10,000"),
+    ],
+)
+def test_a_term_or_a_limit_that_means_nothing_is_refused_before_anything_is_asked(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
 def test_no_run_and_no_stack_say_how_to_get_either(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

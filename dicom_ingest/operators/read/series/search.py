@@ -68,8 +68,8 @@ def _of_study(condition: str) -> str:
 
 
 _BY = {
-    "study": (is_text("study_instance_uid", ":term"), _uid_begins("study_instance_uid")),
-    "series": (is_text("series_instance_uid", ":term"), _uid_begins("series_instance_uid")),
+    "study": (is_text("study_instance_uid", ":term"),),
+    "series": (is_text("series_instance_uid", ":term"),),
     "instance": (
         "t.pk IN (SELECT series_transfer_pk FROM instance_transfer "
         "WHERE sop_instance_uid = CAST(:term AS text))",
@@ -81,18 +81,20 @@ _BY = {
     ),
     "AE": tuple(is_text(column, ":as_ae") for column in AES),
     "edge": (is_text("edge", ":as_edge"),),
-    "accession number": (
-        _of_study(f"z.accession_number = {_TERM}"),
-        _of_study(f"{_number_begins('z.accession_number')} LIMIT {COUNTED + 1}"),
-    ),
+    "accession number": (_of_study(f"z.accession_number = {_TERM}"),),
+    "patient": (_of_patient(f"w.patient_id = {_TERM}"), _of_patient(f"w.identifier = {_TERM}")),
+}
+"""Of each kind the conditions, one of which must hold: each is asked by itself, since each has its index."""
+_BEGINS = {
+    "study": (_uid_begins("study_instance_uid"),),
+    "series": (_uid_begins("series_instance_uid"),),
+    "accession number": (_of_study(f"{_number_begins('z.accession_number')} LIMIT {COUNTED + 1}"),),
     "patient": (
-        _of_patient(f"w.patient_id = {_TERM}"),
-        _of_patient(f"w.identifier = {_TERM}"),
         _of_patient(f"{_number_begins('w.patient_id')} LIMIT {COUNTED + 1}"),
         _of_patient(f"{_name_begins('w.patient_name')} LIMIT {COUNTED + 1}"),
     ),
 }
-"""Of each kind the conditions, one of which must hold: each is asked by itself, since each has its index."""
+"""More of them, for those who look: a change that is made at once needs a whole term."""
 _NAMES = ("accession number", "patient", "AE", "edge")
 
 
@@ -114,16 +116,18 @@ def where(
     chosen: Filter | None = None,
     skip: int = 0,
     order: str = NEWEST_FIRST,
+    *,
+    whole: bool = False,
 ) -> list[Row]:
     """The series transfers that a term means, newest first; `matched` says what the term is of each.
 
     `term`: accession number, patient id or patient's name (or how they begin, whatever the case); study or
     series instance UID (or how it begins), SOP instance UID, AE title, edge, transfer, import
-    (HealthImaging's job id) or image set.
+    (HealthImaging's job id) or image set. `whole`: the beginning is not enough.
     """
     chosen = chosen or Filter()
     sql = (
-        f"WITH matching AS ({_matching(term, chosen)}), "
+        f"WITH matching AS ({_matching(term, chosen, whole=whole)}), "
         "chosen AS (SELECT pk, string_agg(DISTINCT kind, ', ') AS matched FROM matching GROUP BY pk) "
         f"{listed(order, ', c.matched')}"
     )
@@ -134,16 +138,16 @@ def where(
 def matches(index: Index, term: str, chosen: Filter | None = None) -> int:
     """How many a term means; COUNTED + 1 means more than COUNTED."""
     chosen = chosen or Filter()
-    sql = f"SELECT count(DISTINCT pk) AS series FROM ({_matching(term, chosen)}) m"
+    sql = f"SELECT count(DISTINCT pk) AS series FROM ({_matching(term, chosen, whole=False)}) m"
     counted: int = index.run(sql, reach=COUNTED + 1, **_terms(index, term), **values(chosen))[0]["series"]
     return min(counted, COUNTED + 1)
 
 
-def _matching(term: str, chosen: Filter) -> str:
+def _matching(term: str, chosen: Filter, *, whole: bool) -> str:
     return " UNION ALL ".join(
         f"SELECT f.pk, '{kind}' AS kind FROM {_branch(chosen, kind, condition)} f"
         for kind in kinds(term)
-        for condition in _BY[kind]
+        for condition in _BY[kind] + (() if whole else _BEGINS.get(kind, ()))
     )
 
 
