@@ -113,8 +113,11 @@ def costs(used: Iterable[Row], prices: Mapping[str, float]) -> list[Row]:
     return sorted(found, key=lambda row: (row["month"], row["edge"], row["calling_ae"]))
 
 
-COUNTED = ("series", "instances", "stored_bytes", "imported", "imported_bytes", "imports", "executions")
-NOTHING: Row = {**dict.fromkeys(COUNTED, 0), "import_seconds": 0.0}
+COUNTED = (
+    "series", "instances", "stored_bytes", "imported", "imported_bytes", "imports", "shared_imports",
+    "executions",
+)  # fmt: skip
+NOTHING: Row = {**dict.fromkeys(COUNTED, 0), "import_seconds": 0.0, "shared_import_seconds": 0.0}
 
 
 def _months(rows: list[Row]) -> list[str]:
@@ -130,9 +133,12 @@ def _months(rows: list[Row]) -> list[str]:
 
 
 def _polls(row: Row) -> int:
-    """Looks at running imports, by how long an import took on average."""
-    imports = row["imports"]
-    return int(imports * most_polls(row["import_seconds"] / imports)) if imports else 0
+    """Looks at running imports, by how long they took on average; one looks for all that share it."""
+    shared = row["shared_imports"]
+    alone = row["imports"] - shared
+    polls = alone * most_polls(row["import_seconds"] / alone) if alone else 0
+    together = shared * most_polls(row["shared_import_seconds"] / shared, shared=True) if shared else 0
+    return int(polls + together)
 
 
 def _transitions(row: Row) -> int:

@@ -35,6 +35,7 @@ def row(month: str, **more: Any) -> dict[str, Any]:
     nothing = {
         "month": month, "edge": "edge", "calling_ae": "CT1", "series": 0, "instances": 0, "stored_bytes": 0,
         "imported": 0, "imported_bytes": 0, "imports": 0, "import_seconds": 0.0, "executions": 0,
+        "shared_imports": 0, "shared_import_seconds": 0.0,
     }  # fmt: skip
     return {**nothing, **more}
 
@@ -112,6 +113,12 @@ def test_a_long_import_is_looked_at_more_often_and_costs_more() -> None:
     )
     assert long["transitions"] > short["transitions"]
     assert long["dollars"] > short["dollars"]
+
+
+def test_series_that_share_an_import_share_its_looks() -> None:
+    alone = costs([row("2026-11", executions=45, imports=45, import_seconds=45 * 60.0)], with_changes({}))[0]
+    shared = row("2026-11", executions=45, imports=1, shared_imports=1, shared_import_seconds=454.0)
+    assert costs([shared], with_changes({}))[0]["transitions"] < 0.7 * alone["transitions"]
 
 
 def test_every_price_has_its_page_and_day_and_makes_a_difference() -> None:

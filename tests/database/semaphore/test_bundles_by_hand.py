@@ -17,6 +17,7 @@ from dicom_ingest.db.server.connection import Connection, Database
 from dicom_ingest.operators.read.series.places import places
 from dicom_ingest.operators.read.series.shared import members, shared, starts
 from dicom_ingest.operators.read.series.timeline import timeline
+from dicom_ingest.operators.read.state.usage import usage
 from dicom_ingest.upkeep import audit
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.bundles import (
@@ -232,7 +233,9 @@ def test_the_ledger_says_how_many_series_an_import_took_and_which(flow: Steps) -
         (row,) = starts(connection)
         (one,) = shared(connection)
         listed = members(connection, one["bundle"], 10)
+        (used,) = usage(connection, 0)
     assert (row["imports_started"], row["series_imported"], row["series_that_shared"]) == (5, 5, 5)
+    assert (used["imports"], used["shared_imports"], used["imported"]) == (5, 1, 10)
     assert row["series_per_start"] == 1.0
     assert (one["series"], one["series_over"]) == (2, 2)
     assert one["instances"] == one["scanned"] == one["imported"] == 4
