@@ -14,6 +14,7 @@ from pydicom import Dataset
 from werkzeug.exceptions import (
     BadGateway,
     BadRequest,
+    Conflict,
     HTTPException,
     InternalServerError,
     NotFound,
@@ -55,6 +56,7 @@ from dicom_ingest.operators.read.series.timeline import Timeline, object_key, ti
 from dicom_ingest.operators.read.state.attention import attention
 from dicom_ingest.operators.read.state.edges import edges
 from dicom_ingest.operators.read.state.flow import flow
+from dicom_ingest.operators.reprocess import UNUSABLE
 
 AGAIN = "Look again in a moment."
 DOUBTFUL = "The change may or may not have been made: look before you repeat it."
@@ -130,6 +132,8 @@ class Application:
             raise ServiceUnavailable(_again(f"The index does not answer: {error}", request)) from error
         except (BotoCoreError, ClientError) as error:
             raise BadGateway(_again(f"AWS does not answer: {error}", request)) from error
+        except UNUSABLE as error:
+            raise Conflict(f"The series cannot be processed again: {error}") from error
         except IndexRefusedError as error:
             raise BadRequest(f"The index does not take a value: {error.server_words or error}") from error
         except (

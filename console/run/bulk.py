@@ -16,6 +16,7 @@ from dicom_ingest.operators.bulk import CHANGES, MOST, eligible, mark, matching,
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.series.choices import resolved
 from dicom_ingest.operators.read.state.attention import counted
+from dicom_ingest.operators.reprocess import UNUSABLE
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _reprocess(sources: Sources, rows: list[Row], reason: str) -> tuple[list[Row
     for row in rows:
         try:
             sources.reprocess(row, force=False, reason=reason)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, *UNUSABLE) as error:
             failed.append((row, str(error)))
         else:
             done.append(row)

@@ -7,17 +7,27 @@ directly: only so can an event carry a `replay-name`, which says what a reproces
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from dicom_ingest.contracts.keys import MANIFESTS, ManifestKey, SeriesPrefix, parse_manifest_key
+from dicom_ingest.contracts.keys import (
+    MANIFESTS,
+    KeyFormatError,
+    ManifestKey,
+    SeriesPrefix,
+    parse_manifest_key,
+)
 from dicom_ingest.contracts.messages.events import SERIES_COMPLETE, SeriesComplete
-from dicom_ingest.contracts.messages.manifest import Manifest, decode_manifest, encode_manifest
+from dicom_ingest.contracts.messages.manifest import (
+    Manifest,
+    ManifestFormatError,
+    decode_manifest,
+    encode_manifest,
+    stream_manifest,
+)
 from dicom_ingest.db.series import ledger
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.errors import ManifestRejectedError
@@ -28,6 +38,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
+
+
+UNUSABLE = (KeyFormatError, ManifestFormatError, ManifestRejectedError)
+"""What is raised where no event can be made: key, manifest or objects are not what they should be."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +94,11 @@ class Reprocessor:
         """Start an execution for the event of this manifest; its ARN.
 
         Raises:
-            ManifestFormatError, KeyFormatError, botocore's errors
+            UNUSABLE, botocore's errors
         """
         key = parse_manifest_key(manifest_key)
         body = self.s3.get_object(Bucket=self.bucket, Key=manifest_key)["Body"].read()
-        digest = hashlib.sha256(gzip.decompress(body)).hexdigest()
-        return self._start(event_of(key, decode_manifest(body, digest), digest, self.bucket))
+        return self._start(event_of(key, decode_manifest(body), stream_manifest(body).sha256, self.bucket))
 
     def prefix(self, prefix: str) -> list[str]:
         """Start an execution for every series below a transfer's prefix; their ARNs.

@@ -18,8 +18,7 @@ import argparse
 from typing import Any
 from uuid import uuid4
 
-from dicom_ingest.contracts.keys import KeyFormatError, SeriesPrefix, parse_manifest_key
-from dicom_ingest.contracts.messages.manifest import ManifestFormatError
+from dicom_ingest.contracts.keys import SeriesPrefix, parse_manifest_key
 from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.series.actions import note
 from dicom_ingest.operators import reprocess
@@ -80,7 +79,7 @@ def run(arguments: argparse.Namespace, target: Target, output: Output) -> int:
         )
     try:
         rows = _work(arguments, target, worker)
-    except (KeyFormatError, ManifestFormatError) as error:
+    except reprocess.UNUSABLE as error:
         raise OperatorError(f"reprocess: {error}") from error
     if output.as_json:
         output.data(rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,12 +15,15 @@ from console.run import bulk
 from console.run.query import found
 from console.run.questions import Question, answer, question
 from console.run.sources import Sources
+from dicom_ingest.contracts.messages.manifest import ManifestFormatError
 from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.bulk import MOST
+from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.series.places import Filter, places
 from dicom_ingest.operators.read.series.timeline import timeline
+from dicom_ingest.operators.reprocess import UNUSABLE, Reprocessor
 from tests.database.conftest import DATASTORE
 from tests.database.read.test_attention import failed
 from tests.support.workflow.series import Announced
@@ -32,6 +37,7 @@ class Desk:
         self._database = database
         self.source = SimpleNamespace(grant=lambda: None)
         self.index = database.transaction
+        self.reprocess: Any = None
 
     def write(self, work: Any) -> Any:
         """Do it as ana."""
@@ -149,6 +155,35 @@ def test_a_bulk_change_is_of_what_was_shown_and_not_of_what_has_moved_on(
         cast("Sources", desk), MultiDict({"change": "reprocess", "mark": asked.marks, "reason": "x"})
     )
     assert (done.rows, done.moved) == ([], 1)
+
+
+def test_one_series_that_cannot_be_processed_again_does_not_stop_the_others(
+    database: Database, desk: Desk
+) -> None:
+    pks = {failed(database) for _ in range(3)}
+    started: list[int] = []
+
+    def reprocess(row: Row, *, force: bool, reason: str) -> None:
+        assert (force, reason) == (False, "repaired")
+        if row["pk"] == min(pks):
+            raise ManifestFormatError("the manifest is not gzip")
+        started.append(row["pk"])
+
+    desk.reprocess = reprocess
+    with database.transaction() as connection:
+        asked = bulk.wanted(connection, {"change": "reprocess"})
+    form: MultiDict[str, Any] = MultiDict({"change": "reprocess", "mark": asked.marks, "reason": "repaired"})
+    done = bulk.change(cast("Sources", desk), form)
+    assert {*started} == {row["pk"] for row in done.rows} == pks - {min(pks)}
+    assert [(row["pk"], words) for row, words in done.failed] == [(min(pks), "the manifest is not gzip")]
+
+
+@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"no line")[:-4], gzip.compress(b"x")])
+def test_a_manifest_that_is_damaged_is_said_in_one_line(body: bytes) -> None:
+    s3 = SimpleNamespace(get_object=lambda **_: {"Body": io.BytesIO(body)})
+    worker = Reprocessor(cast("Any", s3), cast("Any", None), "bucket", "s", "arn")
+    with pytest.raises(UNUSABLE):
+        worker.manifest(str(Announced().manifest_key))
 
 
 def test_a_filter_that_is_misread_chooses_nothing(database: Database) -> None:

@@ -14,6 +14,7 @@ from werkzeug.test import Client
 from console.application import Application
 from console.run.changes import number
 from console.run.sources import Sources
+from dicom_ingest.contracts.messages.manifest import ManifestFormatError
 from dicom_ingest.errors import DatabaseAwayError, IndexRefusedError
 
 HERE = "http://127.0.0.1:11180"
@@ -65,6 +66,7 @@ def browse() -> Callable[..., Any]:
     [
         (DatabaseAwayError("no server"), 503, "The index does not answer: no server. Look again"),
         (EndpointConnectionError(endpoint_url="s3"), 502, "AWS does not answer: Could not connect"),
+        (ManifestFormatError("not gzip"), 409, "The series cannot be processed again: not gzip"),
         (IndexRefusedError("SQLSTATE 22003", server_words="too big"), 400, "does not take a value: too big"),
     ],
 )
