@@ -18,8 +18,9 @@ from edge_component.receiving.datasets.kinds import (
     LOOKED_AT,
     ODD,
     ONLY_NOTED,
-    PLAIN,
     REPORT_CONTENT,
+    SHORT,
+    SHORT_BYTES,
     SHORT_LENGTH,
     TAG_BITS,
     UNDEFINED,
@@ -28,8 +29,8 @@ from edge_component.receiving.datasets.kinds import (
 from edge_component.receiving.datasets.nested import Nested
 from edge_component.running.buffers import Bytes
 
-SHORT, FREELY = 1024, MOST_KEPT - 1024
-"""Elements up to this length are kept without a further look while so much is."""
+FREELY = MOST_KEPT - SHORT_BYTES
+"""While no more is kept, short elements are kept without a further look."""
 PIECE = 16 * 1024
 """So much is looked at in one go."""
 _ZEROS = re.compile(rb"\0{8,}")
@@ -120,36 +121,38 @@ class ElementWalk:
         Raises:
             MoreError: at the first element that is not complete.
         """
-        end, elements, kept, steps = len(data), self.elements, self.kept, 0
-        kinds, low, high, found = elements.kinds, elements.low, elements.high, kept.found
-        kind = self._last << TAG_BITS
-        if self._nested:
-            at = self._nested.walk(data, at)
-        while at < end:
-            if end - at < 8:
-                self._last, self._steps = kind >> TAG_BITS, self._steps + steps
-                raise MoreError(at, 8)
-            key = data[at : at + 8]
-            kind = kinds.get(key) or elements.kind(key)
-            steps += 1
-            if kind & PLAIN == SHORT_LENGTH:  # most are
-                following = at + 8 + data[at + low] + (data[at + high] << 8)
-            else:
-                self._last = kind >> TAG_BITS
-                following = self._following(data, at, kind, whole=whole)
-            if kind & LOOKED_AT and following >= 0:
-                if kind & DOUBTFUL:
-                    self._last, self._steps, steps = kind >> TAG_BITS, self._steps + steps, 0
-                    kept.doubt(data, at, following)
-                if kind & KEPT_WHOLE and following <= end and following - at <= SHORT and kept.bytes < FREELY:
-                    found[kind >> TAG_BITS] = data[at:following]  # most are
-                    kept.bytes += following - at
-                elif kind & (KEPT_WHOLE | ONLY_NOTED):
-                    self._last = kind >> TAG_BITS
-                    kept.keep(data, at, following, kind)
-            at = following if following >= 0 else self._nested.walk(data, -following)
-        self._last, self._steps = kind >> TAG_BITS, self._steps + steps
+        end, kept, steps, kind = len(data), self.kept, 0, self._last << TAG_BITS
+        kinds, found = self.elements.kinds, kept.found
+        try:
+            if self._nested:
+                at = self._nested.walk(data, at)
+            while at < end:
+                kind, size = kinds.get(data[at : at + 8]) or self._kind(data, at)
+                steps += 1
+                following = at + size if size else self._following(data, at, kind, whole=whole)
+                if kind & LOOKED_AT and following >= 0:
+                    if kind & SHORT and following <= end and kept.bytes < FREELY:
+                        found[kind >> TAG_BITS] = data[at:following]  # most of those that are wanted
+                        kept.bytes += size
+                    else:
+                        self._look(data, at, following, kind)
+                at = following if following >= 0 else self._nested.walk(data, -following)
+        finally:
+            self._last, self._steps = kind >> TAG_BITS, self._steps + steps
         self._skip = at - end
+
+    def _kind(self, data: bytes, at: int) -> tuple[int, int]:
+        """Of an element as none was met before."""
+        if len(data) - at < 8:
+            raise MoreError(at, 8)
+        return self.elements.kind(data[at : at + 8])
+
+    def _look(self, data: bytes, at: int, following: int, kind: int) -> None:
+        """At an element that is wanted, noted or doubtful."""
+        if kind & DOUBTFUL:
+            self.kept.doubt(data, at, following)
+        if kind & (KEPT_WHOLE | ONLY_NOTED):
+            self.kept.keep(data, at, following, kind)
 
     def _following(self, data: bytes, at: int, kind: int, *, whole: bool) -> int:
         """Where the element ends whose length has four bytes, or that is odd.

@@ -22,11 +22,13 @@ MOST_KINDS = 8192
 REPORT_CONTENT = 0x00400000
 """From here on sequences of undefined length hold a report's content: long, and nothing in it is wanted."""
 
-SHORT_LENGTH, KEPT_WHOLE, ONLY_NOTED, ODD, DOUBTFUL = 1, 2, 4, 8, 16
+SHORT_LENGTH, KEPT_WHOLE, ONLY_NOTED, ODD, DOUBTFUL, SHORT = 1, 2, 4, 8, 16, 32
 """Of an element: its length has two bytes; it is kept whole; its presence is; it needs a closer look; it may
-be longer than its VR allows."""
-PLAIN, LOOKED_AT = SHORT_LENGTH | ODD, KEPT_WHOLE | ONLY_NOTED | DOUBTFUL
-TAG_BITS = 5
+be longer than its VR allows; it is kept whole and no more is to be known of it."""
+SHORT_BYTES = 1024
+"""The longest element that is short."""
+LOOKED_AT = KEPT_WHOLE | ONLY_NOTED | DOUBTFUL
+TAG_BITS = 6
 """So many bits to the left of these: its tag."""
 
 
@@ -51,7 +53,7 @@ class Elements:
         self.vital = vital
         self.low, self.high = (7, 6) if big else (6, 7)
         """Where the bytes of a short length are."""
-        self.kinds: dict[bytes, int] = {}
+        self.kinds: dict[bytes, tuple[int, int]] = {}
         self.halves = struct.Struct(f"{order}HH")
         self.long = struct.Struct(f"{order}L")
         self.short = struct.Struct(f"{order}H")
@@ -74,18 +76,25 @@ class Elements:
         """Of an element as it is encoded."""
         return element[12 if not self.implicit and element[4:6] in LONG_VRS else 8 :]
 
-    def kind(self, key: bytes) -> int:
-        """What is to be done with an element whose first eight bytes are these."""
+    def kind(self, key: bytes) -> tuple[int, int]:
+        """What is to be done with an element whose first eight bytes are these; and its bytes.
+
+        0: these eight do not say how many.
+        """
         tag = self.tag(key, 0)
         kind = tag << TAG_BITS | KEPT_WHOLE * (tag in self._wanted) | ONLY_NOTED * (tag in self._noted)
         kind |= ODD * (tag >> 16 in (0xFFFE, 0x0002) or tag == 0)
         if not self.implicit:
             # A VR that the standard does not know has a length of two bytes in practice.
             kind |= SHORT_LENGTH * (key[4:6] not in LONG_VRS)
+        size = 0
         if self.implicit or kind & SHORT_LENGTH:
             length = self.long.unpack_from(key, 4)[0] if self.implicit else self.short.unpack_from(key, 6)[0]
             kind |= DOUBTFUL * (length != UNDEFINED and doubtful(tag, self.vr(key), length))
+            if length != UNDEFINED and not kind & ODD:
+                size = 8 + length
+                kind |= SHORT * (kind & (KEPT_WHOLE | DOUBTFUL) == KEPT_WHOLE and size <= SHORT_BYTES)
         if len(self.kinds) >= MOST_KINDS:  # somebody sends nonsense
             self.kinds.clear()
-        self.kinds[key] = kind
-        return kind
+        self.kinds[key] = kind, size
+        return kind, size
