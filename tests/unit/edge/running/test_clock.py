@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
+from edge_component.assembling.assembly import LOOK_SECONDS
 from edge_component.commitment.delivery import Attempt
 from edge_component.commitment.reports import UNKNOWN_SECONDS, Queue
 from edge_component.journal.commitments import OpenCommitment, insert_request
@@ -174,7 +175,10 @@ JUMPS = st.lists(st.sampled_from([0, 0, -100_000, -30, 30, 100_000]), min_size=2
 
 
 def story(actions: list[Action], jumps: list[int]) -> Sequence[tuple[list[str], str, bool]]:
-    """What is announced, when each action is followed by a look and the clock is set after it."""
+    """What is announced, when the clock is set after each action, as soon as the assembler has looked.
+
+    What came since its last look counts as new at the next one: the clock may delay it by so long, not more.
+    """
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         bench = Bench(Path(folder), max_series_instances=3, series_hard_cap_seconds=200)
         senders = [bench.associate() for _ in range(3)]
@@ -186,6 +190,8 @@ def story(actions: list[Action], jumps: list[int]) -> Sequence[tuple[list[str], 
             else:
                 bench.close(senders[value], aborted=action == "abort")
                 senders[value] = bench.associate()
+            bench.step()
+            bench.clock.now += LOOK_SECONDS
             bench.step()
             bench.clock.set_by(jumps[number])
         for sender in senders:
