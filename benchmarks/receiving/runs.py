@@ -70,12 +70,12 @@ def run_once(
         if not keep:
             _use(scratch, max(BATCH, SENT_LATELY * template.bytes // FULL_BYTES))
         with running(receiver, scratch) as started:
-            _send(receiver, started.port, template, 1, 1, first=9_000_000)
+            send(receiver, started.port, template, 1, 1, first=9_000_000)
             accept = 0.0 if receiver.raw else accept_seconds(started.port, template)
             with usage_of(started.root, receiver.apart) as usage:
-                seconds = _send(receiver, started.port, template, associations, instances, first=0)
+                seconds = send(receiver, started.port, template, associations, instances, first=0)
                 if receiver.apart:
-                    _settle(started.root)
+                    settle(started.root)
         return Run(
             instances / seconds,
             1000 * usage.cpu_seconds / instances,
@@ -93,7 +93,7 @@ def run_once(
         os.sync()  # what this run left to be written is not the next one's burden
 
 
-def _settle(root: int) -> None:
+def settle(root: int) -> None:
     """Wait until what was received is hashed and assembled: its processor time counts, too."""
     end, before = time.monotonic() + LONGEST_SETTLING, cpu_seconds(root)
     while time.monotonic() < end:
@@ -132,7 +132,7 @@ def accept_seconds(port: int, template: Template) -> float:
     return median(taken)
 
 
-def _send(
+def send(
     receiver: Receiver, port: int, template: Template, associations: int, instances: int, first: int
 ) -> float:
     """Seconds from the first connection to the last answer."""
