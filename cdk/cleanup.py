@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from cdk.device import script
-from cdk.interpreter import python
 from cdk.packaging.build import ROOT
+from cdk.workstation.interpreter import python
 from dicom_ingest.contracts.configuration.config import Config, ConfigError, load_config
 
 _HEAD = ("#!/bin/bash", "set -euo pipefail", script("remove"))

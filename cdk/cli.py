@@ -10,8 +10,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from cdk.node import pinned_node
 from cdk.packaging.build import ROOT
+from cdk.workstation.node import pinned_node
 
 CLI_VERSION = "2.1148.1"
 """The last of its line that reads the assemblies of aws-cdk-lib 2.275; npm's `latest` may not."""

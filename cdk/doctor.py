@@ -12,13 +12,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdk.account import names_in_aws
 from cdk.device import ProxyError, checked_proxy, exports, script
 from cdk.device.hosts import Names, firewall_list, hosts
-from cdk.interpreter import python
 from cdk.limits import BOOTSTRAP_VERSION, TRANSITIONS_PER_SERIES, interface_endpoints, reservations
 from cdk.packaging.build import ROOT
 from cdk.packaging.edge_wheels import PYTHONS
+from cdk.workstation.account import names_in_aws
+from cdk.workstation.interpreter import python
 from dicom_ingest.contracts.configuration.config import Config, ConfigError, load_config
 
 

@@ -13,13 +13,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from cdk.account import account_id, bucket_name, roles_anywhere_profile
 from cdk.device import ProxyError, install_script
 from cdk.device.service import RolesAnywhere, service_script
 from cdk.edge.recipe import recipe_settings
-from cdk.interpreter import python
 from cdk.packaging.build import ROOT, Builder
 from cdk.packaging.wheels import DependencyError
+from cdk.workstation.account import account_id, bucket_name, roles_anywhere_profile
+from cdk.workstation.interpreter import python
 from dicom_ingest.contracts.configuration.config import Config, ConfigError, load_config
 from dicom_ingest.contracts.configuration.edges import EdgeConfig
 from dicom_ingest.contracts.platform import wiring

@@ -10,11 +10,11 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.errors import DatabaseAwayError, IndexRefusedError
-from ops.aws import aws_target
 from ops.errors import FunctionFailedError, OperatorError
-from ops.local_run import RUNS, find_run, local_target
 from ops.output import Output, printable
-from ops.target import Target
+from ops.targets.aws import aws_target
+from ops.targets.local_run import RUNS, find_run, local_target
+from ops.targets.target import Target
 from ops.verbs import completion
 from ops.verbs.changing import acknowledge, cancel, replay, reprocess, slots
 from ops.verbs.checking import audit, custody, ledger, reconcile, verify

@@ -14,7 +14,7 @@ from dicom_ingest.operators.read.index import Row, first
 from dicom_ingest.operators.read.ledger import of_series
 from dicom_ingest.operators.read.series.places import Filter, places
 from dicom_ingest.operators.read.series.timeline import Timeline, timeline
-from ops.target import Target
+from ops.targets.target import Target
 from ops.verify.study import Study
 
 

@@ -24,7 +24,7 @@ from dicom_ingest.contracts.messages.manifest import (
     encode_manifest,
 )
 from dicom_ingest.contracts.platform.wiring import bus_name
-from ops.target import Target
+from ops.targets.target import Target
 from ops.verify.study import Study
 
 VERIFIER = "OPS-VERIFY"

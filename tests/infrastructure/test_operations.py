@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from cdk import device
-from cdk.account import names_in_aws
 from cdk.cleanup import cleanup_script, removal_script
 from cdk.device.hosts import Names, firewall_list, hosts
 from cdk.doctor import account_script, device_script
+from cdk.workstation.account import names_in_aws
 from dicom_ingest.contracts.configuration.config import HEALTHIMAGING_REGIONS, Config, parse_config
 from edge_component.sending.clients import make_clients
 from edge_component.sending.direct_put.template import learn

@@ -17,7 +17,7 @@ from dicom_ingest.operators.read.series.search import where
 from ops import filters
 from ops.errors import OperatorError
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "take series off the list that needs attention, with a reason"
 COLUMNS = ("place", "modality", "patient_id", "accession_number", "series_description", "series_instance_uid")

@@ -21,7 +21,7 @@ from dicom_ingest.operators.read.series.places import Filter
 from ops import filters
 from ops.errors import OperatorError
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "take waiting series out of the queue, by a term or by filters"
 COLUMNS = (

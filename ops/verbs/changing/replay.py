@@ -19,7 +19,7 @@ from dicom_ingest.contracts.platform.wiring import archive_name, bus_name
 from ops.errors import OperatorError
 from ops.moments import moment
 from ops.output import Output, text
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "send archived events through the workflow again; --force imports again"
 REPLAY_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")

@@ -33,7 +33,7 @@ from ops import filters
 from ops.errors import OperatorError
 from ops.moments import day
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "send series through the workflow again; --force imports again"
 SELECTORS = ("day", "edge", "ae", "modality", "outcome", "detail")

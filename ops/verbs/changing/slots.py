@@ -20,7 +20,7 @@ from dicom_ingest.operators.read.state.attention import counted
 from dicom_ingest.operators.read.state.slots import semaphores, tickets
 from ops.errors import OperatorError
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "the import slots and their queue: list, raise, cancel, move, pause, resume, capacity"
 TICKET = (

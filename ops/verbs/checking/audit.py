@@ -12,7 +12,7 @@ import argparse
 from dicom_ingest.operators.read.state.attention import counted
 from ops.errors import OperatorError
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "compare S3 with the index, and list what is missing on either side"
 

@@ -28,7 +28,7 @@ from dicom_ingest.operators.read.index import Row
 from ops.errors import OperatorError
 from ops.moments import day
 from ops.output import Output, plain
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = (
     "who sent each instance of a study, its hashes and its way; --verify: no manifest was removed or altered"

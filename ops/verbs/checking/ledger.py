@@ -17,7 +17,7 @@ from dicom_ingest.operators.read.series.shared import LISTED, members, shared, s
 from ops import filters
 from ops.moments import day
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 COLUMNS = (
     "import_id", "leader", "led_by_series", "series", "series_over", "instances", "scanned", "imported",

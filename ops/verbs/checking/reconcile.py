@@ -20,7 +20,7 @@ from dicom_ingest.operators.read.state.attention import counted
 from ops import filters
 from ops.output import Output
 from ops.pacs_list import Listed, read_list
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "compare a PACS's list of studies (CSV) with what was imported"
 

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dicom_ingest.errors import DatabaseAwayError
 from ops.errors import OperatorError
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 from ops.verify.cleaning import clean_up
 from ops.verify.evidence import Evidence
 from ops.verify.sending import VERIFIER, NotSentError, Straight, ThroughEdge, Way

@@ -14,8 +14,8 @@ import threading
 
 from ops.errors import OperatorError
 from ops.output import Output
-from ops.source import TargetSource
-from ops.target import Target
+from ops.targets.source import TargetSource
+from ops.targets.target import Target
 
 HELP = "the web console of a stack on AWS, on this machine"
 PORT = 11180

@@ -14,7 +14,7 @@ from dicom_ingest.operators.read.state.attention import unheard
 from dicom_ingest.operators.read.state.edges import HOURS, RECENT_DAYS, edges, senders
 from dicom_ingest.operators.read.state.line import bulk_senders, forecast, uplink
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "every edge: what is wrong, spool, disk, announcements; silent senders"
 HEARTBEAT = (

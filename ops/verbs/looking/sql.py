@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "query the index in SQL, read-only"
 

@@ -16,7 +16,7 @@ from dicom_ingest.operators.read.state.flow import HOURS, flow, outcomes
 from ops import filters
 from ops.filters import add_filters
 from ops.output import Output, text
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "show the flow in numbers, and where every series transfer is"
 COLUMNS = (

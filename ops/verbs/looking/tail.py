@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.series.places import places
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "print a line whenever a series transfer moves on"
 

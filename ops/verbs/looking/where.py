@@ -20,9 +20,9 @@ from dicom_ingest.operators.read.series.places import MOST
 from dicom_ingest.operators.read.series.search import kinds, where
 from dicom_ingest.operators.read.series.timeline import Timeline, timeline
 from ops import filters
-from ops.at_edges import ANNOUNCED
 from ops.output import Output, text
-from ops.target import Target
+from ops.targets.at_edges import ANNOUNCED
+from ops.targets.target import Target
 
 HELP = "find a study by accession number, patient id, UID, AE title, edge, transfer, import or image set"
 TIMELINES = 3

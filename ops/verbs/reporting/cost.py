@@ -20,7 +20,7 @@ from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.state.usage import usage
 from ops.errors import OperatorError
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "cost per edge, sender and month, from measured counts and list prices"
 ASSUMPTIONS = (

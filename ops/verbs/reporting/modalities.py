@@ -16,7 +16,7 @@ from dicom_ingest.operators.read.modalities import findings, senders
 from ops.errors import OperatorError
 from ops.moments import day
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 
 HELP = "conformance of each modality: what HealthImaging refuses or warns about"
 SENDERS = (

@@ -16,7 +16,7 @@ from dicom_ingest.db.server.connection import Database
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.series.arrived import arrived
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 from ops.verbs.checking import reconcile
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.leftovers import World

@@ -15,7 +15,7 @@ from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.state.attention import attention
 from dicom_ingest.operators.read.state.flow import flow
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 from ops.verbs.looking import edges
 from tests.support.workflow.series import Announced
 from tests.support.workflow.workers import index_series

@@ -29,7 +29,7 @@ from dicom_ingest.operators.read.state.edges import edges, senders
 from dicom_ingest.operators.read.state.flow import flow, outcomes
 from dicom_ingest.operators.read.state.slots import semaphores, tickets
 from dicom_ingest.operators.reprocess import Selection
-from ops.data_api import DataApi
+from ops.targets.data_api import DataApi
 from tests.database.conftest import DATASTORE
 from tests.support.cloud.data_api import CLUSTER, client_of, data_api
 from tests.support.machine.postgres import unique_database_name

@@ -18,8 +18,8 @@ from console.application import Application
 from console.run.sources import Sources
 from local.postgres.databases import session
 from ops.__main__ import main
-from ops.aws import aws_target
-from ops.source import TargetSource
+from ops.targets.aws import aws_target
+from ops.targets.source import TargetSource
 from tests.e2e.console.running import ConsoleRun
 from tests.support.cloud.stack import stack_of
 from tests.support.iam.recording import own_calls_recorded

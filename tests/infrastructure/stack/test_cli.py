@@ -10,7 +10,7 @@ from pathlib import Path
 import tomllib
 
 from cdk.cli import CLI_VERSION, command, environment
-from cdk.node import pinned_node
+from cdk.workstation.node import pinned_node
 from tests.infrastructure.conftest import ROOT
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ops.at_edges import edges_hold, edges_say, heartbeats, held
+from ops.targets.at_edges import edges_hold, edges_say, heartbeats, held
 from ops.verbs.looking.edges import problems
 
 SAMPLES = Path(__file__).parents[2] / "events"

@@ -11,9 +11,9 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from ops.at_edges import heartbeats
-from ops.aws import target_of
 from ops.errors import FunctionFailedError, OperatorError
+from ops.targets.at_edges import heartbeats
+from ops.targets.aws import target_of
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/dicom-ingest/1"
 OUTPUTS = {

@@ -14,7 +14,7 @@ import pytest
 
 from ops.__main__ import VERBS, build_parser, main
 from ops.errors import OperatorError
-from ops.local_run import find_run
+from ops.targets.local_run import find_run
 from ops.verbs.completion import script
 
 

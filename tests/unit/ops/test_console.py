@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.__main__ import main
-from ops.source import KEPT_SECONDS, Kept
+from ops.targets.source import KEPT_SECONDS, Kept
 
 
 def test_what_edges_say_is_kept_for_some_seconds() -> None:

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.errors import DatabaseAwayError, IndexRefusedError
-from ops.data_api import RESUME_TRIES, DataApi
+from ops.targets.data_api import RESUME_TRIES, DataApi
 
 CLUSTER = "arn:aws:rds:eu-west-1:123456789012:cluster:index"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:operator"

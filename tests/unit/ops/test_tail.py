@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.output import Output
-from ops.target import Target
+from ops.targets.target import Target
 from ops.verbs.looking import tail
 
 ROW = {

@@ -13,12 +13,12 @@ import boto3
 from botocore.config import Config
 
 from dicom_ingest.db.server.connection import connect
-from ops.at_edges import edges_hold, edges_say
 from ops.errors import OperatorError
-from ops.logs import errors_in_files
-from ops.target import Target
+from ops.targets.at_edges import edges_hold, edges_say
+from ops.targets.logs import errors_in_files
+from ops.targets.target import Target
 
-RUNS = Path(__file__).resolve().parents[1] / ".local"
+RUNS = Path(__file__).resolve().parents[2] / ".local"
 # As the operator's role on AWS: nothing can be changed, and `ahlijob` has no task tokens.
 READ_ONLY = ("SET default_transaction_read_only = on", "SET search_path = operator_views, public")
 

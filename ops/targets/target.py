@@ -36,7 +36,7 @@ class Target:
     log_errors: Callable[[datetime], list[Row]]
     """Error lines that the functions have logged since: `function`, `message` and the line's other fields."""
     edges_hold: Callable[[str], list[Row]] = lambda _: []
-    """Series that a term means and that an edge holds, or `trouble`: see `ops.at_edges`."""
+    """Series that a term means and that an edge holds, or `trouble`: see `ops.targets.at_edges`."""
     who: Callable[[], str] = getpass.getuser
     """Who the operator is: changes are written down with this name."""
     edge_address: tuple[str, int] | None = None

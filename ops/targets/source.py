@@ -11,7 +11,7 @@ from typing import Any
 from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.operators.read.index import Row
 from dicom_ingest.operators.read.state.slots import semaphores
-from ops.target import Target
+from ops.targets.target import Target
 
 KEPT_SECONDS = 15.0
 """An edge says something every five minutes, and the pages ask every two seconds."""

@@ -14,11 +14,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ops.at_edges import heartbeats, held
-from ops.data_api import DataApi
 from ops.errors import OperatorError
-from ops.logs import errors_in_groups
-from ops.target import Target
+from ops.targets.at_edges import heartbeats, held
+from ops.targets.data_api import DataApi
+from ops.targets.logs import errors_in_groups
+from ops.targets.target import Target
 
 CONFIG = Config(read_timeout=910, retries={"mode": "standard", "max_attempts": 3})
 NEEDED = (

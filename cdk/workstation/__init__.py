@@ -1,0 +1,1 @@
+"""What the person's own machine and credentials answer: the interpreter, Node, the account."""

@@ -1,0 +1,1 @@
+"""Which pipeline the operator talks to: a local run, or a stack on AWS."""
