@@ -410,6 +410,17 @@ def test_an_import_that_fails_is_tried_once_more_series_by_series(flow: Steps) -
     assert outcomes(runs) == ["COMPLETED"] * 3
 
 
+def test_an_import_that_fails_with_its_data_store_costs_no_series_its_attempt(flow: Steps) -> None:
+    runs = bundle(flow)
+    flow.rows("UPDATE semaphore SET failed_imports = 2")
+    runs[0].start()
+    end(flow, runs, "FAILED")
+    runs[0].check()
+    assert runs[0].start()["status"] == "QUEUE_AGAIN"
+    assert flow.semaphore()["gate"] == "CLOSED"
+    assert [t["earlier_imports"][0]["excused"] for t in tickets(flow, runs)] == [True] * 3
+
+
 @pytest.mark.parametrize("bad", [0, 1])
 def test_after_server_errors_only_the_series_that_are_not_whole_are_tried_once_more(
     flow: Steps, bad: int
@@ -498,6 +509,19 @@ def test_when_the_leader_is_gone_before_the_start_another_leads(flow: Steps, beg
     assert outcomes(runs) == ["COMPLETED"] * 3, "the dead one's series came along"
     assert len(flow.world.imaging.jobs) == 1
     assert flow.rows("SELECT FROM ahlijob WHERE live") == []
+
+
+def test_a_new_leader_that_is_gone_too_hands_over_at_once(flow: Steps) -> None:
+    runs = bundle(flow)
+    flow.world.imaging.failures["StartDICOMImportJob"] = "ThrottlingException"
+    with pytest.raises(Exception, match="Throttling"):
+        runs[0].start()
+    flow.world.imaging.failures.clear()
+    for run in runs[:2]:
+        flow.stop(run)
+    flow.reclaim()
+    flow.reclaim()
+    assert runs[2].told()
 
 
 def test_a_leader_that_cannot_be_told_hands_over_at_once(flow: Steps) -> None:
