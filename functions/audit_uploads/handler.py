@@ -13,7 +13,7 @@ from dicom_ingest.workflow.metrics import count
 
 
 def audit_uploads(request: AuditUploadsRequest) -> AuditUploadsReply:
-    """Manifests without a row, and objects older than a day without a manifest.
+    """Manifests without a row, uneven shared imports, objects older than a day without a manifest.
 
     Raises:
         DatabaseAwayError, DatabaseConflictError, AwsAwayError
