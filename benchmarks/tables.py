@@ -36,9 +36,10 @@ def render(page: str) -> str:
 def _measured(results: dict[str, Any]) -> str:
     """By which command, when, on what; cases are measured one by one."""
     cases = [case for group in results.values() if isinstance(group, dict) for case in group.values()]
-    of_cases = [case["machine"] for case in cases if isinstance(case, dict) and "machine" in case]
-    machines = of_cases or [results["machine"]]
-    words = [f"`.venv/bin/{results['command']}`", _range([found["measured_at"][:10] for found in machines])]
+    measured = [case for case in cases if isinstance(case, dict) and "machine" in case] or [results]
+    machines = [each["machine"] for each in measured]
+    commands = sorted({f"`.venv/bin/{each['command']}`" for each in measured}, key=len)
+    words = [" and ".join(commands), _range([found["measured_at"][:10] for found in machines])]
     if "load_average" in machines[0]:
         loads = _range([found["load_average"] for found in machines])
         words += [f"{machines[0]['cores']} cores", f"load average {loads}"]
