@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from markupsafe import Markup
-from pydicom import Dataset
-from werkzeug.exceptions import (
-    BadGateway,
-    BadRequest,
-    Conflict,
-    HTTPException,
-    InternalServerError,
-    NotFound,
-    ServiceUnavailable,
-)
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from console import security
+from console import security, troubles
 from console.markup.html import tag
 from console.markup.page import page
 from console.markup.words import address
@@ -39,27 +28,23 @@ from console.pages.runbook import runbook
 from console.pages.sharing import import_of, members
 from console.pages.slots import slots
 from console.pages.study import study
-from console.pages.viewing.instance import INLINE, content, instance
+from console.pages.viewing.instance import instance
 from console.pages.viewing.instances import instances
 from console.pages.viewing.pictures import Pictures
+from console.pages.viewing.texts import Texts
 from console.pages.viewing.viewer import viewer
-from console.pictures.files import UnreadableError, document
 from console.run import bulk, changes
 from console.run.query import found, searched
 from console.run.questions import answer, question
 from console.run.sources import Sources
 from console.workflow import graph
 from console.workflow.executions import Execution
-from dicom_ingest.errors import IndexRefusedError, RetryableError
 from dicom_ingest.operators.read.series.places import Filter, places
-from dicom_ingest.operators.read.series.timeline import Timeline, object_key, timeline
+from dicom_ingest.operators.read.series.timeline import Timeline, timeline
 from dicom_ingest.operators.read.state.attention import attention
 from dicom_ingest.operators.read.state.edges import edges
 from dicom_ingest.operators.read.state.flow import flow
-from dicom_ingest.operators.reprocess import UNUSABLE
 
-AGAIN = "Look again in a moment."
-DOUBTFUL = "The change may or may not have been made: look before you repeat it."
 STATIC = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SERIES = "/series/<uuid:transfer>/<series_uid>"
@@ -73,6 +58,7 @@ class Application:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._pictures = Pictures(sources)
+        self._texts = Texts(sources)
         self._graph = graph.read()
         self._addresses = Map(
             [
@@ -126,23 +112,8 @@ class Application:
             raise NotFound from error
         try:
             return endpoint(request, **values)
-        except HTTPException:
-            raise
-        except RetryableError as error:
-            raise ServiceUnavailable(_again(f"The index does not answer: {error}", request)) from error
-        except (BotoCoreError, ClientError) as error:
-            raise BadGateway(_again(f"AWS does not answer: {error}", request)) from error
-        except UNUSABLE as error:
-            raise Conflict(f"The series cannot be processed again: {error}") from error
-        except IndexRefusedError as error:
-            raise BadRequest(f"The index does not take a value: {error.server_words or error}") from error
-        except (
-            Exception
-        ) as error:  # the last that can say it: a page for the person, the rest in the terminal
-            traceback.print_exc()
-            name = type(error).__name__
-            words = f"This page failed ({name}). The terminal in which the console runs has the details."
-            raise InternalServerError(words) from error
+        except Exception as error:  # the last place that can say it
+            raise troubles.told(error, request) from error
 
     def _page(self, title: str, here: str, *content: Any) -> Markup:
         return page(title, self._sources.source.name, here, self._sources.source.note, *content)
@@ -204,7 +175,7 @@ class Application:
         number = request.args.get("frame", (len(frames) + 1) // 2, int)
         live = series.live(found, self._graph, execution)
         left = [live["steps"], viewer(found.series_transfer, shown, number)]
-        if not frames and (text := self._text(found)):
+        if not frames and (text := self._texts.of_series(found)):
             left.insert(0, text)
         right = [
             series.facts(found, import_of(found), self._sources.source.viewer_url),
@@ -229,45 +200,14 @@ class Application:
     def _execution(self, found: Timeline) -> Execution | None:
         return self._sources.execution(found.series_transfer["owner_execution"])
 
-    def _text(self, found: Timeline) -> Markup | None:
-        """The report or document of a series without pictures: of its first instance."""
-        row = found.series_transfer
-        if row["state"] != "OVER" or not found.instances:
-            return None
-        first = found.instances[0]["sop_instance_uid"]
-        try:
-            return content(row, first, self._file(row["transfer_id"], row["series_instance_uid"], first))
-        except (NotFound, UnreadableError) as error:
-            return tag("p", f"The first instance cannot be shown: {error}", class_="card empty")
-
-    def _file(self, transfer: Any, series_uid: str, sop_uid: str, *, whole: bool = False) -> Dataset:
-        with self._sources.index() as index:
-            key = object_key(index, str(transfer), series_uid, sop_uid)
-        if key is None:
-            raise NotFound(f"The index has no instance {sop_uid} of this series transfer.")
-        files = self._sources.files
-        return files.whole(key) if whole else files.header(key)
-
     def _instance(self, request: Request, transfer: Any, series_uid: str, sop_uid: str) -> Markup:
         row = self._find(transfer, series_uid).series_transfer
-        dataset = self._read(transfer, series_uid, sop_uid)
+        dataset = self._texts.read(transfer, series_uid, sop_uid)
         parts = instance(row, sop_uid, dataset, request.args.get("q", ""))
         return self._page(f"Instance {sop_uid}", "", *parts)
 
     def _document(self, _: Request, transfer: Any, series_uid: str, sop_uid: str) -> Response:
-        held = document(self._read(transfer, series_uid, sop_uid, whole=True))
-        if held is None:
-            raise NotFound("The instance has no document.")
-        answer = Response(held[0], mimetype=held[1])
-        if held[1] != INLINE:
-            answer.headers["Content-Disposition"] = "attachment"
-        return answer
-
-    def _read(self, *named: Any, whole: bool = False) -> Dataset:
-        try:
-            return self._file(*named, whole=whole)
-        except UnreadableError as error:
-            raise NotFound(str(error)) from error
+        return self._texts.document(transfer, series_uid, sop_uid)
 
     def _frame(self, request: Request, transfer: Any, series_uid: str, number: int) -> Response:
         return self._pictures.frame(str(transfer), series_uid, number, request.args)
@@ -336,8 +276,3 @@ class Application:
             raise NotFound
         path = STATIC / name
         return Response(path.read_bytes(), mimetype=TYPES[path.suffix])
-
-
-def _again(words: str, request: Request) -> str:
-    """What to do about it."""
-    return f"{words}. {AGAIN if request.method in ('GET', 'HEAD') else DOUBTFUL}"
