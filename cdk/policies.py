@@ -17,18 +17,13 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from cdk.packaging.build import ROOT
+from cdk.rights.deployer import deployer
+from cdk.rights.statements import MAXIMUM, QUALIFIER, Policy, Statement, allow, parameter, policy
 
-MAXIMUM = 6144
-"""Characters of a managed policy, white space not counted.
-
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-"""
-QUALIFIER = "hnb659fds"
 BOOTSTRAP_TYPES = (
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
@@ -46,9 +41,6 @@ OTHERS = re.compile(r"iam:\w*(User|Group)\w*")
 NOWHERE = ("iam:ListRoles",)
 """Of IAM, and not about one role."""
 LINKED = "iam:CreateServiceLinkedRole"
-
-Statement = dict[str, Any]
-Policy = dict[str, Any]
 
 
 def permissions(types: Iterable[str]) -> set[str]:
@@ -91,12 +83,12 @@ def cloudformation(types: Sequence[str], stack: str, account: str, region: str) 
     roles, rest = _split(allowed)
     prefix = f"arn:aws:iam::{account}:"
     first: list[Statement] = [
-        _allow("Roles", roles, [f"{prefix}role/{stack}-*", f"{prefix}instance-profile/{stack}-*"]),
-        _allow("ServiceLinkedRoles", [LINKED], [f"{prefix}role/aws-service-role/*"]),
-        _allow("Bootstrap", ["ssm:GetParameters"], [_parameter(account, region)]),
-        _allow("Look", NOWHERE, ["*"]),
+        allow("Roles", roles, [f"{prefix}role/{stack}-*", f"{prefix}instance-profile/{stack}-*"]),
+        allow("ServiceLinkedRoles", [LINKED], [f"{prefix}role/aws-service-role/*"]),
+        allow("Bootstrap", ["ssm:GetParameters"], [parameter(account, region)]),
+        allow("Look", NOWHERE, ["*"]),
     ]
-    return [_policy(part) for part in _parts(first, rest, region)]
+    return [policy(part) for part in _parts(first, rest, region)]
 
 
 def _split(allowed: set[str]) -> tuple[list[str], list[str]]:
@@ -117,7 +109,7 @@ def _parts(first: list[Statement], rest: list[str], region: str) -> Iterator[lis
 
 
 def _size(statements: list[Statement]) -> int:
-    return len(json.dumps(_policy(statements), separators=(",", ":")))
+    return len(json.dumps(policy(statements), separators=(",", ":")))
 
 
 def bootstrap(account: str, region: str) -> Policy:
@@ -126,21 +118,21 @@ def bootstrap(account: str, region: str) -> Policy:
     named = f"cdk-{QUALIFIER}-*-{account}-{region}"
     where = f"{region}:{account}"
     statements = [
-        _allow(
+        allow(
             "Stack",
             [f"cloudformation:{verb}" for verb in (*_READ_STACK, *_CHANGE_STACK)],
             [f"arn:aws:cloudformation:{where}:stack/CDKToolkit/*"],
         ),
-        _allow("Roles", roles, [f"arn:aws:iam::{account}:role/{named}"]),
+        allow("Roles", roles, [f"arn:aws:iam::{account}:role/{named}"]),
     ]
     for service, resource in (
         ("s3", f"arn:aws:s3:::cdk-{QUALIFIER}-assets-{account}-{region}"),
         ("ecr", f"arn:aws:ecr:{where}:repository/cdk-{QUALIFIER}-*"),
-        ("ssm", _parameter(account, region)),
+        ("ssm", parameter(account, region)),
     ):
         actions = [action for action in rest if action.startswith(f"{service}:")]
-        statements.append(_allow(service.upper(), actions, [resource]))
-    return _policy(statements)
+        statements.append(allow(service.upper(), actions, [resource]))
+    return policy(statements)
 
 
 _READ_STACK = ("DescribeStacks", "DescribeStackEvents", "DescribeStackResources", "GetTemplate")
@@ -150,126 +142,10 @@ _CHANGE_STACK = (
 )
 
 
-def deployer(stack: str, account: str, region: str) -> Policy:
-    """For a person: deploying borrows the CDK's roles, installing the installer's; the rest is their own."""
-    where = f"{region}:{account}"
-
-    def own(service: str, resource: str) -> str:
-        return f"arn:aws:{service}:{where}:{resource}"
-
-    things, store = own("iot", f"thing/{stack}-*"), own("medical-imaging", "datastore/*")
-    cluster = re.sub("-+", "-", f"{stack}-iepauroradb")
-    buckets = f"arn:aws:s3:::{stack}-*"
-    return _policy(
-        [
-            _allow(
-                "Borrow",
-                ["sts:AssumeRole"],
-                [
-                    f"arn:aws:iam::{account}:role/cdk-{QUALIFIER}-*-{account}-{region}",
-                    f"arn:aws:iam::{account}:role/{stack}-GGInstallerRole",
-                ],
-            ),
-            # cdk.doctor, cdk.cleanup, ops
-            _allow(
-                "Stack",
-                ["cloudformation:DescribeStacks", "cloudformation:UpdateTerminationProtection"],
-                [own("cloudformation", f"stack/{name}/*") for name in (stack, "CDKToolkit")],
-            ),
-            # cdk.doctor: no resource can be named
-            _allow("Look", _LOOK, ["*"]),
-            # cdk.cleanup
-            _allow("Devices", _DEVICES, [things, own("iot", "cert/*"), own("iot", f"policy/{stack}-*")]),
-            _allow(
-                "CoreDevices",
-                ["greengrass:GetCoreDevice", "greengrass:DeleteCoreDevice"],
-                [own("greengrass", f"coreDevices:{stack}-*")],
-            ),
-            _allow("ImageSets", _IMAGE_SETS, [store, f"{store}/imageset/*"]),
-            _allow("Database", ["rds:ModifyDBCluster"], [own("rds", f"cluster:{cluster}")]),
-            _allow("Instances", ["ec2:ModifyInstanceAttribute"], [own("ec2", "instance/*")]),
-            # ops
-            _allow(
-                "Objects",
-                ["s3:ListBucket", "s3:GetObject", "s3:GetLifecycleConfiguration"],
-                [buckets, f"{buckets}/*"],
-            ),
-            _allow("Manifests", ["s3:PutObject"], [f"{buckets}/manifests/{stack}-*"]),
-            _allow("Index", ["rds-data:ExecuteStatement"], [own("rds", f"cluster:{cluster}")]),
-            _allow(
-                "Secrets",
-                ["secretsmanager:GetSecretValue"],
-                [own("secretsmanager", f"secret:{stack.replace('-', '')}IEP*")],
-            ),
-            _allow("Functions", ["lambda:InvokeFunction"], [own("lambda", f"function:{stack}-*")]),
-            _allow("Replays", ["events:DescribeArchive"], [own("events", f"archive/{stack}-series")]),
-            _allow(
-                "StartReplay",
-                ["events:StartReplay"],
-                [own("events", f"archive/{stack}-series"), own("events", f"event-bus/{stack}-events")],
-            ),
-            _allow(
-                "Executions",
-                [
-                    "states:StartExecution",
-                    "states:DescribeExecution",
-                    "states:ListExecutions",
-                    "states:GetExecutionHistory",
-                ],
-                [own("states", f"stateMachine:{stack}-*"), own("states", f"execution:{stack}-*")],
-            ),
-            _allow("DeadLetters", ["sqs:ReceiveMessage", "sqs:DeleteMessage"], [own("sqs", f"{stack}-*")]),
-            _allow("Logs", ["logs:FilterLogEvents"], [own("logs", f"log-group:/aws/*/{stack}-*")]),
-            {
-                **_allow("Key", ["kms:Decrypt", "kms:GenerateDataKey"], [own("kms", "key/*")]),
-                "Condition": {"StringLike": {"kms:ViaService": f"*.{region}.amazonaws.com"}},
-            },
-        ]
-    )
-
-
-_LOOK = [
-    "ec2:DescribeAvailabilityZones",
-    "ec2:DescribeInstances",
-    "ec2:DescribeVpcEndpointServices",
-    "ec2:DescribeVpcs",
-    "iot:DescribeEndpoint",
-    "iot:ListThingPrincipals",
-    "lambda:GetAccountSettings",
-    "medical-imaging:ListDatastores",
-    "servicequotas:ListServiceQuotas",
-    "sts:GetCallerIdentity",
-]
-_DEVICES = [
-    "iot:DeleteCertificate",
-    "iot:DetachPolicy",
-    "iot:DetachThingPrincipal",
-    "iot:UpdateCertificate",
-]
-_IMAGE_SETS = [
-    "medical-imaging:SearchImageSets",
-    "medical-imaging:DeleteImageSet",
-    "medical-imaging:GetImageSetMetadata",
-    "medical-imaging:GetImageFrame",
-]
-
-
-def _parameter(account: str, region: str) -> str:
-    return f"arn:aws:ssm:{region}:{account}:parameter/cdk-bootstrap/{QUALIFIER}/*"
-
-
 def _in_region(actions: Sequence[str], region: str) -> Statement:
     """CloudFormation names most things itself, so the region is what can be named here."""
     condition = {"StringEquals": {"aws:RequestedRegion": region}}
-    return {**_allow("Resources", actions, ["*"]), "Condition": condition}
-
-
-def _allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Statement:
-    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
-
-
-def _policy(statements: Sequence[Statement]) -> Policy:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+    return {**allow("Resources", actions, ["*"]), "Condition": condition}
 
 
 def rendered(types: Sequence[str], stack: str, account: str, region: str) -> dict[str, str]:
@@ -280,7 +156,7 @@ def rendered(types: Sequence[str], stack: str, account: str, region: str) -> dic
         "deployer": deployer(stack, account, region),
         **{f"cloudformation-{number}": part for number, part in enumerate(parts, start=1)},
     }
-    return {f"{name}.json": json.dumps(policy, indent=1) + "\n" for name, policy in policies.items()}
+    return {f"{name}.json": json.dumps(held, indent=1) + "\n" for name, held in policies.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """The whole pipeline on this machine: starts every part, watches them, stops them in order.
 
-A twin to try, develop and test on, not an archive: it starts empty, in a folder of its own.
+For trying, developing and testing, not an archive: it starts empty, in a folder of its own.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dicom_ingest.errors import DatabaseAwayError, IndexRefusedError
+from dicom_ingest.operators.printable import printable
 from ops.errors import FunctionFailedError, OperatorError
-from ops.output import Output, printable
+from ops.output import Output
 from ops.targets.aws import aws_target
 from ops.targets.local_run import RUNS, find_run, local_target
 from ops.targets.target import Target

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timezone
 from typing import Any
@@ -14,6 +13,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from dicom_ingest.operators.printable import printable
 
 PLAIN_WIDTH = 10_000
 """Where there is no terminal, so that a line stays a line."""
@@ -102,18 +103,6 @@ def cell(name: str, value: Any) -> str:
     if name.endswith("_at") and isinstance(value, str):
         return text(datetime.fromisoformat(value))
     return text(value)
-
-
-BIDI_CONTROLS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-
-
-def printable(words: str) -> str:
-    """The words without characters that steer a terminal or turn a line round; line feeds stay."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(c) else c for c in words)
-
-
-def _steers(c: str) -> bool:
-    return c != "\n" and (unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in BIDI_CONTROLS)
 
 
 def size(count: int) -> str:

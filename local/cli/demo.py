@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dicom_ingest.operators.read.state.attention import counted
 from local.cli.common import add_runtime_options, quick, runtime_options
 from local.demo.main_job import demo
 from local.demo.report import Report
@@ -50,9 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _show(report: Report, output: Console) -> None:
     for series in report.series:
         image_sets = ", ".join(series.image_sets) or "none"
+        count = counted(series.instances, "instance")
         output.print(
             f"{series.outcome or 'not over':<10} {series.modality or '?':<3} {series.series_instance_uid} "
-            f"{series.instances:>4} instances  image set {image_sets}  {series.seconds or 0:.1f} s",
+            f"{count:>13}  image set {image_sets}  {series.seconds or 0:.1f} s",
             highlight=False,
         )
     totals = report.totals
@@ -61,7 +63,7 @@ def _show(report: Report, output: Console) -> None:
         f"image sets, {totals.series} series, {totals.seconds} s in all."
     )
     for sentence in report.missing:
-        output.print(f"[bold red]missing[/]: {sentence}", highlight=False)
+        output.print(f"missing: {sentence}", style="bold red", highlight=False)
     output.print(
         "\nNext: make up                                                     keep it running"
         "\n      dcmsend -v +sd +r -aec EDGE_AE localhost 11112 FOLDER            send your own files, or"

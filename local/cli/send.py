@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from dicom_ingest.operators.read.state.attention import counted
 from local.cli.common import add_run_name, the_run
 from local.demo.tables import console
 from local.sending.dicom_folder import read_folder
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     series = {file.series_instance_uid for file in sent.accepted}
     output.print(
         f"{len(sent.accepted)} of {len(folder.instances)} instances accepted, {len(series)} series, "
-        f"{sent.associations} associations, {len(folder.others)} other files",
+        f"{counted(sent.associations, 'association')}",
         highlight=False,
     )
     return 1 if sent.refused else 0

@@ -111,7 +111,7 @@ def _show(state: RunState, console_url: str, output: Console) -> None:
     for name, value in lines.items():
         output.print(f"{name:>14}  {value}", highlight=False)
     output.print(
-        "\nIt starts empty and forgets everything when it stops: a twin to try, not an archive."
+        "\nIt starts empty and forgets everything when it stops. Use it to try things, not as an archive."
         f"\nSend: storescu -v -aec EDGE_AE -aet CLIENT_AE localhost {state.dicom_port} *.dcm"
         '\n  or: make local ARGS="send dcmdata"; then make ops ARGS="status", "where UID", "tail", "sql ..."'
         "\nCtrl-C stops it.",

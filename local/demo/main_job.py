@@ -46,7 +46,7 @@ def demo(options: Options, inputs: Sequence[Path], console: Console) -> Report:
         for title, query in TABLES.items():
             draw(console, title, connection.run(query))
         executions = export(runtime.clients, runtime.state.state_machine_arn, runtime.folder)
-        console.print(f"{executions} executions and their events are below {runtime.folder}")
+        console.print(f"{executions} executions with their events are in {runtime.folder}")
     return report
 
 

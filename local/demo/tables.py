@@ -11,13 +11,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dicom_ingest.operators.printable import printable
+
 PLAIN_WIDTH = 10_000
 """Where there is no terminal, so that a line stays a line."""
 
 
 def console() -> Console:
-    """Standard output; lines are not folded unless it is a terminal."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, soft_wrap=False)
+    """Standard output; lines are not folded unless it is a terminal. Nothing that is printed is mark-up."""
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(width=width, soft_wrap=False, markup=False, emoji=False)
 
 
 def draw(output: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -33,7 +36,7 @@ def draw(output: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None
     for number, row in enumerate(rows, start=1):
         output.print(f"-- {number}", highlight=False)
         for name, value in row.items():
-            output.print(f"{name:>32}  {_text(value)}", highlight=False, markup=False)
+            output.print(f"{name:>32}  {printable(_text(value))}", highlight=False)
 
 
 def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -43,7 +46,7 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     for name in names:
         drawn.add_column(name, overflow="fold", no_wrap=False)
     for row in rows:
-        drawn.add_row(*(_text(row[name]) for name in names))
+        drawn.add_row(*(printable(_text(row[name])) for name in names))
     return drawn
 
 

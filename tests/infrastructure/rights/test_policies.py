@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from cdk import policies
+from cdk.rights.deployer import deployer
+from cdk.rights.statements import MAXIMUM, QUALIFIER
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 from tests.infrastructure.variants import VARIANTS
@@ -34,7 +36,7 @@ WRITTEN = {
 
 
 def _deployer() -> list[PolicyStatement]:
-    return [_statement(one) for one in policies.deployer(STACK, ACCOUNT, REGION)["Statement"]]
+    return [_statement(one) for one in deployer(STACK, ACCOUNT, REGION)["Statement"]]
 
 
 def _statement(one: dict[str, Any]) -> PolicyStatement:
@@ -66,7 +68,7 @@ def test_the_files_are_those_that_the_command_writes(default: Template) -> None:
 def test_a_policy_fits_iam_whatever_is_configured(name: str, template: Callable[[str], Template]) -> None:
     stack = template(name)
     for file, text in policies.rendered(policies.types_of(stack.path), stack.stack, ACCOUNT, REGION).items():
-        assert len(re.sub(r"\s", "", text)) <= policies.MAXIMUM, file
+        assert len(re.sub(r"\s", "", text)) <= MAXIMUM, file
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -163,7 +165,5 @@ def test_a_deployer_reads_no_images_of_other_stacks() -> None:
 
 def test_the_bootstrap_is_of_the_qualifier_that_the_stack_uses(default: Template) -> None:
     manifest = (default.folder / "manifest.json").read_text()
-    assert set(re.findall(r"cdk-([a-z0-9]+)-(?:deploy|cfn-exec|assets|lookup)", manifest)) == {
-        policies.QUALIFIER
-    }
-    assert json.dumps(policies.bootstrap(ACCOUNT, REGION)).count(policies.QUALIFIER) >= 4
+    assert set(re.findall(r"cdk-([a-z0-9]+)-(?:deploy|cfn-exec|assets|lookup)", manifest)) == {QUALIFIER}
+    assert json.dumps(policies.bootstrap(ACCOUNT, REGION)).count(QUALIFIER) >= 4

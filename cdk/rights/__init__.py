@@ -1,0 +1,1 @@
+"""What a person may do with the stack, as policies of IAM."""
