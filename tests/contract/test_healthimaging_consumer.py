@@ -14,6 +14,7 @@ from dicom_ingest.contracts.messages.steps import ImportState
 from dicom_ingest.errors import DataStoreGateClosedError, HealthImagingBusyError
 from dicom_ingest.healthimaging import imports
 from dicom_ingest.healthimaging.results import ImportResults
+from tests.support.machine.waiting import wait_until
 
 CT = Path(pydicom.data.__file__).parent / "test_files/CT_small.dcm"
 SOP = dcmread(CT).SOPInstanceUID
@@ -29,9 +30,12 @@ def order(stand: Stand) -> imports.ImportOrder:
 
 def results(stand: Stand, import_id: str) -> ImportResults:
     state = ImportState(import_id=import_id, status="SUBMITTED", poll_after_seconds=0)
-    while state.status not in ("COMPLETED", "FAILED"):
-        state = imports.examine(stand.client, stand.s3, stand.datastore_id, state)
-    return imports.results_of(stand.client, stand.s3, stand.datastore_id, state)
+
+    def ended() -> ImportState | None:
+        now = imports.examine(stand.client, stand.s3, stand.datastore_id, state)
+        return now if now.status in ("COMPLETED", "FAILED") else None
+
+    return imports.results_of(stand.client, stand.s3, stand.datastore_id, wait_until(ended, "it ends"))
 
 
 def test_an_import_is_started_followed_and_its_results_are_read(healthimaging: Stand) -> None:

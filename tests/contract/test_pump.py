@@ -15,7 +15,8 @@ from local.parts import resources
 from local.parts.pump import Batches, Pump
 from local.parts.resources import Queues
 from local.parts.status_changes import StatusChanges
-from tests.support.local.runtime import LocalAws, eventually, function, local_aws
+from tests.support.local.runtime import LocalAws, function, local_aws
+from tests.support.machine.waiting import wait_until
 
 DATASTORE = "0" * 32
 
@@ -76,7 +77,7 @@ def pumped(aws: LocalAws, pump: Pump, mark: str, count: int) -> list[Any]:
         found = inputs(aws, mark)
         return found if len(found) >= count else None
 
-    found: list[Any] = eventually(enough)
+    found: list[Any] = wait_until(enough)
     return found
 
 
@@ -124,7 +125,7 @@ def test_an_event_that_cannot_start_an_execution_ends_among_the_dead_letters(
         pump.turn()
         return waiting(aws, queues.dead_letters) > before
 
-    eventually(dead)
+    wait_until(dead)
     aws.clients.sqs.set_queue_attributes(QueueUrl=queues.executions, Attributes={"VisibilityTimeout": "3"})
     assert waiting(aws, queues.executions) == 0
 

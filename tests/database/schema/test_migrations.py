@@ -13,6 +13,7 @@ import pytest
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.db.server.migrate import LOCK, MIGRATIONS, migrate, migration_names
 from dicom_ingest.errors import MigrationUnderWayError
+from tests.support.machine.waiting import wait_until
 
 KNOWN = Path(__file__).with_name("known_migrations.json")
 INDEX = "-- outside a transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS by_word ON words (word);\n"
@@ -143,8 +144,10 @@ def test_two_deploys_at_once_apply_each_migration_once(database_url: str) -> Non
 
 
 def _until(database: Database, sql: str) -> None:
-    """Ask until the answer is yes; the test's own time limit ends it otherwise."""
-    while True:
+    """Ask until the answer is yes."""
+
+    def yes() -> bool:
         with database.transaction() as connection:
-            if (connection.one(sql) or {})["yes"]:
-                return
+            return bool((connection.one(sql) or {})["yes"])
+
+    wait_until(yes, sql)

@@ -16,6 +16,7 @@ from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series import imports
 from dicom_ingest.db.server.connection import Connection, Database
 from tests.database.conftest import DATASTORE
+from tests.support.machine.waiting import wait_until
 from tests.support.workflow.bundles import (
     bundle,
     end,
@@ -38,6 +39,13 @@ def flow(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]
         yield wired
 
 
+def blocked(database: Database) -> bool:
+    """Does a session of this database wait for a lock?"""
+    waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with database.transaction() as connection:
+        return bool(connection.run(waits))
+
+
 def meanwhile(
     connect: Callable[[], Database], act: Callable[[Connection], Any]
 ) -> tuple[threading.Thread, list[Any]]:
@@ -53,12 +61,7 @@ def meanwhile(
 
     thread = threading.Thread(target=work)
     thread.start()
-    while thread.is_alive():
-        with watch.transaction() as connection:
-            if connection.run(
-                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ):
-                break
+    wait_until(lambda: not thread.is_alive() or blocked(watch), "it ends, or waits for a lock")
     return thread, said
 
 

@@ -16,6 +16,7 @@ from dicom_ingest.db.semaphore.queueing import Token
 from dicom_ingest.db.server.connection import Database
 from dicom_ingest.errors import ClaimLostError
 from tests.database.conftest import DATASTORE
+from tests.support.machine.waiting import wait_until
 from tests.support.workflow.series import Announced, new_uid
 from tests.support.workflow.workers import Execution, claim, new_execution
 
@@ -271,16 +272,13 @@ def test_the_lost_wake_up(database: Database, connect_database: Callable[[], Dat
 
 def wait_until_blocked(database: Database) -> None:
     """Until a session of this database waits for a lock."""
-    deadline = datetime.now(timezone.utc) + timedelta(seconds=30)
-    while datetime.now(timezone.utc) < deadline:
+    waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+    def blocked() -> bool:
         with database.transaction() as connection:
-            row = connection.one(
-                "SELECT count(*) AS n FROM pg_stat_activity "
-                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-        if row and row["n"]:
-            return
-    raise AssertionError("nobody waited for the semaphore's lock")
+            return bool(connection.run(waits))
+
+    wait_until(blocked, "a session waits for the semaphore's lock")
 
 
 def test_many_at_once_never_exceed_the_capacity(

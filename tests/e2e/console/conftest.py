@@ -9,8 +9,8 @@ import pytest
 
 from local.postgres.databases import session
 from tests.e2e.console.running import ConsoleRun, console_run
-from tests.support.local.runtime import eventually
 from tests.support.machine.browser import Browser, browser, missing
+from tests.support.machine.waiting import wait_until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,7 +32,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleRun]:
                 rows = connection.run("SELECT FROM series_transfer WHERE state = 'OVER'")
             return len(rows) == 7
 
-        eventually(all_over)
+        wait_until(all_over)
         yield run
 
 

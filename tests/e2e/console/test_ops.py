@@ -16,7 +16,7 @@ from local.clients.aws import Clients
 from local.postgres.databases import session
 from ops.__main__ import main
 from tests.e2e.console.running import ConsoleRun
-from tests.support.local.runtime import eventually
+from tests.support.machine.waiting import wait_until
 
 Ops = Callable[..., tuple[int, str, str]]
 
@@ -163,14 +163,14 @@ def test_a_paused_queue_is_raised_resumed_and_told_live(ops: Ops) -> None:
     assert answer(ops, "slots", "pause")["semaphores"][0]["paused"]
     (started,) = answer(ops, "reprocess", uid, "--force")
     assert started["execution"].startswith("arn:")
-    (ticket,) = eventually(lambda: answer(ops, "slots")["tickets"])
+    (ticket,) = wait_until(lambda: answer(ops, "slots")["tickets"])
     assert ticket["state"] == "WAITING"
     (found,) = answer(ops, "where", uid)
     assert "granting is paused" in found["timeline"]["waits_for"]["words"]
     raised = answer(ops, "slots", "raise", str(ticket["ticket_id"]))
     assert raised["tickets"][0]["priority"] == -1
     assert answer(ops, "slots", "resume")["granted"] == 1
-    eventually(lambda: answer(ops, "where", uid)[0]["found"]["place"] == "COMPLETED")
+    wait_until(lambda: answer(ops, "where", uid)[0]["found"]["place"] == "COMPLETED")
     code, out, _ = ops("tail", "--all", "--seconds", "0")
     assert code == 0
     assert len(out.splitlines()) == 7
@@ -199,18 +199,18 @@ def test_waiting_series_are_cancelled_by_filter_and_processed_again_each_with_wh
     assert ops("slots", "pause")[0] == 0
     forced = answer(ops, "reprocess", "PH26-0002", "--force", "--reason", "a new version")
     assert len(forced) == 2
-    eventually(lambda: len(answer(ops, "slots")["tickets"]) == 2)
+    wait_until(lambda: len(answer(ops, "slots")["tickets"]) == 2)
     code, out, _ = ops("cancel", "--modality", "mr", "--dry-run")
     assert (code, "2 series of 1 study, 42 instances" in out) == (0, True)
     assert len(answer(ops, "slots")["tickets"]) == 2, "a dry run changes nothing"
     assert len(answer(ops, "cancel", "--modality", "mr", "--reason", "the wrong archive")) == 2
     assert ops("slots", "resume")[0] == 0
-    eventually(lambda: {each["found"]["place"] for each in answer(ops, "where", "PH26-0002")} == {"FAILED"})
+    wait_until(lambda: {each["found"]["place"] for each in answer(ops, "where", "PH26-0002")} == {"FAILED"})
     selected = ("reprocess", "--outcome", "FAILED", "--modality", "mr")
     assert "2 series of 1 study, 42 instances" in ops(*selected, "--dry-run")[1]
     assert len(answer(ops, *selected, "--reason", "repaired")) == 2
     ended = {"COMPLETED", "DUPLICATE"}
-    eventually(lambda: {each["found"]["place"] for each in answer(ops, "where", "PH26-0002")} <= ended)
+    wait_until(lambda: {each["found"]["place"] for each in answer(ops, "where", "PH26-0002")} <= ended)
     for each in answer(ops, "where", "PH26-0002"):
         told = {step["name"].partition(" by ")[0]: step["words"] for step in each["timeline"]["steps"]}
         assert told["import again"] == "a new version"
@@ -228,7 +228,7 @@ def test_a_manifest_may_be_named_and_only_the_index_written(ops: Ops, console: C
         found = json.loads(described.get("output", "{}")).get("outcome")
         return found["name"] if found else None
 
-    assert eventually(outcome) == "INDEXED"
+    assert wait_until(outcome) == "INDEXED"
 
 
 def test_what_lies_below_a_prefix_and_what_could_not_be_delivered_is_worked_on_again(
@@ -241,15 +241,15 @@ def test_what_lies_below_a_prefix_and_what_could_not_be_delivered_is_worked_on_a
     (started,) = answer(ops, "reprocess", "--prefix", below)
     steps = console.runtime.clients.stepfunctions
     event = steps.describe_execution(executionArn=started["execution"])["input"]
-    eventually(lambda: _over(ops, uid, started["execution"]))
+    wait_until(lambda: _over(ops, uid, started["execution"]))
     console.runtime.clients.sqs.send_message(QueueUrl=state.dead_letters_url, MessageBody=event)
     (redriven,) = answer(ops, "reprocess", "--dead-letters", "--reason", "the rule was gone")
     assert (redriven["series_instance_uid"], redriven["pk"]) == (uid, series["pk"])
     told = answer(ops, "where", uid)[0]["timeline"]["steps"]
     (written,) = [step for step in told if step["name"].startswith("dead letter reprocessed by ")]
     assert written["words"] == "the rule was gone"
-    eventually(lambda: not _over(ops, uid, started["execution"]))
-    eventually(lambda: answer(ops, "status", "--under-way")["series_transfers"] == [])
+    wait_until(lambda: not _over(ops, uid, started["execution"]))
+    wait_until(lambda: answer(ops, "status", "--under-way")["series_transfers"] == [])
     assert ops("reprocess", "--dead-letters")[0] == 1, "there is nothing more"
 
 
@@ -265,14 +265,14 @@ def test_a_cancelled_ticket_ends_its_execution(ops: Ops, console: ConsoleRun) ->
     ]
     ops("slots", "pause")
     (started,) = answer(ops, "reprocess", series["series_instance_uid"], "--force")
-    (ticket,) = eventually(lambda: answer(ops, "slots")["tickets"])
+    (ticket,) = wait_until(lambda: answer(ops, "slots")["tickets"])
     assert answer(ops, "slots", "cancel", str(ticket["ticket_id"]))["tickets"] == []
     steps = console.runtime.clients.stepfunctions
 
     def ended() -> bool:
         return steps.describe_execution(executionArn=started["execution"])["status"] == "FAILED"
 
-    eventually(ended)
+    wait_until(ended)
     (cancelled,) = answer(ops, "where", series["series_instance_uid"])
     assert cancelled["found"]["place"] == "FAILED"
     assert cancelled["found"]["detail"].startswith("TicketCancelled")
@@ -283,7 +283,7 @@ def test_a_cancelled_ticket_ends_its_execution(ops: Ops, console: ConsoleRun) ->
     ops("slots", "resume")
     answer(ops, "reprocess", series["series_instance_uid"])
     done = ("COMPLETED", "DUPLICATE")
-    eventually(lambda: answer(ops, "where", series["series_instance_uid"])[0]["found"]["place"] in done)
+    wait_until(lambda: answer(ops, "where", series["series_instance_uid"])[0]["found"]["place"] in done)
 
 
 def test_tickets_of_a_replaced_data_store_are_shown_and_moved_by_one_command(
@@ -293,7 +293,7 @@ def test_tickets_of_a_replaced_data_store_are_shown_and_moved_by_one_command(
     uid = series["series_instance_uid"]
     ops("slots", "pause")
     answer(ops, "reprocess", uid, "--force")
-    (ticket,) = eventually(lambda: answer(ops, "slots")["tickets"])
+    (ticket,) = wait_until(lambda: answer(ops, "slots")["tickets"])
     with another_data_store(console, ticket["datastore_id"]):
         listed = answer(ops, "slots")
         assert [store["replaced"] for store in listed["semaphores"]] == [False, True]
@@ -305,7 +305,7 @@ def test_tickets_of_a_replaced_data_store_are_shown_and_moved_by_one_command(
         assert "only a ticket that waits for a replaced" in ops("slots", "move", str(ticket["ticket_id"]))[2]
     assert answer(ops, "slots", "move", "--stranded")["changed"] == 1  # back to the one that exists
     assert answer(ops, "slots", "resume")["granted"] == 1
-    eventually(lambda: answer(ops, "where", uid)[0]["found"]["place"] == "COMPLETED")
+    wait_until(lambda: answer(ops, "where", uid)[0]["found"]["place"] == "COMPLETED")
 
 
 @contextmanager

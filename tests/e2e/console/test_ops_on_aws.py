@@ -23,7 +23,7 @@ from ops.targets.source import TargetSource
 from tests.e2e.console.running import ConsoleRun
 from tests.support.cloud.stack import stack_of
 from tests.support.iam.recording import own_calls_recorded
-from tests.support.local.runtime import eventually
+from tests.support.machine.waiting import wait_until
 
 Ask = Callable[..., Any]
 BODY = '<tbody><tr class="study"'
@@ -157,17 +157,17 @@ def test_a_series_is_queued_raised_cancelled_and_worked_on_again(answer: Ask) ->
     assert answer("slots", "pause")["semaphores"][0]["paused"]
     (started,) = answer("reprocess", uid, "--force")
     assert started["execution"].startswith("arn:aws:states:")
-    (ticket,) = eventually(lambda: answer("slots")["tickets"])
+    (ticket,) = wait_until(lambda: answer("slots")["tickets"])
     number = str(ticket["ticket_id"])
     assert answer("slots", "raise", number)["tickets"][0]["priority"] == -1
     assert answer("slots", "cancel", number, "--reason", "by mistake")["tickets"] == []
-    eventually(lambda: answer("where", uid)[0]["found"]["place"] == "FAILED")
+    wait_until(lambda: answer("where", uid)[0]["found"]["place"] == "FAILED")
     assert answer("where", uid)[0]["found"]["detail"].startswith("TicketCancelled")
     assert "by mistake" in answer("where", uid)[0]["found"]["detail"]
     assert answer("slots", "resume")["granted"] == 0
     (again,) = answer("reprocess", "--outcome", "FAILED")
     assert again["series_instance_uid"] == uid
-    eventually(lambda: answer("where", uid)[0]["found"]["place"] in ("COMPLETED", "DUPLICATE"))
+    wait_until(lambda: answer("where", uid)[0]["found"]["place"] in ("COMPLETED", "DUPLICATE"))
 
 
 def test_the_archive_is_replayed_and_what_is_imported_is_left_alone(
@@ -178,8 +178,8 @@ def test_the_archive_is_replayed_and_what_is_imported_is_left_alone(
     before, owned = answer("sql", imports), answer("sql", fences)
     name = f"again-{time.time_ns()}"
     assert answer("replay", "--replay-name", name)["replay"] == name
-    eventually(lambda: int(answer("sql", fences)[0]["fences"]) >= int(owned[0]["fences"]) + 7)
-    eventually(lambda: answer("status", "--under-way")["series_transfers"] == [])
+    wait_until(lambda: int(answer("sql", fences)[0]["fences"]) >= int(owned[0]["fences"]) + 7)
+    wait_until(lambda: answer("status", "--under-way")["series_transfers"] == [])
     assert answer("sql", imports) == before
     code, out, _ = asked("tail", "--all", "--seconds", "0")
     assert (code, len(out.splitlines())) == (0, 7)

@@ -17,7 +17,7 @@ from local.run.options import Options
 from local.runtime import Runtime
 from ops.__main__ import main
 from tests.support.cloud.stack import stack_of
-from tests.support.local.runtime import eventually
+from tests.support.machine.waiting import wait_until
 
 Verify = Callable[..., tuple[int, dict[str, Any]]]
 STAGES = [
@@ -97,7 +97,7 @@ def test_on_request_all_that_it_made_is_taken_away_and_nothing_else(verify: Veri
     assert code == 0, document
     assert len(document["deleted"]) == 2
     assert _keys(s3, state.bucket) == before[0]
-    eventually(lambda: _image_sets(imaging, state.datastore_id) == before[1])
+    wait_until(lambda: _image_sets(imaging, state.datastore_id) == before[1])
 
 
 def test_an_edge_that_is_not_there_fails_the_first_stage_and_says_where_to_read(verify: Verify) -> None:

@@ -27,7 +27,8 @@ from dicom_ingest.operators.custody.chain import Verification
 from dicom_ingest.operators.custody.manifests import manifests_of
 from tests.support.edge.aws import BUCKET, EdgeCloud, edge_cloud
 from tests.support.edge.dicom import association, instance, uid
-from tests.support.edge.process import EdgeProcess, wait_until
+from tests.support.edge.process import EdgeProcess
+from tests.support.machine.waiting import wait_until
 
 SENDERS = 3
 SERIES_LENGTH = 8

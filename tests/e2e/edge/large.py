@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.support.edge.large import LARGEST, hashing_s3, send_large
-from tests.support.edge.process import EdgeProcess, peak_memory, wait_until
+from tests.support.edge.process import EdgeProcess, peak_memory
+from tests.support.machine.waiting import wait_until
 
 PIXEL_BYTES = 4_200_000_000
 PEAK_KILOBYTES = 150 * 1024

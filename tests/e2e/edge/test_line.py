@@ -14,7 +14,8 @@ from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, send, series_of
 from tests.support.edge.gateway import Gateway
 from tests.support.edge.line import MeteredLine
-from tests.support.edge.process import EdgeProcess, wait_until
+from tests.support.edge.process import EdgeProcess
+from tests.support.machine.waiting import wait_until
 
 BULK = [{"calling_ae": "OLD", "priority": "bulk"}]
 UNSHAPED_BYTES = 100_000

@@ -10,7 +10,8 @@ from dicom_ingest.contracts.messages.events import SeriesComplete
 from dicom_ingest.contracts.messages.manifest import Foretold
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, echo, instance, send, series_of, uid
-from tests.support.edge.process import EdgeProcess, in_spool, wait_until
+from tests.support.edge.process import EdgeProcess, in_spool
+from tests.support.machine.waiting import wait_until
 
 IMPLICIT = "1.2.840.10008.1.2"
 

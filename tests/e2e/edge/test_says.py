@@ -13,7 +13,8 @@ import pytest
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, instance, send, series_of
 from tests.support.edge.gateway import Gateway
-from tests.support.edge.process import EdgeProcess, wait_until
+from tests.support.edge.process import EdgeProcess
+from tests.support.machine.waiting import wait_until
 
 
 def health(edge: EdgeProcess) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 
 from local.run.wiring import REPOSITORY
 from tests.support.local.cli import Up, up
-from tests.support.local.runtime import eventually
+from tests.support.machine.waiting import wait_until
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
 SENDS = re.findall(r"^((?:dcmsend|storescu) .*dcmdata.*)$", README, re.MULTILINE)
@@ -42,7 +42,7 @@ def test_dcmtk_sends_the_example_studies_as_printed(running: Up, command: str) -
     sent = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert sent.returncode == 0, sent.stdout + sent.stderr
     files = list((REPOSITORY / words[-1]).rglob("*.dcm"))
-    eventually(lambda: received(running) - before == len(files))
+    wait_until(lambda: received(running) - before == len(files))
 
 
 def test_the_readme_sends_with_both_programs() -> None:

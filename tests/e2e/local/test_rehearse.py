@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.local.cli import Up, ops, run, up
 from tests.support.local.dicom import write_series
-from tests.support.local.runtime import eventually
+from tests.support.machine.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("local-rehearse")
 
@@ -66,7 +66,7 @@ def test_what_cannot_be_uploaded_is_found_at_its_edge_with_the_reason(running: U
         found = ops(running.runs, "where", uid)
         return found.stdout if found.returncode == 0 and "NoSuchBucket" in found.stdout else None
 
-    text = eventually(line)
+    text = wait_until(line)
     assert f"{edge}, " in text
     assert "0 of 2 instances in S3" in text
     assert "NoSuchBucket" in ops(running.runs, "status").stdout
@@ -80,14 +80,14 @@ def test_what_cannot_be_uploaded_is_found_at_its_edge_with_the_reason(running: U
 def test_an_edge_that_is_killed_ends_no_run_and_starts_again_when_asked_to(running: Up) -> None:
     before = edges_of(running)[0]
     os.kill(before["pid"], signal.SIGKILL)
-    eventually(lambda: "python -m local restart edge" in running.said)
+    wait_until(lambda: "python -m local restart edge" in running.said)
     assert "does not answer" in ops(running.runs, "edges").stdout
     again = run(running.runs, "restart", "edge", EDGE_BUCKET=running.state()["bucket"])
     assert again.returncode == 0, again.stderr
     after = edges_of(running)[0]
     assert after["pid"] != before["pid"]
     assert (after["dicom_port"], after["health_port"]) == (before["dicom_port"], before["health_port"])
-    eventually(lambda: "COMPLETED" in ops(running.runs, "status").stdout)
+    wait_until(lambda: "COMPLETED" in ops(running.runs, "status").stdout)
 
 
 def test_an_edge_that_the_run_does_not_have_is_named(running: Up) -> None:

@@ -16,8 +16,8 @@ from local.postgres.databases import create_database, session
 from local.postgres.server import Postgres
 from tests.support.local.cli import ANY_PORT, Up, gone, ops, run, up
 from tests.support.local.dicom import write_series
-from tests.support.local.runtime import eventually
 from tests.support.machine.postgres import unique_database_name
+from tests.support.machine.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("local-up")
 
@@ -42,13 +42,13 @@ def series(running: Up, tmp_path_factory: pytest.TempPathFactory) -> str:
     assert sent.returncode == 0, sent.stderr
     assert "1 not sent, not DICOM: notes.txt" in sent.stdout
     assert "3 of 3 instances accepted, 1 series" in sent.stdout
-    eventually(lambda: "COMPLETED" in ops(running.runs, "status").stdout)
+    wait_until(lambda: "COMPLETED" in ops(running.runs, "status").stdout)
     return uid
 
 
 def test_it_prints_every_address_and_says_that_it_starts_empty(running: Up) -> None:
     state = running.state()
-    eventually(lambda: "Ctrl-C stops it" in running.said)
+    wait_until(lambda: "Ctrl-C stops it" in running.said)
     for address in ("aws_url", "healthimaging_url", "datastore_id", "database_url", "bucket"):
         assert state[address] in running.said
     assert f"127.0.0.1:{state['dicom_port']}" in running.said
@@ -98,7 +98,7 @@ def _fence(running: Up, series: str) -> int:
 
 
 def _worked_on_again(running: Up, series: str, times: int) -> None:
-    eventually(lambda: _fence(running, series) == times)
+    wait_until(lambda: _fence(running, series) == times)
     imports = "SELECT count(*) AS imports FROM Ahlijob WHERE import_id IS NOT NULL"
     assert json.loads(ops(running.runs, "sql", imports, "--json").stdout) == [{"imports": 1}]
 
@@ -124,9 +124,9 @@ def test_nothing_is_left_however_it_ends(tmp_path: Path, how: signal.Signals) ->
         assert len(family) > 4
         status = running.stop(how)
         assert status == (-signal.SIGKILL if how == signal.SIGKILL else 0)
-        eventually(lambda: gone(family))
+        wait_until(lambda: gone(family))
         folder = state["database_url"].partition("host=")[2]
-        eventually(lambda: not os.path.exists(folder))  # noqa: PTH110
+        wait_until(lambda: not os.path.exists(folder))  # noqa: PTH110
         assert ops(tmp_path, "status").returncode == 2
 
 
@@ -137,7 +137,7 @@ def test_a_part_that_crashes_ends_the_run_and_is_named(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         assert running.process.wait(60) == 1
         assert "error: healthimaging ended by itself (status -9)" in running.said
-        eventually(lambda: gone(family))
+        wait_until(lambda: gone(family))
 
 
 def test_another_database_server_gets_a_database_of_the_run_and_loses_it_again(

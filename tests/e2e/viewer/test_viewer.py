@@ -23,8 +23,8 @@ from local.run.options import RUNS
 from local.run.state import RunState
 from local.viewer.package import INTEGRITY, ViewerError, check_integrity, viewer_files
 from local.viewer.server import configuration, serve_viewer
-from tests.support.local.runtime import eventually
 from tests.support.machine.browser import Browser, browser, missing
+from tests.support.machine.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 ULTRASOUND = Path(pydicom.data.__file__).parent / "test_files/examples_ybr_color.dcm"
@@ -116,7 +116,7 @@ def test_a_study_opens_shows_pixels_and_scrolls(opened: Opened, path: Path, scro
     first = path if path.is_file() else min(path.glob("*.dcm"))
     study = pydicom.dcmread(first, stop_before_pixels=True).StudyInstanceUID
     opened.browser.open(f"{opened.url}/viewer?StudyInstanceUIDs={study}")
-    eventually(opened.shows_pixels, seconds=120)
+    wait_until(opened.shows_pixels, seconds=120)
     before = opened.brightness()
 
     def another_is_seen() -> bool:
@@ -125,7 +125,7 @@ def test_a_study_opens_shows_pixels_and_scrolls(opened: Opened, path: Path, scro
         return not np.array_equal(before, opened.brightness())
 
     if scrolls:
-        eventually(another_is_seen, seconds=60)
+        wait_until(another_is_seen, seconds=60)
     assert opened.shows_pixels()
 
 

@@ -22,7 +22,7 @@ from tests.support.cloud.greengrass import COMPONENT, THING, Nucleus, sudo_works
 from tests.support.cloud.token_exchange import TokenExchange
 from tests.support.edge.aws import EdgeCloud, edge_cloud
 from tests.support.edge.dicom import send, series_of
-from tests.support.edge.process import wait_until
+from tests.support.machine.waiting import wait_until
 
 SETTINGS = {
     "dicom_port": 0,

@@ -19,7 +19,7 @@ import pytest
 from cdk.packaging.build import Builder
 from edge_component.settings import PREFIX, Settings
 from tests.infrastructure.conftest import BORROWED, ROOT
-from tests.support.edge.process import wait_until
+from tests.support.machine.waiting import wait_until
 
 PLACE = ROOT / "edge_component" / "container"
 TEXT = (PLACE / "Containerfile").read_text(encoding="utf-8")

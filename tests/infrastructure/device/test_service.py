@@ -28,8 +28,8 @@ from tests.infrastructure.conftest import BORROWED
 from tests.infrastructure.template import Template
 from tests.support.edge.aws import EdgeCloud, edge_cloud
 from tests.support.edge.dicom import send, series_of
-from tests.support.edge.process import wait_until
 from tests.support.machine.programs import require
+from tests.support.machine.waiting import wait_until
 
 UNIT = "etc/systemd/system/dicom-edge.service"
 REPLACED = ("getent", "id", "useradd", "groupadd", "chgrp", "apt-get", "systemctl", "sync")

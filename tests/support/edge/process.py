@@ -7,28 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from edge_component.records.rows import InstanceRow
 from edge_component.spool.folder import Spool
+from tests.support.machine.waiting import wait_until
 
 DEADLINE = 60.0
-
-
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
-    """The condition's first true value; fails with `what` when the deadline passes."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 def in_spool(folder: Path) -> list[InstanceRow]:

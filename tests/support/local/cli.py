@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from local.run.wiring import REPOSITORY
-from tests.support.local.runtime import eventually
+from tests.support.machine.waiting import wait_until
 
 START_SECONDS = 90.0
 ANY_PORT = (
@@ -80,7 +80,7 @@ class Up:
             assert self.process.poll() is None, self.said
             return path.exists()
 
-        eventually(ready, START_SECONDS)
+        wait_until(ready, "the run is ready", START_SECONDS)
         state: dict[str, Any] = json.loads(path.read_text())
         return state
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,9 @@ from local.parts import processes as parts
 from local.parts.resources import deploy_functions
 from local.run.options import Options
 from local.run.wiring import Names
+from tests.support.machine.waiting import wait_until
 
 HANDLERS = "tests.support.local.functions"
-WAIT_SECONDS = 60.0
-
-
-def eventually(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
-    """The condition's first true answer; an AssertionError when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"{condition} stayed false for {seconds} s"
-        time.sleep(0.05)
 
 
 def function(name: str, **fields: Any) -> LambdaFunction:
@@ -64,7 +52,7 @@ class LocalAws:
         started = self.clients.stepfunctions.start_execution(
             stateMachineArn=state_machine_arn, name=uuid4().hex, input=json.dumps(content)
         )
-        return eventually(lambda: self.ended(started["executionArn"]))
+        return wait_until(lambda: self.ended(started["executionArn"]))
 
     def ended(self, execution_arn: str) -> Any:
         """The execution, once it is over."""

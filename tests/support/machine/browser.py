@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.machine.waiting import wait_until
+
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
     "--headless",
@@ -135,10 +137,8 @@ class Browser:
 
     def until(self, expression: str) -> None:
         """Wait until the expression is true; between two pages nothing is."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not self.ask(f"(() => {{ try {{ return !!({expression}) }} catch {{ return false }} }})()"):
-            assert time.monotonic() < deadline, f"stayed false: {expression}"
-            time.sleep(0.05)  # between two looks at a condition
+        asked = f"(() => {{ try {{ return !!({expression}) }} catch {{ return false }} }})()"
+        wait_until(lambda: self.ask(asked), expression, DEADLINE_SECONDS)
 
     def press(self, key: str, code: int) -> None:
         """A key, as a person presses it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from tests.support.edge.process import wait_until
+from tests.support.machine.waiting import wait_until
 
 PROGRAM = "Orthanc"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +14,7 @@ from dicom_ingest.db.semaphore import queueing
 from dicom_ingest.db.server.connection import Database
 from local.clients.aws import Clients
 from local.runtime import Runtime
+from tests.support.machine.waiting import wait_until
 from tests.support.workflow.series import Announced
 
 if TYPE_CHECKING:
@@ -98,15 +98,13 @@ class Pipeline:
         return self.eventually(ended, f"{count} executions of {announced.transfer_id} end")
 
     def eventually(self, look: Callable[[], Found], what: str) -> Found:
-        """What `look` finds, once it finds something; looked for again and again until a deadline."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
+        """What `look` finds, once it finds something, while the pipeline runs."""
+
+        def found() -> Found:
             self.runtime.check()
-            found = look()
-            if found:
-                return found
-            time.sleep(0.25)  # between two looks at a condition; each asks moto to list all executions
-        raise AssertionError(f"waited {DEADLINE_SECONDS} s in vain: {what}")
+            return look()
+
+        return wait_until(found, what, DEADLINE_SECONDS)
 
     def transfer(self, announced: Announced) -> dict[str, Any]:
         """Its row."""

@@ -6,7 +6,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from dicom_ingest.db.server.connection import connect
 from dicom_ingest.errors import DatabaseAwayError
 from local.postgres.databases import DatabaseNameError, create_database, session, without_password
 from local.postgres.server import Postgres
+from tests.support.machine.waiting import wait_until
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 
@@ -84,10 +84,7 @@ def test_the_server_and_its_folder_are_gone_when_the_parent_is_killed() -> None:
         assert parent.stdout is not None
         pid, folder = parent.stdout.readline().split()
         parent.kill()
-    deadline = time.monotonic() + 20
-    while Path(folder).exists() or Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline, "left behind"
-        time.sleep(0.02)
+    wait_until(lambda: not (Path(folder).exists() or Path(f"/proc/{pid}").exists()), "nothing is left behind")
 
 
 def test_a_name_that_needs_quoting_is_refused() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.edge.attacks import ATTACKS, attacker
 from tests.support.edge.dicom import encoded, instance
-from tests.support.edge.process import EdgeProcess, wait_until
+from tests.support.edge.process import EdgeProcess
 from tests.support.edge.wire import (
     CT,
     EXPLICIT,
@@ -24,6 +24,7 @@ from tests.support.edge.wire import (
     store_command,
     wire,
 )
+from tests.support.machine.waiting import wait_until
 
 AWAY = "http://127.0.0.1:1"
 ECHO_SECONDS = 1.0

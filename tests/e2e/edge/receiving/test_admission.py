@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import echo
-from tests.support.edge.process import EdgeProcess, wait_until
+from tests.support.edge.process import EdgeProcess
 from tests.support.edge.wire import (
     A_ASSOCIATE_AC,
     A_ASSOCIATE_RJ,
@@ -21,6 +21,7 @@ from tests.support.edge.wire import (
     item,
     wire,
 )
+from tests.support.machine.waiting import wait_until
 
 
 def asks(port: int, calling: bytes = b"A", called: bytes = b"B") -> tuple[int, ...]:

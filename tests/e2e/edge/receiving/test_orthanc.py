@@ -10,9 +10,10 @@ from pydicom.dataset import Dataset
 
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import series_of, uid
-from tests.support.edge.process import EdgeProcess, wait_until
+from tests.support.edge.process import EdgeProcess
 from tests.support.machine.orthanc import PROGRAM, Orthanc
 from tests.support.machine.programs import require
+from tests.support.machine.waiting import wait_until
 
 NO_SUCH_INSTANCE = 0x0112
 

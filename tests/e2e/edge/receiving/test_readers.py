@@ -11,8 +11,9 @@ from pydicom import Dataset
 
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, encoded, instance, send, series_of
-from tests.support.edge.process import EdgeProcess, wait_until
+from tests.support.edge.process import EdgeProcess
 from tests.support.edge.wire import CT, EXPLICIT, VERIFICATION, echo_command, fragment, store_command, wire
+from tests.support.machine.waiting import wait_until
 
 
 @pytest.mark.parametrize("receiver_processes", [0, 2])

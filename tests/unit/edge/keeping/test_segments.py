@@ -24,7 +24,7 @@ from edge_component.spool.segments import FULL_BYTES, IDLE_SECONDS, SEGMENT
 from tests.support.edge.bench import Bench, rows
 from tests.support.edge.dicom import encoded, instance
 from tests.support.edge.disk import PowerCut, RecordingFiles
-from tests.support.edge.process import wait_until
+from tests.support.machine.waiting import wait_until
 from tests.unit.edge.receiving.test_store import (
     SENDER,
     Journal,

@@ -29,8 +29,8 @@ from edge_component.spool.files import OsFiles
 from edge_component.spool.folder import Spool
 from tests.support.edge.bench import Bench, rows
 from tests.support.edge.disk import RecordingFiles
-from tests.support.edge.process import wait_until
 from tests.support.edge.stand_ins import client_error
+from tests.support.machine.waiting import wait_until
 
 STUDY, SERIES = "1.2", "1.2.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"

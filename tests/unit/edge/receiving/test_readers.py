@@ -45,7 +45,6 @@ from edge_component.receiving.readers.pool import Readers
 from edge_component.receiving.readers.process import DIED
 from edge_component.receiving.readers.reader import RemoteJournal, RemoteRoom
 from edge_component.records.rows import AssociationRow, InstanceRow
-from tests.support.edge.process import wait_until
 from tests.support.edge.stand_ins import settings
 from tests.support.edge.wire import (
     A_RELEASE_RP,
@@ -57,6 +56,7 @@ from tests.support.edge.wire import (
     fragment,
     pdu,
 )
+from tests.support.machine.waiting import wait_until
 
 SENDER = AssociationRow("a1", "SENDER \\xE9", "EDGE", "127.0.0.1", 1.5)
 

@@ -8,8 +8,8 @@ import threading
 from edge_component.running.backoff import Backoff
 from edge_component.running.beats import Beats
 from edge_component.running.task import Task, beat
-from tests.support.edge.process import wait_until
 from tests.support.edge.stand_ins import Clock
+from tests.support.machine.waiting import wait_until
 
 AT_ONCE = Backoff(0.0, 0.0)
 
@@ -27,7 +27,7 @@ def test_a_step_that_raises_is_tried_again_and_is_a_problem_until_it_ends_well()
 
     task = Task("retention", step, 0.01, backoff=AT_ONCE)
     task.start()
-    problem = wait_until(lambda: len(steps) > 3 and task.problem, "it fails")
+    problem = wait_until(lambda: task.problem if len(steps) > 3 else None, "it fails")
     assert problem.reason == "retention fails: OperationalError: disk I/O error"
     assert problem.since is not None
     fails.clear()

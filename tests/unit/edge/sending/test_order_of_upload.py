@@ -17,6 +17,7 @@ from edge_component.sending.verified import VerifiedFile
 from edge_component.sending.way import Way
 from tests.support.edge.bench import Bench, rows
 from tests.support.edge.stand_ins import HeldPool
+from tests.support.machine.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,13 @@ def test_a_stat_study_in_the_middle_of_a_migration_takes_the_line(tmp_path: Path
         uploader = Uploader(
             bench.journal, bench.spool, bench.settings, bench.s3, pool, time.monotonic, line, bench.clock
         )
-        while len(line.passed) < 40:
+
+        def passed(count: int) -> bool:  # one turn of each
             uploader.run_once()
+            bench.announcer.run_once()
+            return len(line.passed) >= count
+
+        wait_until(lambda: passed(40), "some of it was sent")
         stat = bench.associate("CT1")
         for number in range(8):
             bench.receive(stat, "1.3", "1.3.1", f"2.{number + 1}", pixels=size)
@@ -165,16 +171,12 @@ def test_a_stat_study_in_the_middle_of_a_migration_takes_the_line(tmp_path: Path
         bench.clock.now += 20
         bench.assembly.run_once()
         before = len(line.passed)
-        while not bench.bus.details():
-            uploader.run_once()
-            bench.announcer.run_once()
+        wait_until(lambda: passed(0) and bench.bus.details(), "the urgent study is announced")
         meanwhile = line.passed[before:]
         last = max(at for at, (key, _) in enumerate(meanwhile) if "/1.3/" in key)
         bulk = sum(size for key, size in meanwhile[:last] if "/1.2/" in key)
         assert sum("/1.3/" in key for key in bench.s3.objects) == 8
         assert bulk < 3 * size, bulk  # pieces that were under way, and one turn in sixteen
-        while bench.unsent():
-            uploader.run_once()
-            bench.announcer.run_once()
+        wait_until(lambda: passed(0) and not bench.unsent(), "all of it is sent")
     assert bench.counters()["instances_announced"] == 32
     bench.journal.close()
