@@ -35,14 +35,16 @@ def add_term(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
 
 def add_limit(parser: argparse.ArgumentParser, words: str, default: int) -> None:
     """How many rows of a list are shown."""
-    parser.add_argument("--limit", type=limit, default=default, help=f"{words} (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=limit, default=default, metavar="NUMBER", help=f"{words} (default: %(default)s)"
+    )
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Every filter that a list has."""
     parser.add_argument("--place", choices=PLACES, metavar="PLACE", help=f"one of {', '.join(PLACES)}")
     parser.add_argument("--edge", metavar="NAME", help="only of this edge")
-    parser.add_argument("--ae", help="only of this AE title, calling or called")
+    parser.add_argument("--ae", metavar="TITLE", help="only of this AE title, calling or called")
     parser.add_argument("--modality", help="e.g. CT")
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="received on this day (UTC)")
     parser.add_argument("--under-way", action="store_true", help="not finished yet")

@@ -46,8 +46,10 @@ def add_runtime_options(parser: argparse.ArgumentParser, name: str, ports: dict[
         default=name,
         help="the run's name and folder (default: %(default)s)",
     )
-    parser.add_argument("--config", type=Path, default=CONFIG, help="default: config.yaml")
-    parser.add_argument("--edge-host", default="127.0.0.1", help="where the edge listens (default: loopback)")
+    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="default: config.yaml")
+    parser.add_argument(
+        "--edge-host", default="127.0.0.1", metavar="HOST", help="where the edge listens (default: loopback)"
+    )
     for option in ("edge", "health", "aws", "healthimaging"):
         parser.add_argument(
             f"--{option}-port",
@@ -60,10 +62,17 @@ def add_runtime_options(parser: argparse.ArgumentParser, name: str, ports: dict[
         "--edges", type=int, default=1, metavar="NUMBER", help="edges that run (default: %(default)s)"
     )
     parser.add_argument(
-        "--quiet-seconds", type=float, help="a series is complete after this many quiet seconds"
+        "--quiet-seconds",
+        type=float,
+        metavar="SECONDS",
+        help="a series is complete after this many quiet seconds",
     )
-    parser.add_argument("--import-slots", type=int, help="imports at a time (default: config.yaml)")
-    parser.add_argument("--start-rate", type=float, help="imports started a second (default: config.yaml)")
+    parser.add_argument(
+        "--import-slots", type=int, metavar="NUMBER", help="imports at a time (default: config.yaml)"
+    )
+    parser.add_argument(
+        "--start-rate", type=float, metavar="NUMBER", help="imports started a second (default: config.yaml)"
+    )
     parser.add_argument(
         "--fast-imports", action="store_true", help="the emulator neither throttles nor takes time"
     )

@@ -16,7 +16,7 @@ from local.parts.edges import ANSWER, REQUEST, RestartAnswer, RestartRequest
 from local.parts.part import READY_SECONDS, PartFailedError
 from local.run.state import RunState
 
-HELP = "start an edge of the run again, killed or not; EDGE_ variables replace its settings"
+HELP = "restart an edge of the run, even one that was killed; EDGE_ variables replace its settings"
 LOOK_SECONDS = 0.1
 FIRST = "edge"
 """The first edge, whatever config.yaml calls it."""

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     filters.add_term(parser, nargs="?")
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="sealed on this day (UTC)")
     parser.add_argument("--edge", metavar="NAME", help="of one edge")
-    parser.add_argument("--ae", help="of this AE title, calling or called")
+    parser.add_argument("--ae", metavar="TITLE", help="of this AE title, calling or called")
     parser.add_argument("--modality", help="e.g. CT")
     parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome], help="with this outcome")
     parser.add_argument("--detail", metavar="WORDS", help="part of the outcome's detail")

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "number", nargs="?", type=int, help="raise, cancel, move: a ticket; capacity: slots, 0 or more"
     )
-    parser.add_argument("--datastore", help="whose slots; default: the configured data store's")
+    parser.add_argument("--datastore", metavar="ID", help="whose slots; default: the configured data store's")
     parser.add_argument(
         "--stranded",
         action="store_true",

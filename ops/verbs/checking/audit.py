@@ -20,7 +20,11 @@ HELP = "compare S3 with the index, and list what is missing on either side"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument(
-        "--days", type=int, default=3, help="check the manifests of this many days (default: %(default)s)"
+        "--days",
+        type=int,
+        default=3,
+        metavar="NUMBER",
+        help="check the manifests of this many days (default: %(default)s)",
     )
 
 

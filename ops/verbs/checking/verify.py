@@ -51,9 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--edge", metavar="HOST[:PORT]", help="send through this edge (local run: its own)")
     way.add_argument("--no-edge", action="store_true", help="put and announce with your own credentials")
-    parser.add_argument("--called-ae", default="DICOM-INGEST", help="default: %(default)s")
-    parser.add_argument("--calling-ae", default=VERIFIER, help="default: %(default)s")
-    parser.add_argument("--images", type=int, default=3, help="number of images (default: %(default)s)")
+    parser.add_argument("--called-ae", default="DICOM-INGEST", metavar="TITLE", help="default: %(default)s")
+    parser.add_argument("--calling-ae", default=VERIFIER, metavar="TITLE", help="default: %(default)s")
+    parser.add_argument(
+        "--images", type=int, default=3, metavar="NUMBER", help="number of images (default: %(default)s)"
+    )
     parser.add_argument(
         "--seconds", type=float, default=900, help="how long to wait in all (default: %(default)s)"
     )

@@ -49,7 +49,7 @@ def test_series_have_thumbnails_and_those_without_pictures_their_modality(
         ("view=needs_attention", 0),
         ("q=PH26-0001&modality=MR", 0),
         ("q=CLIENT_AE&modality=MR", 2),
-        ("edge=dicom-ingest-edge1&place=COMPLETED", 7),
+        ("edge=dicom-ingest-edge1&place=COMPLETED&q=PH26-0001", 3),
         ("edge=another", 0),
         ("edge=edge1&modality=mr&ae=client_ae", 2),
         ("q=ph26-00", 7),
