@@ -19,6 +19,7 @@ from edge_component.assembling.rules import (
     OpenSeries,
     Progress,
     Rules,
+    Sitting,
     assign,
     grown,
     is_full,
@@ -34,6 +35,7 @@ from edge_component.assembling.transfers import (
     correlation_id,
     open_series_of,
     sittings,
+    transfers_of,
     versions,
 )
 from edge_component.journal import instances
@@ -93,6 +95,8 @@ class Assembly:
         self._ages = Ages(clock, monotonic)
         self._transfer_ids = transfer_ids
         self._hashes = Hashes(journal, spool, settings, monotonic)
+        self._bulk_sittings: dict[str, list[Sitting]] = {}
+        """By calling AE title, within a batch: what is counted in SQL is counted once a batch."""
         self._look_at = monotonic()
         """When a series may be complete, at the soonest: looking at all that are open costs more the longer
         they are."""
@@ -118,6 +122,7 @@ class Assembly:
         if not hashed:
             return 0
         open_series: OpenSeriesByUid = {}
+        self._bulk_sittings.clear()
         with transaction(self._journal) as journal:
             for row, sha256, problem in hashed:
                 self._assign(journal, row, sha256, problem, open_series)
@@ -159,6 +164,7 @@ class Assembly:
             compress=sender is not None and sender.compress == "htj2k",
         )
         open_series[study, series] = grown(open_series[study, series], decision, row["bytes"])
+        self._sat(decision, row, open_series[study, series])
         if isinstance(decision, Begin) or any(
             is_full(one, self._rules) for one in open_series[study, series]
         ):
@@ -167,14 +173,32 @@ class Assembly:
     def _new_place(self, journal: sqlite3.Connection, row: sqlite3.Row) -> tuple[int, str]:
         """Sequence and transfer id of a new series transfer: what comes together shares the transfer."""
         last = journal.execute("SELECT coalesce(max(sequence), 0) FROM series_transfer").fetchone()[0]
-        sittings = self._sittings(journal, row)
-        return next_sequence(last, self._clock()), sittings[-1] if sittings else self._transfer_ids()
+        found = self._sittings(journal, row)
+        return next_sequence(last, self._clock()), found[-1] if found else self._transfer_ids()
 
     def _sittings(self, journal: sqlite3.Connection, row: sqlite3.Row) -> list[str]:
-        series = row["series_instance_uid"]
-        if self._bulk(row["calling_ae"]):
-            return bulk_sittings(journal, row["calling_ae"], series, self._rules, row["received_at"])
-        return sittings(journal, row["study_instance_uid"], series)
+        calling_ae, series = row["calling_ae"], row["series_instance_uid"]
+        if not self._bulk(calling_ae):
+            return sittings(journal, row["study_instance_uid"], series)
+        if calling_ae not in self._bulk_sittings:
+            self._bulk_sittings[calling_ae] = bulk_sittings(journal, calling_ae)
+        known = self._bulk_sittings[calling_ae]
+        takes = [each.transfer_id for each in known if each.takes(row["received_at"], self._rules)]
+        held = transfers_of(journal, series) if takes else set()
+        return [transfer_id for transfer_id in takes if transfer_id not in held]
+
+    def _sat(self, decision: Begin | Join, row: sqlite3.Row, open_series: list[OpenSeries]) -> None:
+        """Count an instance for the transfer that it went into, where that is a bulk sender's."""
+        if not self._bulk_sittings:
+            return
+        transfer_id = next(each.transfer_id for each in open_series if each.sequence == decision.sequence)
+        known = [each for sender in self._bulk_sittings.values() for each in sender]
+        found = next((each for each in known if each.transfer_id == transfer_id), None)
+        if found is None and isinstance(decision, Begin) and row["calling_ae"] in self._bulk_sittings:
+            found = Sitting(transfer_id, row["received_at"])
+            self._bulk_sittings[row["calling_ae"]].append(found)
+        if found is not None:
+            found.add(decision.sequence, 1, row["bytes"])
 
     def _bulk(self, calling_ae: str) -> bool:
         sender = self._settings.sender(calling_ae)
@@ -258,6 +282,7 @@ class Assembly:
                WHERE sequence = ? AND sealed_at IS NULL""",
             (self._clock(), reason, aborted, sequence),
         )
+        self._bulk_sittings.clear()  # its transfer may be closed now
         close(journal, sequence)
         row = journal.execute("SELECT * FROM series_transfer WHERE sequence = ?", (sequence,)).fetchone()
         carried = journal.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dicom_ingest.contracts.messages.events import SealReason
 
@@ -53,6 +53,40 @@ class OpenSeries:
     transfer_id: str
     instances: int
     bytes: int
+
+
+@dataclass
+class Sitting:
+    """An open transfer of a bulk sender, which takes series of any study."""
+
+    transfer_id: str
+    opened_at: float
+    instances: int = 0
+    bytes: int = 0
+    largest: tuple[int, int] = (0, 0)
+    """Most instances and most bytes that one of its series has."""
+    series: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Instances and bytes by sequence."""
+
+    def add(self, sequence: int, count: int, size: int) -> None:
+        """So many instances, of so many bytes together, go into one of its series."""
+        before = self.series.get(sequence, (0, 0))
+        now = self.series[sequence] = before[0] + count, before[1] + size
+        self.largest = max(self.largest[0], now[0]), max(self.largest[1], now[1])
+        self.instances += count
+        self.bytes += size
+
+    def takes(self, received_at: float, rules: Rules) -> bool:
+        """Whether a series may begin in it.
+
+        There must be room for one as large as its largest, so that few are divided. Its age is that at the
+        time the instance was received: a backlog of the assembler makes no transfers of one series.
+        """
+        return (
+            self.instances + self.largest[0] <= rules.max_instances
+            and self.bytes + self.largest[1] <= rules.max_bytes
+            and self.opened_at > received_at - rules.bulk_seconds
+        )
 
 
 @dataclass(frozen=True)

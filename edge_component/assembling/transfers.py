@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from edge_component.assembling.rules import OpenSeries, Rules, Version
+from edge_component.assembling.rules import OpenSeries, Sitting, Version
 
 
 def correlation_id(transfer: sqlite3.Row) -> str:
@@ -66,31 +66,29 @@ def sittings(journal: sqlite3.Connection, study: str, series: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def bulk_sittings(
-    journal: sqlite3.Connection, calling_ae: str, series: str, rules: Rules, received_at: float
-) -> list[str]:
-    """Ids of open transfers of a bulk sender that take another series, of whatever study, newest last.
+def transfers_of(journal: sqlite3.Connection, series: str) -> set[str]:
+    """Ids of the transfers that hold something of a series."""
+    rows = journal.execute("SELECT transfer_id FROM series_transfer WHERE series_instance_uid = ?", (series,))
+    return {row[0] for row in rows}
 
-    There must be room for one as large as their largest, so that few series are divided. Their age is that at
-    the time the instance was received: a backlog of the assembler makes no transfers of one series.
-    """
+
+def bulk_sittings(journal: sqlite3.Connection, calling_ae: str) -> list[Sitting]:
+    """Open transfers of a bulk sender, newest last. All instances of them are read: ask once a batch."""
     rows = journal.execute(
-        """WITH held AS (
-               SELECT t.transfer_id, t.sequence, t.opened_at, count(i.instance) AS instances,
-                      coalesce(sum(i.bytes), 0) AS bytes
-                 FROM series_transfer t LEFT JOIN instance i USING (sequence)
-                WHERE t.transfer_id IN (SELECT transfer_id FROM series_transfer
-                                         WHERE announced_at IS NULL AND sealed_at IS NULL AND bulk_ae = ?1)
-                GROUP BY t.sequence)
-           SELECT transfer_id, max(sequence) FROM held
-            WHERE transfer_id NOT IN (SELECT transfer_id FROM series_transfer WHERE series_instance_uid = ?2)
-            GROUP BY transfer_id
-           HAVING sum(instances) + max(instances) <= ?3 AND sum(bytes) + max(bytes) <= ?4
-              AND min(opened_at) > ?5
-            ORDER BY 2""",
-        (calling_ae, series, rules.max_instances, rules.max_bytes, received_at - rules.bulk_seconds),
+        """SELECT t.transfer_id, t.sequence, t.opened_at, count(i.instance), coalesce(sum(i.bytes), 0)
+             FROM series_transfer t LEFT JOIN instance i USING (sequence)
+            WHERE t.transfer_id IN (SELECT transfer_id FROM series_transfer
+                                     WHERE announced_at IS NULL AND sealed_at IS NULL AND bulk_ae = ?)
+            GROUP BY t.sequence ORDER BY t.sequence""",
+        (calling_ae,),
     )
-    return [row[0] for row in rows]
+    found: dict[str, Sitting] = {}
+    for transfer_id, sequence, opened_at, count, size in rows:
+        sitting = found.pop(transfer_id, None) or Sitting(transfer_id, opened_at)
+        found[transfer_id] = sitting  # at the end: it has the newest series so far
+        sitting.opened_at = min(sitting.opened_at, opened_at)
+        sitting.add(sequence, count, size)
+    return list(found.values())
 
 
 def close(journal: sqlite3.Connection, sequence: int) -> None:

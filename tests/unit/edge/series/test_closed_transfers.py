@@ -199,6 +199,20 @@ def test_a_backlog_of_the_assembler_makes_no_transfers_of_one_series(tmp_path: P
     assert [said(manifests) for manifests in transfers(bench).values()] == [[3]]
 
 
+def test_what_the_transfers_of_a_bulk_sender_hold_is_counted_once_a_batch(tmp_path: Path) -> None:
+    """Counted for each series, a backlog of small series takes hours."""
+    bench = Bench(tmp_path, senders=BULK, max_series_instances=30)
+    for study in range(1, 61):
+        send(bench, "ARCHIVE", f"1.{study}", {f"1.{study}.1": 1})
+    statements: list[str] = []
+    bench.journal.set_trace_callback(statements.append)
+    bench.assembly.run_once()
+    bench.journal.set_trace_callback(None)
+    assert sum("LEFT JOIN instance" in statement for statement in statements) == 1
+    bench.settle()
+    assert sorted(sum(said(manifests)) for manifests in transfers(bench).values()) == [30, 30]
+
+
 def test_an_edge_that_is_killed_closes_its_transfer_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, senders=BULK)
     send(bench, "ARCHIVE", "1.1", {"1.1.1": 1})
