@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -22,6 +22,7 @@ from cdk.packaging.build import Builder
 from cdk.packaging.edge_wheels import PYTHONS, wheels
 from tests.infrastructure.template import Template
 from tests.infrastructure.variants import VARIANTS
+from tests.support.machine.once import made_once
 from tests.support.machine.programs import interpreter
 
 BORROWED = {
@@ -38,30 +39,28 @@ INTERPRETERS = {version: found for version in PYTHONS if (found := interpreter(v
 @pytest.fixture(scope="session")
 def edge_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The edge's code, and the wheels that this machine's Pythons need: a folder."""
-    unpacked = Path(Builder(build=tmp_path_factory.mktemp("build"), dependencies=False).edge_artifact)
+    return made_once(tmp_path_factory, "artifact", _make_artifact)
+
+
+def _make_artifact(folder: Path) -> None:
+    with TemporaryDirectory() as build:
+        shutil.copytree(Builder(build=Path(build), dependencies=False).edge_artifact, folder)
     platform = f"{os.uname().machine}-manylinux_2_28"
-    shutil.copytree(wheels(Builder().lock, "edge", [platform], list(INTERPRETERS)), unpacked / "wheels")
-    return unpacked
+    shutil.copytree(wheels(Builder().lock, "edge", [platform], list(INTERPRETERS)), folder / "wheels")
 
 
 @pytest.fixture(scope="session")
 def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with a folder per variant."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "synthesised"
-    with (shared / "synthesised.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            aside = shared / "synthesising"
-            command = [sys.executable, "-m", "cdk.review", str(aside)]
-            done = subprocess.run(
-                command, cwd=ROOT, input=json.dumps(VARIANTS), capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-            aside.rename(folder)
-    return folder
+    return made_once(tmp_path_factory, "synthesised", _synthesise)
+
+
+def _synthesise(folder: Path) -> None:
+    command = [sys.executable, "-m", "cdk.review", str(folder)]
+    done = subprocess.run(
+        command, cwd=ROOT, input=json.dumps(VARIANTS), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
 
 
 @pytest.fixture(scope="session")
