@@ -9,6 +9,7 @@ from typing import Any
 
 from dicom_ingest.contracts.keys import ManifestKey
 from dicom_ingest.db.server.connection import Connection
+from dicom_ingest.db.server.parts import in_parts
 
 
 def unseen(connection: Connection, announced: Sequence[ManifestKey]) -> list[ManifestKey]:
@@ -45,7 +46,7 @@ FROM series_transfer t
 LEFT JOIN series s ON s.pk = t.series_pk
 LEFT JOIN study st ON st.pk = s.study_pk
 LEFT JOIN patient pa ON pa.pk = st.patient_pk
-WHERE {conditions} ORDER BY t.sealed_at, t.pk
+WHERE {conditions} ORDER BY t.sealed_at, t.pk LIMIT :most OFFSET :skip
 """
 _CONDITIONS = {
     "series": "t.series_instance_uid = CAST(:series AS text)",
@@ -63,7 +64,8 @@ def transfers(connection: Connection, selection: Mapping[str, Any]) -> list[dict
     """The series transfers of a selection: what is None does not matter."""
     wanted = {name: value for name, value in selection.items() if value is not None}
     conditions = " AND ".join(_CONDITIONS[name] for name in wanted) or "true"
-    return connection.run(_TRANSFERS.format(conditions=conditions), **wanted)
+    sql = _TRANSFERS.format(conditions=conditions)
+    return in_parts(lambda most, skip: connection.run(sql, most=most, skip=skip, **wanted))
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from dicom_ingest.contracts.keys import SeriesPrefix, parse_manifest_key
 from dicom_ingest.contracts.messages.outcomes import Outcome
 from dicom_ingest.db.series.actions import note
 from dicom_ingest.operators import reprocess
-from dicom_ingest.operators.bulk import sizes
+from dicom_ingest.operators.bulk import matching, sizes
 from dicom_ingest.operators.read.index import Row, first
 from dicom_ingest.operators.read.series.choices import resolved
-from dicom_ingest.operators.read.series.places import COUNTED, Filter, places
-from dicom_ingest.operators.read.series.search import kinds, where
+from dicom_ingest.operators.read.series.places import Filter, places
+from dicom_ingest.operators.read.series.search import kinds
 from dicom_ingest.operators.read.state.attention import counted
 from dicom_ingest.operators.reprocess import Reprocessor, Selection
 from ops import filters
@@ -165,7 +165,7 @@ def _chosen(arguments: argparse.Namespace, target: Target, worker: Reprocessor) 
         known = places(target.index, Filter(transfer=key.transfer_id, series=key.series_instance_uid))
         return [_row(row) for row in known] or [{"manifest_key": arguments.manifest}]
     if arguments.term is not None:
-        return [_row(row) for row in where(target.index, arguments.term, COUNTED, whole=True)]
+        return [_row(row) for row in matching(target.index, Filter(), arguments.term, whole=True)]
     meant, _ = _resolved(arguments, target)
     selection = Selection(
         day=arguments.day,

@@ -1,0 +1,28 @@
+"""Long answers in parts: the RDS Data API answers with 1 MiB at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+PART = 500
+"""Rows of one answer: of the widest statement about half a MiB."""
+
+
+def in_parts(
+    ask: Callable[[int, int], list[dict[str, Any]]], whole: int | None = None, part: int = PART
+) -> list[dict[str, Any]]:
+    """All rows of a question, up to `whole`. `ask` gets how many are wanted, and how many are skipped.
+
+    Rows have a `pk`: one that moves from one part into the next meanwhile is not in the answer twice.
+    """
+    found: dict[Any, dict[str, Any]] = {}
+    skip = 0
+    while whole is None or skip < whole:
+        most = part if whole is None else min(part, whole - skip)
+        rows = ask(most, skip)
+        found |= {row["pk"]: row for row in rows}
+        if len(rows) < most:
+            break
+        skip += most
+    return [*found.values()]
