@@ -157,7 +157,7 @@ class Application:
             data_live=f"/live?{request.query_string.decode()}",
             data_said=stages.sentence(counts),
         )
-        shown = [listing.at_edges(held), listing.listing(rows, query)]
+        shown = [listing.at_edges(held), listing.listing(rows, query, self._sources.source.send_to)]
         return [picture, *between, tag("div", *shown, id="rows", data_live=True)]
 
     def _find(self, transfer: Any, series_uid: str) -> Timeline:

@@ -109,11 +109,11 @@ def _select(name: str, label: str, query: Mapping[str, str], options: Mapping[st
     return tag("div", tag("label", label, for_=f"f-{name}"), tag("select", listed, name=name, id=f"f-{name}"))
 
 
-def listing(shown: Found, query: Mapping[str, str]) -> Markup:
+def listing(shown: Found, query: Mapping[str, str], send_to: str | None = None) -> Markup:
     """The series transfers, newest first, those of one study that came together under its name."""
     rows = shown.rows
     if not rows:
-        words = [tag("p", _nothing(query, shown.unknown), class_="empty")]
+        words = tag("p", _nothing(query, shown.unknown, send_to), class_="empty")
         return tag("section", tag("h2", "Series (0)"), words, class_="card")
     first, order = (shown.page - 1) * PAGE + 1, order_of(query)
     caption = f"Series ({part(first, len(rows), shown.total, COUNTED)})"
@@ -159,12 +159,19 @@ def _sentence(words: list[str]) -> str:
     return ". ".join(each[:1].upper() + each[1:] for each in words) + "."
 
 
-def _nothing(query: Mapping[str, str], unknown: list[str]) -> str:
+def _nothing(query: Mapping[str, str], unknown: list[str], send_to: str | None) -> Any:
     if unknown:
         return _sentence(unknown)
     if term := searched(query):
         return f"The index does not know {term}. It may still be at an edge: see Edges."
-    return "Nothing here. Send something, or reset the filters."
+    if filtered(query):
+        return "No series matches these filters."
+    if send_to is None:
+        return "No series has been announced yet."
+    return [
+        "No series has been announced yet. Send some: ",
+        tag("code", f"dcmsend -aec EDGE_AE {send_to} FILE"),
+    ]
 
 
 def _study(rows: list[Row], columns: list[str]) -> Markup:

@@ -44,6 +44,10 @@ class Source(Protocol):
     def viewer_url(self) -> str | None:
         """Where OHIF is, if anywhere."""
 
+    @property
+    def send_to(self) -> str | None:
+        """Host and DICOM port of an edge on this machine; None where there is none."""
+
     def reading(self) -> AbstractContextManager[Connection]:
         """The index, for one request, read only and without task tokens."""
 

@@ -31,6 +31,8 @@ class RunSource:
         self.stack, self.bucket = state.stack, state.bucket
         self.state_machine_arn = state.state_machine_arn
         self.datastore_id, self.viewer_url = state.datastore_id, state.viewer_url
+        ports = [edge.dicom_port for edge in state.edges if edge.dicom_port is not None]
+        self.send_to = f"127.0.0.1 {ports[0]}" if ports else None
         self._state = state
         self._clients = Clients(state.aws_url, state.healthimaging_url)
 

@@ -22,6 +22,7 @@ class TargetSource:
 
     def __init__(self, target: Target, viewer_url: str | None = None) -> None:
         self.viewer_url = viewer_url.rstrip("/") if viewer_url else None
+        self.send_to = None
         self.name = target.name
         self.note = f"{target.name[:1].upper()}{target.name[1:]}, with your own credentials. Times are UTC."
         self.who = target.who()

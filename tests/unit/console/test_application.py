@@ -24,7 +24,7 @@ class Failing:
     """A pipeline whose index raises this."""
 
     name, note, who, stack, bucket, state_machine_arn = "a run", "", "ana", "s", "b", "arn"
-    datastore_id = viewer_url = None
+    datastore_id = viewer_url = send_to = None
 
     def __init__(self, error: Exception) -> None:
         self._error = error

@@ -83,6 +83,21 @@ def test_a_list_says_its_part_and_what_is_sorted() -> None:
     assert "Next page" not in str(listing(Found(rows, 1, 3, []), {}))
 
 
+@pytest.mark.parametrize(
+    ("query", "send_to", "words"),
+    [
+        ({}, "127.0.0.1 11112", "Send some: <code>dcmsend -aec EDGE_AE 127.0.0.1 11112 FILE</code>"),
+        ({}, None, "No series has been announced yet."),
+        ({"modality": "CT"}, "127.0.0.1 11112", "No series matches these filters."),
+        ({"q": "A1"}, "127.0.0.1 11112", "The index does not know A1."),
+    ],
+)
+def test_an_empty_list_says_why_and_what_to_do(
+    query: dict[str, str], send_to: str | None, words: str
+) -> None:
+    assert words in str(listing(Found([], 1, 0, []), query, send_to))
+
+
 HOSTILE = '"><script>alert(1)</script>'
 
 
