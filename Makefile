@@ -12,7 +12,7 @@ export UV_COMPILE_BYTECODE := 1
 ROOMS := dicom_ingest functions statemachines edge_component healthimaging-emulator/src local console ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up viewer local ops pictures docs test check typecheck-cdk bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz sbom audit clean
+.PHONY: help demo up viewer local ops pictures docs test tests check lint types bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz sbom audit clean
 
 help: ## list the targets
 	@$(PYTHON) -c "import re; [print(f'  make {m[1]:<14} {m[2]}') for m in re.finditer(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)]"
@@ -29,17 +29,21 @@ viewer: env .venv/viewer.done ## the same with OHIF, a DICOM viewer, on every st
 local: env ## send to a running pipeline: make local ARGS="send dcmdata"
 	@$(RUN) -m local $(ARGS)
 
-test: check ## everything CI runs
+test: lint ## everything CI runs
+	@$(MAKE) --no-print-directory -j2 types tests
+
+tests: dev-env
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadgroup tests $(ARGS)
 
-check: dev-env ## format, lint, types and import rules
+check: lint types ## format, lint, import rules and types
+
+lint: dev-env
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/lint-imports --no-logo
-	@$(RUN) -m mypy $(wildcard $(addsuffix /,$(ROOMS))) tests
-	@$(MAKE) --no-print-directory typecheck-cdk
 
-typecheck-cdk: dev-env ## types of the CDK room: slow and hungry, so a run of its own
+types: dev-env # the CDK room in a run of its own: it is hungry
+	@$(RUN) -m mypy $(wildcard $(addsuffix /,$(ROOMS))) tests
 	@$(RUN) -m mypy cdk
 
 ops: env ## ask and steer a pipeline, local or on AWS: make ops ARGS="where PH26-0001"
