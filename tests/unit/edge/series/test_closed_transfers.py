@@ -199,6 +199,34 @@ def test_a_backlog_of_the_assembler_makes_no_transfers_of_one_series(tmp_path: P
     assert [said(manifests) for manifests in transfers(bench).values()] == [[3]]
 
 
+def test_a_series_joins_no_transfer_that_was_closed_in_the_same_batch(tmp_path: Path) -> None:
+    """A large instance had no room in it, so its only series was sealed; a small one would have room."""
+    bench = Bench(tmp_path, senders=BULK, max_series_bytes=20_000)
+    sender = bench.associate("ARCHIVE")
+    bench.receive(sender, "1.1", "1.1.1", "1")
+    bench.receive(sender, "1.1", "1.1.1", "2", pixels=19_000)
+    bench.receive(sender, "1.2", "1.2.1", "3")
+    bench.close(sender)
+    bench.settle()
+    found = list(transfers(bench).values())
+    assert [said(manifests) for manifests in found] == [[len(manifests)] for manifests in found]
+    assert sorted(m.transfer.instance_count for manifests in found for m in manifests) == [1, 1, 1]
+
+
+def test_a_series_joins_no_transfer_that_all_its_series_have_left(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, senders=BULK)
+    sender = bench.associate("ARCHIVE")
+    bench.receive(sender, "1.1", "1.1.1", "1")
+    bench.assembly.run_once()
+    [left] = bench.journal.execute("SELECT sequence, transfer_id FROM series_transfer").fetchall()
+    with transaction(bench.journal) as journal:
+        assert instances.redraw(journal, left["sequence"], left["transfer_id"])
+    bench.receive(sender, "1.2", "1.2.1", "2")
+    bench.close(sender)
+    bench.settle()
+    assert left["transfer_id"] not in transfers(bench)
+
+
 def test_what_the_transfers_of_a_bulk_sender_hold_is_counted_once_a_batch(tmp_path: Path) -> None:
     """Counted for each series, a backlog of small series takes hours."""
     bench = Bench(tmp_path, senders=BULK, max_series_instances=30)
