@@ -170,7 +170,7 @@ def _nothing(query: Mapping[str, str], unknown: list[str], send_to: str | None) 
         return "No series has been announced yet."
     return [
         "No series has been announced yet. Send some: ",
-        tag("code", f"dcmsend -aec EDGE_AE {send_to} FILE"),
+        tag("code", f"dcmsend -v -nh +sd +r -aec EDGE_AE {send_to} FOLDER"),
     ]
 
 

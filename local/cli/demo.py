@@ -22,6 +22,8 @@ from local.sending.dicom_folder import study_folders
 
 HELP = "start everything, send a folder over DIMSE, show what arrives, stop"
 DCMDATA = REPOSITORY / "dcmdata"
+SEND_A_FOLDER = "dcmsend -v -nh +sd +r -aec EDGE_AE localhost 11112 FOLDER"
+"""With DCMTK. `-nh`: other files in the folder do not stop it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +68,7 @@ def _show(report: Report, output: Console) -> None:
         output.print(f"missing: {sentence}", style="bold red", highlight=False)
     output.print(
         "\nNext: make up                                                     keep it running"
-        "\n      dcmsend -v +sd +r -aec EDGE_AE localhost 11112 FOLDER            send your own files, or"
+        f"\n      {SEND_A_FOLDER:<65}send your own files, or"
         '\n      make local ARGS="send DIR"; make ops ARGS="status"               from another terminal',
         highlight=False,
     )

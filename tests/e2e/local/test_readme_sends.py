@@ -1,4 +1,4 @@
-"""DCMTK sends the example studies to `make up` exactly as the README says."""
+"""DCMTK sends the example studies to `make up` exactly as the README and the demo say."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.cli.demo import SEND_A_FOLDER
 from local.run.wiring import REPOSITORY
 from tests.support.local.cli import Up, up
 from tests.support.machine.waiting import wait_until
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
-SENDS = re.findall(r"^((?:dcmsend|storescu) .*dcmdata.*)$", README, re.MULTILINE)
+SENDS = [
+    *re.findall(r"^((?:dcmsend|storescu) .*dcmdata.*)$", README, re.MULTILINE),
+    SEND_A_FOLDER.replace("FOLDER", "dcmdata"),
+]
 
 
 @pytest.fixture(scope="module")

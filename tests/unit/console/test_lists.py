@@ -86,7 +86,11 @@ def test_a_list_says_its_part_and_what_is_sorted() -> None:
 @pytest.mark.parametrize(
     ("query", "send_to", "words"),
     [
-        ({}, "127.0.0.1 11112", "Send some: <code>dcmsend -aec EDGE_AE 127.0.0.1 11112 FILE</code>"),
+        (
+            {},
+            "127.0.0.1 11112",
+            "Send some: <code>dcmsend -v -nh +sd +r -aec EDGE_AE 127.0.0.1 11112 FOLDER</code>",
+        ),
         ({}, None, "No series has been announced yet."),
         ({"modality": "CT"}, "127.0.0.1 11112", "No series matches these filters."),
         ({"q": "A1"}, "127.0.0.1 11112", "The index does not know A1."),
