@@ -205,3 +205,13 @@ def test_the_queue_is_changed_and_a_cancelled_ticket_is_seen_by_whoever_tells(wa
     assert [each.pk for each in queue.untold(ways.connection)] == [number]
     gate.close(ways.connection, DATASTORE, "what PostgreSQL's own connection sees, too")
     assert granting.grant(ways.connection, DATASTORE) == []
+
+
+def test_a_ticket_of_a_bundle_is_cancelled(ways: Ways) -> None:
+    writer = ways.administrator
+    writer.run(
+        "UPDATE ahlijob SET state = 'GRANTED', granted_at = now(), start_at = now(), bundle = pk, "
+        "leads = true WHERE state = 'WAITING'"
+    )
+    (ticket,) = [row for row in tickets(ways.operator) if row["state"] == "GRANTED"]
+    assert queue.cancel(writer, ticket["ticket_id"], "not wanted") == [ticket["ticket_id"]]
