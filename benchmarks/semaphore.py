@@ -48,7 +48,9 @@ _STATE = """
 SELECT count(*) FILTER (WHERE j.own_slot) AS slots, count(*) FILTER (WHERE j.holds_slot) AS holders,
     count(DISTINCT j.series_instance_uid) FILTER (WHERE j.holds_slot) AS series,
     count(*) FILTER (WHERE j.state = 'WAITING' AND j.priority = 0) AS live_waiting,
-    (SELECT next_start FROM semaphore) AS next_start
+    count(*) FILTER (WHERE j.own_slot AND j.priority > 0) AS bulk_slots,
+    (SELECT next_start FROM semaphore) AS next_start,
+    (SELECT max(n) FROM semaphore, unnest(live_needs) n) AS needed
 FROM ahlijob j WHERE j.holds_slot OR (j.state = 'WAITING' AND j.priority = 0)
 """
 
@@ -98,9 +100,11 @@ class Watched(Simulation):
             (now,) = connection.run(_STATE)
         self.violations.over_capacity += now["slots"] > CAPACITY
         self.violations.series_twice += now["series"] != now["holders"]
-        usable = CAPACITY if now["live_waiting"] else CAPACITY - kept_for_live(CAPACITY)
-        start_is_near = Pace(RATE, 1, now["next_start"]).is_near(self.index.moment)
-        self.violations.idle_slots += now["slots"] < usable and start_is_near
+        bulk, usable = not now["live_waiting"], now["slots"] < CAPACITY
+        if bulk:
+            usable = usable and now["bulk_slots"] < CAPACITY - kept_for_live(CAPACITY, now["needed"])
+        start_is_near = Pace(RATE, 1, now["next_start"]).is_near(self.index.moment, bulk=bulk)
+        self.violations.idle_slots += usable and start_is_near
 
     def judged(self) -> dict[str, int]:
         """How often each rule was violated."""

@@ -459,9 +459,12 @@ CREATE TABLE public.semaphore (
     failed_imports integer DEFAULT 0 NOT NULL,
     bundles boolean DEFAULT false NOT NULL,
     bundle_patience double precision DEFAULT 600 NOT NULL,
+    live_needs integer[] DEFAULT array_fill(0, ARRAY[24]) NOT NULL,
+    live_needs_hour timestamp with time zone,
     CONSTRAINT semaphore_bundle_patience_check CHECK ((bundle_patience >= (0)::double precision)),
     CONSTRAINT semaphore_capacity_check CHECK ((capacity >= 0)),
     CONSTRAINT semaphore_gate_check CHECK ((gate = ANY (ARRAY['OPEN'::text, 'CLOSED'::text]))),
+    CONSTRAINT semaphore_live_needs_check CHECK ((array_length(live_needs, 1) = 24)),
     CONSTRAINT semaphore_start_burst_check CHECK ((start_burst >= 1)),
     CONSTRAINT semaphore_start_rate_check CHECK ((start_rate > (0)::double precision))
 );

@@ -80,21 +80,24 @@ def large_series(first: int) -> Iterator[list[Series]]:
     return _transfers(iter(lambda: [(500, CT_INSTANCE)], None), first)
 
 
-def hospital_day(hours: int = HOURS) -> list[Series]:
-    """Studies of eight series over the day; the series of a study are announced within seconds."""
-    chance = random.Random(11)  # noqa: S311 - the same day every time
+DAY_SECONDS = 86_400
+
+
+def hospital_day(hours: int = HOURS, day: int = 0) -> list[Series]:
+    """Studies of eight series over a day; the series of a study are announced within seconds."""
+    chance = random.Random(11 + day)  # noqa: S311 - the same days every time
     begun: list[float] = []
     studies = STUDIES * sum(BUSY[:hours]) // sum(BUSY)
     while len(begun) < studies:
         hour = chance.choices(range(hours), BUSY[:hours])[0]
-        at = 3600 * (hour + chance.random())
+        at = day * DAY_SECONDS + 3600 * (hour + chance.random())
         together = BURST if chance.random() < IN_BURSTS / BURST / (1 - IN_BURSTS + IN_BURSTS / BURST) else 1
         begun += [at + chance.uniform(0, 30) for _ in range(together)]
-    day: list[Series] = []
-    for study, at in enumerate(sorted(begun)):
+    announced: list[Series] = []
+    for study, at in enumerate(sorted(begun), day * STUDIES):
         several = [
             Series(study * SERIES_A_STUDY + n, study, study, INSTANCES, INSTANCES * CT_INSTANCE, LIVE)
             for n in range(SERIES_A_STUDY)
         ]
-        day += [replace(one, at=at + chance.uniform(0, 4)) for one in closed(several)]
-    return sorted(day, key=lambda series: series.at)
+        announced += [replace(one, at=at + chance.uniform(0, 4)) for one in closed(several)]
+    return sorted(announced, key=lambda series: series.at)

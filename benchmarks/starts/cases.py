@@ -12,6 +12,7 @@ from benchmarks.kept import Case
 from benchmarks.starts import rows
 from benchmarks.starts.arrivals import (
     BULK,
+    DAY_SECONDS,
     HOURS,
     LIVE,
     Series,
@@ -40,6 +41,7 @@ FIRST_ROUND, WATCHED, WATCHED_FULL = ROUND, ROUND, 3 * ROUND
 """Imports: until each slot of a migration was used once, and whole rounds that are watched after that."""
 MOST_SECONDS = 6 * 3600
 HOURS_SHORT = 1
+MIGRATION_BEGINS_EARLIER = 3600
 
 
 def cases(*, full: bool = False) -> list[Case]:
@@ -129,22 +131,29 @@ def _migration(archive: str, seconds: float, *, bundles: bool, watched: int) -> 
 
 
 def _day(seconds: float, *, migration: bool, hours: int) -> dict[str, Any]:
-    """The latency of live series: from the event to the outcome."""
-    day = hospital_day(hours)
+    """The latency of live series: from the event to the outcome.
+
+    A migration began an hour before the day does, and the system knows the day before that.
+    """
+    day, begins = hospital_day(hours, day=1), DAY_SECONDS
     with Postgres() as server, index(server, "day") as clocked:
         simulation = Simulation(clocked, HealthImaging(seconds), _settings(bundles=True))
-        simulation.announce(day)
+        simulation.every(120, simulation.grant)
+        latency, migrated = simulation.seen.latency, simulation.seen.series
         if migration:
+            simulation.announce(hospital_day(hours))
+            _pass(simulation, begins - MIGRATION_BEGINS_EARLIER)
             archive = Archive(simulation, large_series(0), 200)
             simulation.every(100, archive.top_up)
-        simulation.every(120, simulation.grant)
-        ended = simulation.seen.series
+            _pass(simulation, begins)
+            latency.clear()
+            migrated.clear()
+        simulation.announce(day)
         simulation.run(
-            hours * 3600 + 3600.0,
-            lambda: ended[LIVE] == len(day),
-            lambda: f"{ended[LIVE]:,} of {len(day):,} live series, {ended[BULK]:,} migrated",
+            begins + hours * 3600 + 3600.0,
+            lambda: len(latency) == len(day),
+            lambda: f"{len(latency):,} of {len(day):,} live series, {migrated[BULK]:,} migrated",
         )
-        latency = simulation.seen.latency
         if len(latency) != len(day):
             raise AssertionError(f"{len(day) - len(latency)} live series were not imported")
         return {
@@ -154,9 +163,13 @@ def _day(seconds: float, *, migration: bool, hours: int) -> dict[str, Any]:
             "live_series": len(day),
             "latency_seconds": spread(latency),
             "series_a_start": round(mean(simulation.seen.bundle_sizes[LIVE]), 2),
-            "migrated_series": ended[BULK],
+            "migrated_series": migrated[BULK],
             **_described(simulation),
         }
+
+
+def _pass(simulation: Simulation, until: float) -> None:
+    simulation.run(until, lambda: False, lambda: "before the day")
 
 
 def _described(simulation: Simulation) -> dict[str, Any]:

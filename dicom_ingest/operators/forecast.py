@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dicom_ingest.contracts.platform import quotas
-from dicom_ingest.contracts.platform.slots import kept_for_live
+from dicom_ingest.contracts.platform.slots import FOR_BULK, kept_for_live
 from dicom_ingest.healthimaging.polling import FIRST_POLL_SECONDS, MEAN_JITTER, poll_after
 
 IMPORT_SECONDS = 4.0
@@ -114,7 +114,7 @@ def forecast(
     several = series_per_start(archive, mbit, bundles=service.bundles)
     slots = max(1, service.slots - kept_for_live(service.slots))
     held = held_seconds(import_seconds(several * archive.files, seconds_a_file), shared=several > 1)
-    limits = {"starts": service.start_rate * several, "imports": slots / held * several}
+    limits = {"starts": service.start_rate * FOR_BULK * several, "imports": slots / held * several}
     if mbit is not None:
         limits["line"] = mbit * 1e6 / 8 / archive.series_bytes
     return Forecast(seconds_a_file, several, limits)

@@ -40,3 +40,17 @@ def test_after_a_quiet_time_the_burst_is_there_again() -> None:
     assert [pace.next(NOON) - NOON for _ in range(3)] == [timedelta(seconds=s) for s in (0, 0, 1)]
     later = NOON + timedelta(minutes=1)
     assert [pace.next(later) - later for _ in range(2)] == [timedelta(0)] * 2
+
+
+def test_a_migration_leaves_one_start_in_five_unused() -> None:
+    bulk, live = Pace(1, 1, EPOCH), Pace(1, 1, EPOCH)
+    last_bulk = [bulk.next(NOON, bulk=True) for _ in range(41)][-1]
+    last_live = [live.next(NOON) for _ in range(41)][-1]
+    assert (last_bulk - NOON, last_live - NOON) == (timedelta(seconds=50), timedelta(seconds=40))
+
+
+@given(st.sampled_from([0.001, 0.25, 1.0, 3.0]), st.booleans())
+def test_after_a_start_the_next_is_near_at_any_pace(rate: float, bulk: bool) -> None:
+    pace = Pace(rate, 1, EPOCH)
+    pace.next(NOON, bulk=bulk)
+    assert pace.is_near(NOON, bulk=bulk)

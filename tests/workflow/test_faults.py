@@ -161,11 +161,12 @@ def test_an_execution_stopped_while_it_waits_leaves_nothing_held(pipeline: Pipel
 
 
 def whole_transfer(count: int) -> list[Announced]:
-    """The series of one closed transfer."""
+    """The series of one closed transfer of a migration: they share an import, however few slots are free."""
     transfer_id, study = str(uuid4()), new_uid()
     return [
         Announced(
             transfer_id=transfer_id,
+            priority="bulk",
             study_instance_uid=study,
             transfer_series=count if number == count else None,
         )

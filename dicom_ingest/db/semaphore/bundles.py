@@ -108,7 +108,7 @@ def _standing(row: dict[str, Any], series: int, announced: int | None) -> Standi
 
 
 _LOCK_WAITING = """
-SELECT pk, series_instance_uid, transfer_id::text AS transfer_id FROM ahlijob
+SELECT pk, series_instance_uid, transfer_id::text AS transfer_id, priority > 0 AS bulk FROM ahlijob
 WHERE transfer_id = :transfer_id AND datastore_id = :datastore_id AND state = 'WAITING' AND live
 ORDER BY pk FOR UPDATE SKIP LOCKED
 """

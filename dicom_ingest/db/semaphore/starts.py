@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from dicom_ingest.contracts.platform.slots import FOR_BULK
 from dicom_ingest.contracts.times import whole_second
 from dicom_ingest.db.server.connection import Connection
 
 PROMISED_SECONDS = 5.0
 """Starts are promised for this long ahead: what waits longer may become a bundle, or be overtaken by live."""
+BULK_PROMISED_SECONDS = 1.0
+"""To bulk series: a live series that comes now waits for them."""
 
 
 class Pace:
@@ -19,18 +22,23 @@ class Pace:
         self._tolerance = (burst - 1) * self._interval
         self.theoretical_arrival = theoretical_arrival
 
-    def is_near(self, now: datetime) -> bool:
+    def is_near(self, now: datetime, *, bulk: bool) -> bool:
         """Whether the next start is due within seconds. One is always promised, however slow the pace."""
-        ahead = timedelta(seconds=max(PROMISED_SECONDS, self._interval))
+        least = BULK_PROMISED_SECONDS if bulk else PROMISED_SECONDS
+        ahead = timedelta(seconds=max(least, self._interval / (FOR_BULK if bulk else 1)))
         return self._next(now) <= now + ahead
 
     def _next(self, now: datetime) -> datetime:
         return max(now, self.theoretical_arrival - timedelta(seconds=self._tolerance))
 
-    def next(self, now: datetime) -> datetime:
-        """When the next import may start, in whole seconds."""
+    def next(self, now: datetime, *, bulk: bool = False) -> datetime:
+        """When the next import may start, in whole seconds. A migration leaves a share of the starts unused.
+
+        Else a live import whose start was throttled finds no start left when it tries again.
+        """
         start_at = self._next(now)
-        self.theoretical_arrival = max(self.theoretical_arrival, start_at) + timedelta(seconds=self._interval)
+        after = timedelta(seconds=self._interval / (FOR_BULK if bulk else 1))
+        self.theoretical_arrival = max(self.theoretical_arrival, start_at) + after
         return whole_second(start_at)
 
 

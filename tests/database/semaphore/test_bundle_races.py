@@ -19,6 +19,7 @@ from tests.database.conftest import DATASTORE
 from tests.support.machine.waiting import wait_until
 from tests.support.workflow.bundles import (
     bundle,
+    capacity,
     end,
     finish,
     open_,
@@ -102,7 +103,7 @@ def test_who_dissolves_a_bundle_does_not_hold_the_semaphore_while_it_waits_for_a
     flow.rows("UPDATE semaphore SET start_rate = 0.01, start_burst = 1, next_start = clock_timestamp()")
     queue_up(flow, [Announced()])
     runs = queue_up(flow, transfer(3))
-    open_(flow, 2)
+    open_(flow, 4)
     leader, member, _ = tickets(flow, runs)
     assert leader["leads"], "its start is promised, and given back where it is dissolved"
     with flow.world.database.transaction() as acquiring:
@@ -201,6 +202,7 @@ def test_a_series_that_is_held_is_not_imported_again_while_its_other_transfer_is
     flow.end(twin)
     twin.check()
     twin.record()
+    capacity(flow, 3)
     twin.release()
     assert runs[0].told()
     flow.announce(copy, **{"replay-name": "force-a"}).index_series()

@@ -230,7 +230,7 @@ def test_a_series_that_is_being_imported_elsewhere_keeps_its_transfer_from_being
 
 
 def test_a_bundle_takes_one_slot_whatever_the_capacity(flow: Steps) -> None:
-    first, second = queue_up(flow, transfer(3)), queue_up(flow, transfer(3))
+    first, second = (queue_up(flow, transfer(3, priority="bulk")) for _ in range(2))
     open_(flow, 1)
     assert [run.told() for run in (*first, *second)] == [True] + [False] * 5
     open_(flow, 2)
@@ -241,7 +241,7 @@ def test_a_bundle_takes_one_slot_whatever_the_capacity(flow: Steps) -> None:
 def test_a_bundle_is_paced_as_one_start(flow: Steps) -> None:
     flow.rows("UPDATE semaphore SET start_rate = 1, start_burst = 1")
     first, second = queue_up(flow, transfer(3)), queue_up(flow, transfer(3))
-    open_(flow)
+    open_(flow, 6)
     starts = [{t["start_at"] for t in tickets(flow, runs)} for runs in (first, second)]
     assert [len(each) for each in starts] == [1, 1]
     assert abs((starts[1].pop() - starts[0].pop()).total_seconds()) <= 2
@@ -477,10 +477,10 @@ def test_a_bundle_of_which_a_series_was_imported_meanwhile_goes_one_by_one(flow:
     flow.end(twin)
     twin.check()
     twin.record()
+    capacity(flow, 3)
     twin.release()
     assert runs[0].told()
     assert runs[0].start()["status"] == "QUEUE_AGAIN"
-    capacity(flow, 3)
     runs[0].acquire()
     assert runs[1].told()
     assert runs[1].start()["status"] == "NOT_NEEDED"

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 
 from dicom_ingest.contracts.messages.outcomes import TicketState
 from dicom_ingest.contracts.messages.steps import ImportState, SemaphoreSettings, SeriesTransferRef
+from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.db.semaphore import gate, granting, leftovers, queueing, releasing
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.semaphore.bundles import Ticket
@@ -236,9 +237,17 @@ class Semaphore(RuleBasedStateMachine):
 
     @invariant()
     def nobody_eligible_waits_beside_a_free_slot(self) -> None:
-        held = {row["series_instance_uid"] for row in self._tickets(HOLDING)}
+        """A bulk series leaves those free that are kept for live series."""
+        holders = self._tickets(HOLDING)
+        held = {row["series_instance_uid"] for row in holders}
         if len(held) < self.capacity and not self.paused and not self.shut:
-            waiting = self._tickets(("WAITING",))
+            with self.database.transaction() as connection:
+                (row,) = connection.run(
+                    "SELECT live_needs FROM semaphore WHERE datastore_id = :id", id=self.datastore_id
+                )
+            most = self.capacity - kept_for_live(self.capacity, max(row["live_needs"]))
+            full = sum(row["priority"] > 0 for row in holders) >= most
+            waiting = [row for row in self._tickets(("WAITING",)) if not (full and row["priority"] > 0)]
             assert [row for row in waiting if row["series_instance_uid"] not in held] == []
 
     def teardown(self) -> None:

@@ -180,6 +180,7 @@ def test_twenty_thousand_wait_and_grants_stay_fast(database: Database) -> None:
                 now=None,
                 free=1,
                 patience=600,
+                share_after=granting.SHARE_AFTER_SECONDS,
                 left=[],
             )
         )

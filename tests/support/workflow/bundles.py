@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from dicom_ingest.db.semaphore.granting import SHARE_AFTER_SECONDS
 from dicom_ingest.operators.read.state import flow as stages
 from tests.support.workflow.series import Announced, new_uid
 from tests.support.workflow.steps import Run, Steps
@@ -24,13 +25,23 @@ def capacity(flow: Steps, slots: int) -> None:
 
 
 def queue_up(flow: Steps, series: list[Announced]) -> list[Run]:
-    """Their executions wait; no slot is free."""
+    """Their executions have waited so long that they may share an import; no slot is free."""
     capacity(flow, 0)
     runs = [flow.announce(announced) for announced in series]
     for run in runs:
         run.index_series()
         assert run.acquire() is None
+    wait(flow)
     return runs
+
+
+def wait(flow: Steps, seconds: float = SHARE_AFTER_SECONDS) -> None:
+    """All that wait have waited for so much longer."""
+    flow.rows(
+        "UPDATE ahlijob SET created_at = created_at - make_interval(secs => :seconds) "
+        "WHERE state = 'WAITING'",
+        seconds=seconds,
+    )
 
 
 def bundle(flow: Steps, count: int = 3, slots: int = 3, **given: Any) -> list[Run]:
