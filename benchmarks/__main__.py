@@ -45,7 +45,7 @@ BENCHMARKS = {
     "starts": Benchmark(cases=starts.cases, has_full=True),
     "size": Benchmark(size.run, has_full=True),
     "pipeline": Benchmark(pipeline.run, has_full=True),
-    "migration": Benchmark(migration.run, has_full=True),
+    "migration": Benchmark(cases=migration.cases, has_full=True),
     "costs": Benchmark(costs.run),
     "emulator": Benchmark(emulator.run),
 }

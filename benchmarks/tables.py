@@ -254,6 +254,21 @@ def _pipeline(results: dict[str, Any]) -> str:
     return _table(head, stages) + "\n\n" + _table(("", ""), used + seen)
 
 
+def _migration(results: dict[str, Any]) -> str:
+    rows = [
+        [
+            *(group, SHARING[name == "shared"], row["series"], row["imports"]),
+            *(row["seconds_from_first_start_to_last_end"], row["seconds"]),
+        ]
+        for group, ways in results.items()
+        if group.endswith("a second")
+        for name, row in ways.items()
+    ]
+    return _table(
+        ("allowed", "imports", "series", "imports started", "first start to last end, s", "in all, s"), rows
+    )
+
+
 def _costs(results: dict[str, Any]) -> str:
     measured, long = (
         results["dollars_per_1000_series"],
@@ -318,6 +333,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "starts days": _days,
     "size": _size,
     "pipeline": _pipeline,
+    "migration": _migration,
     "costs": _costs,
     "costs limits": _limits,
     "costs scenarios": _scenarios,
