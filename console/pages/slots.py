@@ -53,6 +53,7 @@ def _store(row: Row, number: int) -> Markup:
             tag("b", used),
             tag("span", shut, class_="place person") if shut else tag("span", "open", class_="place done"),
             f" {row['gate_reason']}." if row["gate_reason"] else None,
+            f" {row['kept_for_live']} are kept for live series." if row["kept_for_live"] else None,
             f" Starts are paced at {row['start_rate']:g} a second, {row['start_burst']} at once.",
             tag("span", " Data store ", tag("code", row["datastore_id"]), class_="quiet"),
         ),

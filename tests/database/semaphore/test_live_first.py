@@ -10,6 +10,9 @@ from dicom_ingest.contracts.messages.events import Priority
 from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.db.semaphore.granting import SHARE_AFTER_SECONDS
 from dicom_ingest.db.server.connection import Database
+from dicom_ingest.operators.read.series.search import where
+from dicom_ingest.operators.read.series.timeline import timeline
+from dicom_ingest.operators.read.state.slots import semaphores
 from tests.database.conftest import DATASTORE
 from tests.support.workflow.bundles import held, open_, queue_up, transfer, wait
 from tests.support.workflow.leftovers import World
@@ -68,6 +71,31 @@ def test_a_migration_leaves_as_many_slots_as_live_series_have_needed_before(flow
     assert told(bulk) == 3
     live = [waiting_live(flow) for _ in range(7)]
     assert told(live) == 7
+
+
+def test_operators_see_how_many_slots_are_kept_for_live_series(flow: Steps) -> None:
+    before = waiting(flow, 7, "live")
+    open_(flow, 10)
+    over(flow)
+    *_, last = waiting(flow, 10, "bulk")
+    open_(flow, 10)
+    with flow.world.database.transaction() as connection:
+        (semaphore,) = semaphores(connection)
+    of_bulk = waits_for(flow, last)
+    flow.rows("UPDATE ahlijob SET priority = 0 WHERE state = 'WAITING'")
+    of_live = waits_for(flow, last)
+    assert (semaphore["kept_for_live"], semaphore["held"], len(before)) == (7, 3, 7)
+    assert of_bulk == "a slot: 6 tickets ahead, 3 of 10 slots in use, 7 kept for live series"
+    assert of_live == "a slot: 6 tickets ahead, 3 of 10 slots in use"
+
+
+def waits_for(flow: Steps, run: Run) -> str:
+    with flow.world.database.transaction() as connection:
+        (row,) = where(connection, run.announced.transfer_id)
+        found = timeline(connection, row["pk"])
+    assert found is not None
+    assert found.waits_for is not None
+    return found.waits_for.words
 
 
 def test_live_series_that_wait_for_a_slot_count_as_need(flow: Steps) -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dicom_ingest.contracts.messages.outcomes import FAILURES
+from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.operators.read.index import Index, Row, first
+from dicom_ingest.operators.read.state.slots import LIVE_NEEDED
 
 # The same rules as the grant step's (db.semaphore.granting.ELIGIBLE), said of one ticket.
-_QUEUE = """
+_QUEUE = f"""
 SELECT clock_timestamp() AS now, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,
-    s.capacity, s.paused, s.gate, s.gate_reason,
+    s.capacity, s.paused, s.gate, s.gate_reason, j.priority > 0 AS bulk, {LIVE_NEEDED} AS live_needed,
     (SELECT count(*) FROM ahlijob h WHERE h.datastore_id = j.datastore_id
         AND h.own_slot) AS held,
     j.bundle, j.asleep, j.expects_bundle AND j.created_at
@@ -83,6 +85,8 @@ def _in_the_queue(queue: Row) -> Wait:
         )
     ahead = f"{queue['ahead']} {'ticket' if queue['ahead'] == 1 else 'tickets'} ahead"
     words = f"a slot: {ahead}, {queue['held']} of {queue['capacity']} slots in use"
+    if queue["bulk"] and (kept := kept_for_live(queue["capacity"], queue["live_needed"])):
+        words += f", {kept} kept for live series"
     return Wait(words, _expected(queue, turns=2 + queue["ahead"] // max(1, queue["capacity"])))
 
 

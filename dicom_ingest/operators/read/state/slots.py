@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dicom_ingest.contracts.platform.slots import kept_for_live
 from dicom_ingest.operators.read.index import Index, Row, first
 
-_SEMAPHORES = """
+# The most that live series needed in this hour of the day and in those beside it (db.semaphore.reserve).
+LIVE_NEEDED = """
+COALESCE((SELECT max(s.live_needs[
+    1 + (CAST(EXTRACT(hour FROM clock_timestamp() AT TIME ZONE 'UTC') AS integer) + beside) % 24])
+    FROM generate_series(23, 25) beside), 0)
+"""
+_SEMAPHORES = f"""
 SELECT s.datastore_id, s.configured_at < (SELECT max(configured_at) FROM semaphore) AS replaced,
     s.capacity, s.start_rate, s.start_burst, s.paused, s.gate, s.gate_reason,
-    s.gate_closed_at,
+    s.gate_closed_at, {LIVE_NEEDED} AS kept_for_live,
     count(j.pk) FILTER (WHERE j.state = 'WAITING') AS waiting,
     count(j.pk) FILTER (WHERE j.own_slot) AS held,
     count(j.pk) FILTER (WHERE j.orphaned_at IS NOT NULL) AS orphaned,
@@ -55,9 +62,13 @@ WITH listed AS (SELECT pk, state = 'WAITING' AS waits, priority FROM ahlijob WHE
 def semaphores(index: Index) -> list[Row]:
     """A row per data store, the configured one first: capacity, held, waiting, paused or shut, and why.
 
-    `replaced`: another one is configured since; tickets that wait for it are stranded.
+    `replaced`: another one is configured since; tickets that wait for it are stranded. `kept_for_live`: slots
+    that a migration leaves free now.
     """
-    return index.run(_SEMAPHORES)
+    return [
+        row | {"kept_for_live": kept_for_live(row["capacity"], row["kept_for_live"])}
+        for row in index.run(_SEMAPHORES)
+    ]
 
 
 def tickets(index: Index, most: int = 200, skip: int = 0) -> list[Row]:
