@@ -14,11 +14,12 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import costs, migration, pipeline, plots, semaphore, stages, tables
+from benchmarks import costs, migration, pipeline, semaphore, stages
 from benchmarks.database import size
 from benchmarks.emulator import compare as emulator
 from benchmarks.functions import cold_start, indexing
 from benchmarks.kept import Case, Kept
+from benchmarks.published import plots, tables
 from benchmarks.receiving import compare as receiving
 from benchmarks.starts import cases as starts
 from benchmarks.uploading import compare as uploading

@@ -18,7 +18,7 @@ import pytest
 from dicom_ingest.db.server.connection import Connection, Database, connect
 from dicom_ingest.errors import DatabaseAwayError, DatabaseConflictError, IndexRefusedError
 from local.postgres.server import Postgres
-from tests.support.edge.certificates import Certificates, make_certificates
+from tests.support.edge.network.certificates import Certificates, make_certificates
 
 READY = b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5) + b"I"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import send, series_of
-from tests.support.edge.gateway import Gateway
+from tests.support.edge.network.gateway import Gateway
 from tests.support.edge.process import EdgeProcess
 from tests.support.machine.waiting import wait_until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, instance, send, series_of, uid
-from tests.support.edge.gateway import Gateway
+from tests.support.edge.network.gateway import Gateway
 from tests.support.edge.process import EdgeProcess, in_spool, peak_memory
 from tests.support.machine.waiting import wait_until
 

@@ -12,8 +12,8 @@ from edge_component.line.bucket import burst_of
 from tests.e2e.edge.test_says import said
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, send, series_of
-from tests.support.edge.gateway import Gateway
-from tests.support.edge.line import MeteredLine
+from tests.support.edge.network.gateway import Gateway
+from tests.support.edge.network.line import MeteredLine
 from tests.support.edge.process import EdgeProcess
 from tests.support.machine.waiting import wait_until
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.support.edge.aws import EdgeCloud
-from tests.support.edge.certificates import make_certificates
 from tests.support.edge.dicom import association, send, series_of
+from tests.support.edge.network.certificates import make_certificates
+from tests.support.edge.network.wire import CT, EXPLICIT, associate_rq, wire
 from tests.support.edge.process import DEADLINE, EdgeProcess
-from tests.support.edge.wire import CT, EXPLICIT, associate_rq, wire
 from tests.support.machine.waiting import wait_until
 
 A_ASSOCIATE_RJ = 3

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from edge_component.spool.part10 import part10_head
 from tests.support.edge.dicom import encoded, instance
-from tests.support.edge.wire import EXPLICIT, Wire, fragment, store_command
+from tests.support.edge.network.wire import EXPLICIT, Wire, fragment, store_command
 
 PIECE = 100 * 1024
 PIXEL_DATA = b"\xe0\x7f\x10\x00OW\x00\x00"

@@ -27,7 +27,7 @@ from edge_component.dimse.events import (
     StoreStarted,
 )
 from edge_component.dimse.limits import Limits
-from tests.support.edge.wire import (
+from tests.support.edge.network.wire import (
     CT,
     EXPLICIT,
     IMPLICIT,

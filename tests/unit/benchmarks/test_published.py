@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import tables
-from benchmarks.charts import Group, Mark, bars
-from benchmarks.plots import PICTURES, plots
+from benchmarks.published import tables
+from benchmarks.published.charts import Group, Mark, bars
+from benchmarks.published.plots import PICTURES, plots
 
 PLOTS = plots()
 
@@ -17,7 +17,7 @@ PLOTS = plots()
 @pytest.mark.parametrize("path", tables.PAGES, ids=lambda path: path.name)
 def test_the_tables_come_from_the_results(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
-    assert tables.render(page) == page, "python -m benchmarks.tables"
+    assert tables.render(page) == page, "python -m benchmarks.published.tables"
 
 
 def test_every_table_is_on_a_page() -> None:
@@ -27,7 +27,9 @@ def test_every_table_is_on_a_page() -> None:
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_a_plot_comes_from_the_results_and_stands_on_the_page(name: str) -> None:
-    assert (PICTURES / name).read_text(encoding="utf-8") == PLOTS[name], "python -m benchmarks.plots"
+    assert (PICTURES / name).read_text(encoding="utf-8") == PLOTS[name], (
+        "python -m benchmarks.published.plots"
+    )
     assert f"pictures/{name}" in tables.PAGE.read_text(encoding="utf-8")
 
 

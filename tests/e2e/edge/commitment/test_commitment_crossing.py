@@ -15,8 +15,8 @@ from pynetdicom.dsutils import decode, encode
 from tests.e2e.edge.commitment.test_storage_commitment import PUSH_MODEL, WELL_KNOWN, request_for
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import encoded, instance, uid
+from tests.support.edge.network.wire import CT, EXPLICIT, Wire, element, fragment, store_command, wire
 from tests.support.edge.process import DEADLINE, EdgeProcess
-from tests.support.edge.wire import CT, EXPLICIT, Wire, element, fragment, store_command, wire
 from tests.support.machine.waiting import wait_until
 
 IMAGES, COMMITMENT = 1, 3

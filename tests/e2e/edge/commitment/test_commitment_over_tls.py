@@ -14,8 +14,8 @@ from edge_component.records.commitment import Verdicts, event_information
 from edge_component.settings import Settings
 from tests.e2e.edge.commitment.test_storage_commitment import Modality, request_for
 from tests.support.edge.aws import EdgeCloud
-from tests.support.edge.certificates import Certificates, make_certificates
 from tests.support.edge.dicom import instance, send
+from tests.support.edge.network.certificates import Certificates, make_certificates
 from tests.support.edge.process import EdgeProcess
 from tests.support.edge.stand_ins import settings as edge_settings
 

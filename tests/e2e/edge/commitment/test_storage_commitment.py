@@ -19,8 +19,8 @@ from pynetdicom.pdu import P_DATA_TF
 from local.sending.sender import keep_answers
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import encoded, instance, send, uid
+from tests.support.edge.network.wire import CT, EXPLICIT, IMPLICIT, element, fragment, store_command, wire
 from tests.support.edge.process import EdgeProcess
-from tests.support.edge.wire import CT, EXPLICIT, IMPLICIT, element, fragment, store_command, wire
 from tests.support.machine.waiting import wait_until
 
 PUSH_MODEL, WELL_KNOWN = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"

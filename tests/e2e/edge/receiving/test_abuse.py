@@ -9,10 +9,9 @@ from contextlib import contextmanager, suppress
 import psutil
 import pytest
 
-from tests.support.edge.attacks import ATTACKS, attacker
 from tests.support.edge.dicom import encoded, instance
-from tests.support.edge.process import EdgeProcess
-from tests.support.edge.wire import (
+from tests.support.edge.network.attacks import ATTACKS, attacker
+from tests.support.edge.network.wire import (
     CT,
     EXPLICIT,
     IMPLICIT,
@@ -24,6 +23,7 @@ from tests.support.edge.wire import (
     store_command,
     wire,
 )
+from tests.support.edge.process import EdgeProcess
 from tests.support.machine.waiting import wait_until
 
 AWAY = "http://127.0.0.1:1"

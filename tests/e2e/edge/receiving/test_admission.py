@@ -9,8 +9,7 @@ import pytest
 
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import echo
-from tests.support.edge.process import EdgeProcess
-from tests.support.edge.wire import (
+from tests.support.edge.network.wire import (
     A_ASSOCIATE_AC,
     A_ASSOCIATE_RJ,
     CT,
@@ -21,6 +20,7 @@ from tests.support.edge.wire import (
     item,
     wire,
 )
+from tests.support.edge.process import EdgeProcess
 from tests.support.machine.waiting import wait_until
 
 

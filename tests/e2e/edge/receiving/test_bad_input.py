@@ -12,8 +12,7 @@ import pytest
 
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, encoded, instance, send
-from tests.support.edge.process import EdgeProcess, in_spool
-from tests.support.edge.wire import (
+from tests.support.edge.network.wire import (
     A_ASSOCIATE_AC,
     A_ASSOCIATE_RJ,
     A_RELEASE_RP,
@@ -29,6 +28,7 @@ from tests.support.edge.wire import (
     store_command,
     wire,
 )
+from tests.support.edge.process import EdgeProcess, in_spool
 from tests.support.machine.waiting import wait_until
 
 ECHO_SECONDS = 1.0

@@ -11,8 +11,16 @@ from pydicom import Dataset
 
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import association, encoded, instance, send, series_of
+from tests.support.edge.network.wire import (
+    CT,
+    EXPLICIT,
+    VERIFICATION,
+    echo_command,
+    fragment,
+    store_command,
+    wire,
+)
 from tests.support.edge.process import EdgeProcess
-from tests.support.edge.wire import CT, EXPLICIT, VERIFICATION, echo_command, fragment, store_command, wire
 from tests.support.machine.waiting import wait_until
 
 

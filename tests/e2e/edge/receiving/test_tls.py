@@ -14,11 +14,11 @@ from pynetdicom.ae import ApplicationEntity
 
 from edge_component.dimse.tls import expires_at, server_context
 from tests.support.edge.aws import EdgeCloud
-from tests.support.edge.certificates import Certificates, make_certificates
 from tests.support.edge.dicom import echo, encoded, send, series_of
+from tests.support.edge.network.certificates import Certificates, make_certificates
+from tests.support.edge.network.wire import A_ABORT, Wire
 from tests.support.edge.process import EdgeProcess
 from tests.support.edge.stand_ins import settings
-from tests.support.edge.wire import A_ABORT, Wire
 from tests.support.machine.waiting import wait_until
 
 

@@ -16,8 +16,8 @@ from edge_component.spool.folder import Spool
 from edge_component.spool.part10 import part10_head
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import encoded, instance, send, uid
+from tests.support.edge.network.wire import EXPLICIT, IMPLICIT, Wire, fragment, store_command, wire
 from tests.support.edge.process import EdgeProcess, in_spool, peak_memory
-from tests.support.edge.wire import EXPLICIT, IMPLICIT, Wire, fragment, store_command, wire
 from tests.support.machine.waiting import wait_until
 
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"

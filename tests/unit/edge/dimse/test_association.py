@@ -26,8 +26,7 @@ from edge_component.dimse.codec import Identity
 from edge_component.dimse.events import DataReceived
 from edge_component.dimse.limits import Limits
 from edge_component.dimse.states import State
-from tests.support.edge.paths import CONTEXTS, Played, fault, mutated, played, seeds
-from tests.support.edge.wire import (
+from tests.support.edge.network.wire import (
     CT,
     EXPLICIT,
     IMPLICIT,
@@ -40,6 +39,7 @@ from tests.support.edge.wire import (
     pdu,
     store_command,
 )
+from tests.support.edge.paths import CONTEXTS, Played, fault, mutated, played, seeds
 
 STREAMS = 2000
 REQUEST = associate_rq(CONTEXTS)

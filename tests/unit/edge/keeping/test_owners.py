@@ -21,8 +21,8 @@ from edge_component.spool.folder import Spool, file_name
 from edge_component.watching.certificate import Certificate
 from edge_component.watching.heartbeat import Heartbeat
 from tests.support.edge.bench import EXPLICIT, Bench, rows
-from tests.support.edge.certificates import Certificates, make_certificates
 from tests.support.edge.dicom import encoded, instance
+from tests.support.edge.network.certificates import Certificates, make_certificates
 from tests.support.edge.stand_ins import client_error, sha256, unreachable
 
 STUDY, SERIES = "1.2", "1.2.1"

@@ -23,8 +23,8 @@ from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.settings import SettingsError, load_settings
 from edge_component.spool.folder import Spool
 from tests.support.edge.dicom import encoded, instance
+from tests.support.edge.network.wire import EXPLICIT, associate_rq, fragment, store_command
 from tests.support.edge.stand_ins import settings
-from tests.support.edge.wire import EXPLICIT, associate_rq, fragment, store_command
 from tests.unit.edge.receiving.test_associations import Journal
 from tests.unit.edge.receiving.test_connection import ROW, pair
 from tests.unit.edge.receiving.test_connection import Desk as ConnectionDesk

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from edge_component.watching.certificate import LOOK_SECONDS, Certificate
-from tests.support.edge.certificates import Certificates, make_certificates
+from tests.support.edge.network.certificates import Certificates, make_certificates
 from tests.support.edge.stand_ins import Clock, settings
 
 

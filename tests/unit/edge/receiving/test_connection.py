@@ -15,7 +15,7 @@ from edge_component.receiving.readers.interfaces import Services
 from edge_component.receiving.readers.messages import Admission
 from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.records.rows import AssociationRow
-from tests.support.edge.wire import CT, EXPLICIT, associate_rq, fragment, store_command
+from tests.support.edge.network.wire import CT, EXPLICIT, associate_rq, fragment, store_command
 from tests.unit.edge.receiving.test_store import Journal, store_at
 
 ROW = AssociationRow("a1", "SENDER", "EDGE", "127.0.0.1", 0.0)

@@ -17,8 +17,8 @@ from edge_component.receiving.desk import Desk
 from edge_component.receiving.readers.messages import Action, Admission, Report
 from edge_component.records.commitment import Request
 from edge_component.records.rows import AssociationRow
+from tests.support.edge.network.wire import EXPLICIT, IMPLICIT
 from tests.support.edge.stand_ins import settings
-from tests.support.edge.wire import EXPLICIT, IMPLICIT
 
 WELL_KNOWN = "1.2.840.10008.1.20.1.1"
 

@@ -25,9 +25,9 @@ from edge_component.receiving.readers.process import DIED
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.folder import Spool
 from tests.support.edge.dicom import instance
+from tests.support.edge.network.wire import Wire, fragment, store_command
 from tests.support.edge.process import in_spool
 from tests.support.edge.stand_ins import settings
-from tests.support.edge.wire import Wire, fragment, store_command
 from tests.support.machine.waiting import wait_until
 
 SENDER = AssociationRow("a1", "SENDER", "EDGE", "127.0.0.1", 1.5)

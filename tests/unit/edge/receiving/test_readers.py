@@ -45,8 +45,7 @@ from edge_component.receiving.readers.pool import Readers
 from edge_component.receiving.readers.process import DIED
 from edge_component.receiving.readers.reader import RemoteJournal, RemoteRoom
 from edge_component.records.rows import AssociationRow, InstanceRow
-from tests.support.edge.stand_ins import settings
-from tests.support.edge.wire import (
+from tests.support.edge.network.wire import (
     A_RELEASE_RP,
     CT,
     EXPLICIT,
@@ -56,6 +55,7 @@ from tests.support.edge.wire import (
     fragment,
     pdu,
 )
+from tests.support.edge.stand_ins import settings
 from tests.support.machine.waiting import wait_until
 
 SENDER = AssociationRow("a1", "SENDER \\xE9", "EDGE", "127.0.0.1", 1.5)

@@ -38,8 +38,8 @@ from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.direct_put.template import learn, stop_probes
 from edge_component.sending.exchange import PUT_PARAMETERS, ClientPut
 from edge_component.sending.verified import PIECE_BYTES, VerifiedFile
-from tests.support.edge.certificates import Certificates, make_certificates
-from tests.support.edge.s3_wire import SECRET, WireS3, reply, signed_rightly, stored
+from tests.support.edge.network.certificates import Certificates, make_certificates
+from tests.support.edge.network.s3_wire import SECRET, WireS3, reply, signed_rightly, stored
 from tests.support.machine.waiting import wait_until
 
 CREDENTIALS = Credentials("AKID", SECRET)

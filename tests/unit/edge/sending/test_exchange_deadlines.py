@@ -21,8 +21,8 @@ from edge_component.sending.direct_put.connections import Connection
 from edge_component.sending.direct_put.put import DirectPut
 from edge_component.sending.direct_put.transport import Transport
 from edge_component.sending.exchange import ClientPut
-from tests.support.edge.certificates import make_certificates
-from tests.support.edge.s3_wire import SECRET, Put, Tunnel, WireS3, reply, signed_rightly, stored
+from tests.support.edge.network.certificates import make_certificates
+from tests.support.edge.network.s3_wire import SECRET, Put, Tunnel, WireS3, reply, signed_rightly, stored
 from tests.unit.edge.sending.test_direct_put import KEY, LARGE, spooled
 
 STEP = 0.2

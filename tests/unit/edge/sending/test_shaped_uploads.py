@@ -27,7 +27,7 @@ from edge_component.sending.verified import VerifiedFile
 from edge_component.sending.way import Gate, Way
 from edge_component.watching import overview
 from tests.support.edge.bench import Bench, rows
-from tests.support.edge.s3_wire import Put, WireS3, reply, stored
+from tests.support.edge.network.s3_wire import Put, WireS3, reply, stored
 from tests.support.edge.stand_ins import Clock, ImmediatePool, settings
 from tests.unit.edge.line.test_line import at, timetable
 from tests.unit.edge.sending.test_direct_put import KEY, LARGE, spooled

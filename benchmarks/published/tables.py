@@ -1,4 +1,4 @@
-"""Write the tables of the pages from benchmarks/results: ``python -m benchmarks.tables``."""
+"""Write the tables of the pages from benchmarks/results: ``python -m benchmarks.published.tables``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).with_name("results")
-ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parents[1] / "results"
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 PAGES = (PAGE, ROOT / "healthimaging-emulator" / "README.md")
 

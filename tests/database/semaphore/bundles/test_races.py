@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -28,16 +28,8 @@ from tests.support.workflow.bundles import (
     tickets,
     transfer,
 )
-from tests.support.workflow.leftovers import World
 from tests.support.workflow.series import Announced
-from tests.support.workflow.steps import Run, Steps, steps
-
-
-@pytest.fixture
-def flow(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
-    with steps(World.around(database, DATASTORE), monkeypatch) as wired:
-        wired.rows("UPDATE semaphore SET bundles = true")
-        yield wired
+from tests.support.workflow.steps import Run, Steps
 
 
 def blocked(database: Database) -> bool:

@@ -1,4 +1,4 @@
-"""Draw the plots of docs/performance.md from benchmarks/results: ``python -m benchmarks.plots``."""
+"""Draw the plots of docs/performance.md from benchmarks/results: ``python -m benchmarks.published.plots``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.charts import Group, Mark, bars, curves
+from benchmarks.published.charts import Group, Mark, bars, curves
 
-RESULTS = Path(__file__).with_name("results")
-PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+RESULTS = Path(__file__).parents[1] / "results"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PEER = " / storescp tuned"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -13,7 +12,7 @@ from console.pages.study import study as study_page
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.series import shares
 from dicom_ingest.db.series.shares import Uneven
-from dicom_ingest.db.server.connection import Connection, Database
+from dicom_ingest.db.server.connection import Connection
 from dicom_ingest.operators.read.series.places import places
 from dicom_ingest.operators.read.series.shared import members, shared, starts
 from dicom_ingest.operators.read.series.timeline import timeline
@@ -34,18 +33,10 @@ from tests.support.workflow.bundles import (
     tickets,
     transfer,
 )
-from tests.support.workflow.leftovers import World
 from tests.support.workflow.series import BUCKET, STACK, Announced
-from tests.support.workflow.steps import Run, Steps, steps
+from tests.support.workflow.steps import Run, Steps
 
 ANOTHER = "e" * 32
-
-
-@pytest.fixture
-def flow(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
-    with steps(World.around(database, DATASTORE), monkeypatch) as wired:
-        wired.rows("UPDATE semaphore SET bundles = true")
-        yield wired
 
 
 def end_well(flow: Steps, runs: list[Run]) -> None:

@@ -1,6 +1,6 @@
 """What hostile or broken peers send: a process of its own, so that it shares no interpreter with the test.
 
-`python -m tests.support.edge.attacks NAME PORT`: attacks on some connections until it is killed. A line on
+`python -m tests.support.edge.network.attacks NAME PORT`: attacks until it is killed. A line on
 standard output says that it has begun.
 """
 
@@ -17,7 +17,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from tests.support.edge.wire import CT, EXPLICIT, Wire, associate_rq, fragment, pdu, store_command, wire
+from tests.support.edge.network.wire import (
+    CT,
+    EXPLICIT,
+    Wire,
+    associate_rq,
+    fragment,
+    pdu,
+    store_command,
+    wire,
+)
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 CONNECTIONS = 4
@@ -137,7 +146,7 @@ class Attacker:
 @contextmanager
 def attacker(name: str, port: int) -> Iterator[Attacker]:
     """Attacks from when this begins to its end."""
-    command = [sys.executable, "-m", "tests.support.edge.attacks", name, str(port)]
+    command = [sys.executable, "-m", "tests.support.edge.network.attacks", name, str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
