@@ -31,7 +31,7 @@ def plots() -> dict[str, str]:
 
 
 def _receiving(results: dict[str, Any]) -> str:
-    cells = results["cells"]
+    cells = list(results["kept"].values())
     names = _names(cell["ratios"] for cell in cells)
     names = [name for name in names if name.endswith(PEER) and not name.startswith("cpu")]
     return bars(

@@ -71,7 +71,7 @@ def _cpu(receivers: dict[str, Any]) -> Any:
 
 def _receiving(results: dict[str, Any]) -> str:
     rows = []
-    for cell in results["cells"]:
+    for cell in results["kept"].values():
         ratios, receivers = cell["ratios"], cell["receivers"]
         of_storescp = [
             ratios.get(f"{name} / storescp tuned", "-")
@@ -102,7 +102,7 @@ def _receiving(results: dict[str, Any]) -> str:
             *(cell["ratios"].get(name, "-") for name in IN_USE),
             _cpu(cell["receivers"]),
         ]
-        for cell in results.get("in_use", [])
+        for cell in results["in_use"].values()
     ]
     head_in_use = ("files are removed all the time", "edge", "limit", "limit, one sync", "CPU")
     return f"{_table(head, rows)}\n\n{_table(head_in_use, in_use)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.kept import Case
 from benchmarks.receiving.corpora import CORPORA, Template, write_template
 from benchmarks.receiving.receivers import (
     EDGE,
@@ -36,6 +37,9 @@ class Cell:
     corpus: str
     associations: int
 
+    def __str__(self) -> str:
+        return f"{self.corpus} x{self.associations}"
+
 
 SHORT = (
     *(Cell("ct", count) for count in (1, 4, 16)),
@@ -54,54 +58,41 @@ SLOW_SHARE = 8
 IN_USE_RECEIVERS = (EDGE, STORESCP, LIMIT, LIMIT_SYNCED)
 
 
-def run(*, full: bool = False) -> dict[str, Any]:
+def cases(*, full: bool = False) -> list[Case]:
     """Every cell with every receiver, round by round.
 
-    First each run leaves its files and writes beside them. Then, `in_use`, each removes them before the next
+    `kept`: each run leaves its files and writes beside them. `in_use`: each removes them before the next
     begins, and before it as many files as an edge removes in some minutes: ext4 makes files more slowly then.
     """
-    console = Console()
-    for receiver in RECEIVERS:
-        if receiver.missing:
-            console.print(f"[bold yellow]Not measured: {receiver.name}: {receiver.missing}")
-    receivers = [receiver for receiver in RECEIVERS if not receiver.missing]
     rounds = ROUNDS_FULL if full else ROUNDS
+    kept = [
+        Case("kept", str(cell), partial(_cell, cell, RECEIVERS, rounds)) for cell in (FULL if full else SHORT)
+    ]
+    in_use = [Case("in_use", str(cell), partial(_cell, cell, IN_USE_RECEIVERS, rounds)) for cell in SHORT]
+    return kept + in_use
+
+
+def _cell(cell: Cell, wanted: Sequence[Receiver], rounds: int) -> dict[str, Any]:
+    console, keep = Console(), wanted == RECEIVERS
+    missing = {receiver.name: receiver.missing for receiver in wanted if receiver.missing}
+    for name, why in missing.items():
+        console.print(f"[bold yellow]Not measured: {name}: {why}")
+    receivers = [receiver for receiver in wanted if not receiver.missing]
+    runs: dict[str, list[Run]] = {receiver.name: [] for receiver in receivers}
     with TemporaryDirectory(dir=SCRATCH) as name:
         folder = Path(name)
-        templates = {corpus: write_template(CORPORA[corpus], folder) for corpus in CORPORA}
-        measure = partial(_cell, templates=templates, rounds=rounds, folder=folder, console=console)
-        cells = [measure(cell, receivers, keep=True) for cell in (FULL if full else SHORT)]
-        some = [receiver for receiver in receivers if receiver in IN_USE_RECEIVERS]
-        in_use = [measure(cell, some, keep=False) for cell in SHORT]
-    return {
-        "rounds": rounds,
-        "missing": {receiver.name: receiver.missing for receiver in RECEIVERS if receiver.missing},
-        "cells": cells,
-        "in_use": in_use,
-    }
-
-
-def _cell(
-    cell: Cell,
-    receivers: list[Receiver],
-    *,
-    keep: bool,
-    templates: Mapping[str, Template],
-    rounds: int,
-    folder: Path,
-    console: Console,
-) -> dict[str, Any]:
-    template = templates[cell.corpus]
-    runs: dict[str, list[Run]] = {receiver.name: [] for receiver in receivers}
-    for _ in range(rounds):
-        for receiver in receivers:
-            instances = _instances(cell, receiver)
-            found = run_once(receiver, template, cell.associations, instances, folder, keep=keep)
-            runs[receiver.name].append(found)
+        template = write_template(CORPORA[cell.corpus], folder)
+        for _ in range(rounds):
+            for receiver in receivers:
+                instances = _instances(cell, receiver)
+                found = run_once(receiver, template, cell.associations, instances, folder, keep=keep)
+                runs[receiver.name].append(found)
     medians = {name: _median(found) for name, found in runs.items()}
     ratios = _ratios(medians)
     _show(cell, template, medians, ratios, console)
     return {
+        "rounds": rounds,
+        "missing": missing,
         "corpus": cell.corpus,
         "bytes": template.bytes,
         "associations": cell.associations,
