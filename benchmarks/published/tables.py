@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.published import edge
+from benchmarks.published.markdown import table
 
 RESULTS = Path(__file__).parents[1] / "results"
 ROOT = Path(__file__).parents[2]
@@ -23,11 +26,11 @@ def main() -> int:
 
 def render(page: str) -> str:
     """The page with its tables written again; each is between ``<!-- name -->`` and ``<!-- /name -->``."""
-    for name, table in TABLES.items():
+    for name, made in TABLES.items():
         if f"<!-- {name} -->" not in page:
             continue
         results = json.loads((RESULTS / f"{name.partition(' ')[0]}.json").read_text(encoding="utf-8"))
-        text = f"<!-- {name} -->\n{_measured(results)}\n\n{table(results)}\n<!-- /{name} -->"
+        text = f"<!-- {name} -->\n{_measured(results)}\n\n{made(results)}\n<!-- /{name} -->"
         before, _, rest = page.partition(f"<!-- {name} -->")
         page = before + text + rest.partition(f"<!-- /{name} -->")[2]
     return page
@@ -51,103 +54,6 @@ def _range(values: list[Any]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    lines = [list(head)]
-    lines += [["---"] * len(lines[0])]
-    lines += [[str(value) for value in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-IN_USE = (*(f"{name} / storescp tuned" for name in ("edge", "limit", "limit, one sync")),)
-
-
-def _cpu(receivers: dict[str, Any]) -> Any:
-    """Processor time an instance, all processes of the edge to storescp's."""
-    if "storescp tuned" not in receivers:
-        return "-"
-    edge = receivers["edge"]
-    return round((edge["cpu_ms"] + edge["apart_cpu_ms"]) / receivers["storescp tuned"]["cpu_ms"], 3)
-
-
-def _receiving(results: dict[str, Any]) -> str:
-    rows = []
-    for cell in results["kept"].values():
-        ratios, receivers = cell["ratios"], cell["receivers"]
-        of_storescp = [
-            ratios.get(f"{name} / storescp tuned", "-")
-            for name in ("edge", "pynetdicom", "limit", "limit, one sync")
-        ]
-        of_edge = receivers["edge"]
-        edge = [ratios["edge / limit, one sync"], _cpu(receivers)]
-        worker = round(of_edge["apart_cpu_ms"] / of_edge["cpu_ms"], 2)
-        where = f"{cell['corpus']} ×{cell['associations']}"
-        rows.append(
-            [where, *of_storescp, *edge, worker, round(of_edge["pss"]), round(of_edge["accept_ms"], 1)]
-        )
-    head = (
-        "",
-        "edge",
-        "pynetdicom",
-        "limit",
-        "limit, one sync",
-        "edge / limit, one sync",
-        "CPU",
-        "worker's CPU",
-        "MiB",
-        "accept, ms",
-    )
-    in_use = [
-        [
-            f"{cell['corpus']} ×{cell['associations']}",
-            *(cell["ratios"].get(name, "-") for name in IN_USE),
-            _cpu(cell["receivers"]),
-        ]
-        for cell in results["in_use"].values()
-    ]
-    head_in_use = ("files are removed all the time", "edge", "limit", "limit, one sync", "CPU")
-    return f"{_table(head, rows)}\n\n{_table(head_in_use, in_use)}"
-
-
-def _uploading(results: dict[str, Any]) -> str:
-    rows = [
-        [cell["objects"], cell["in_flight"], way, ratio["rate"], ratio["per_core"]]
-        for cell in results["cells"]
-        for way, ratio in cell["ratios"].items()
-    ]
-    ways = _table(("objects", "in flight", "way", "rate", "objects per second of processor time"), rows)
-    receiving = [
-        (f"{cell['objects']} ×{cell['associations']}", cell["rate"], cell["cpu"])
-        for cell in results.get("while_receiving", [])
-    ]
-    if not receiving:
-        return ways
-    return f"{ways}\n\n{_table(('receiving while uploading', 'rate', 'CPU'), receiving)}"
-
-
-def _line(results: dict[str, Any]) -> str:
-    rows = [
-        [
-            *(row["way"], f"{row['received_bytes'] / 1e6:.0f} MB", f"{row['line_bytes'] / 1e6:.0f} MB"),
-            *(row["upload_seconds"], row["mbit"], row["day_hours"]),
-            *(row["stat_seconds"], row["stat_line_seconds"], row["stat_quiet_seconds"]),
-        ]
-        for row in results["ways"]
-    ]
-    head = (
-        *("migration", "received", "on the line", "upload, s", "Mbit/s", "a day of 10 GB, h"),
-        *("STAT announced after, s", "of it on the line, s", "of it quiet time, s"),
-    )
-    alone = [(row["connections"], row["mbit"]) for row in results["alone"]]
-    beside = [(row["way"], row["per_second"], row["ratio"]) for row in results["beside"]]
-    return "\n\n".join(
-        (
-            _table(head, rows),
-            _table(("connections that only take bytes", "Mbit/s"), alone),
-            _table(("while another sender's CT goes", "received CT/s", "ratio"), beside),
-        )
-    )
-
-
 def _indexing(results: dict[str, Any]) -> str:
     rows = [
         [row[name] for name in ("instances", "seconds", "cpu_seconds", "database_cpu_seconds")]
@@ -155,7 +61,7 @@ def _indexing(results: dict[str, Any]) -> str:
         for row in results["series"]
     ]
     head = ("instances", "s", "processor s", "of the database", "SQL statements", "GET", "LIST", "peak MiB")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _cold_start(results: dict[str, Any]) -> str:
@@ -167,7 +73,7 @@ def _cold_start(results: dict[str, Any]) -> str:
         for name, row in results["functions"].items()
     ]
     head = ("function", "processor ms", "modules", "of pydicom, numpy, tracer", "most of it, ms")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _semaphore(results: dict[str, Any]) -> str:
@@ -188,7 +94,7 @@ def _semaphore(results: dict[str, Any]) -> str:
         for step in ("acquire", "start", "release")
     ]
     waiting = next(iter(ways.values()))["waiting"]
-    return _table((f"{waiting:,} waiting", *(SHARING[way["bundles"]] for way in ways.values())), rows)
+    return table((f"{waiting:,} waiting", *(SHARING[way["bundles"]] for way in ways.values())), rows)
 
 
 SHARING = {True: "shared", False: "one a series"}
@@ -211,7 +117,7 @@ def _migrations(results: dict[str, Any]) -> str:
         *("archive", "assumed s a file", "imports", "series a start", "series/s", "starts/s"),
         *("days for 10 million", "transitions a series", "GetDICOMImportJob/s"),
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _days(results: dict[str, Any]) -> str:
@@ -227,13 +133,13 @@ def _days(results: dict[str, Any]) -> str:
         *("assumed s a file", "hours", "migration behind", "live series", "latency, s, median", "p99"),
         *("live series a start", "migrated series of 500"),
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _size(results: dict[str, Any]) -> str:
     rows = [(row["name"], row["server_ms"], row["ms"]) for row in results["statements"]]
     head = f"{results['series']:,} series, {results['instances']:,} instances, {results['waiting']:,} waiting"
-    return _table((head, "server, ms", "until answered, ms"), rows)
+    return table((head, "server, ms", "until answered, ms"), rows)
 
 
 def _pipeline(results: dict[str, Any]) -> str:
@@ -251,7 +157,7 @@ def _pipeline(results: dict[str, Any]) -> str:
         seen.append((f"transitions of a {words} import, at most", cost["transitions"]))
         seen.append((f"history events of a {words} import, at most", cost["history_events"]))
     head = (f"{results['series']} series of 4, {results['seconds']} s", "median seconds")
-    return _table(head, stages) + "\n\n" + _table(("", ""), used + seen)
+    return table(head, stages) + "\n\n" + table(("", ""), used + seen)
 
 
 def _migration(results: dict[str, Any]) -> str:
@@ -264,7 +170,7 @@ def _migration(results: dict[str, Any]) -> str:
         if group.endswith("a second")
         for name, row in ways.items()
     ]
-    return _table(
+    return table(
         ("allowed", "imports", "series", "imports started", "first start to last end, s", "in all, s"), rows
     )
 
@@ -275,7 +181,7 @@ def _costs(results: dict[str, Any]) -> str:
         results["dollars_per_1000_series_with_ten_minute_imports"],
     )
     shared = results["dollars_per_1000_series_with_shared_imports"]
-    return _table(
+    return table(
         (
             *("$ per 1,000 series of 100 instances", "imports of seconds", "imports of ten minutes"),
             f"shared by {results['series_that_share_a_start']:.0f}",
@@ -285,7 +191,7 @@ def _costs(results: dict[str, Any]) -> str:
 
 
 def _limits(results: dict[str, Any]) -> str:
-    return _table(("quota", "most series a second"), results["most_series_per_second"].items())
+    return table(("quota", "most series a second"), results["most_series_per_second"].items())
 
 
 def _scenarios(results: dict[str, Any]) -> str:
@@ -302,7 +208,7 @@ def _scenarios(results: dict[str, Any]) -> str:
         *("", "series/s", "of the start quota", "a slot may be held, s", "Mbit/s", "ACU"),
         *("for", "$ in that time", "$ a month to keep it"),
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _emulator(results: dict[str, Any]) -> str:
@@ -319,13 +225,13 @@ def _emulator(results: dict[str, Any]) -> str:
         *("frames/s", "median, ms", "99 %, ms"),
         *("first search, ms", "newest 100, ms", "one patient, ms"),
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "receiving": _receiving,
-    "uploading": _uploading,
-    "line": _line,
+    "receiving": edge.receiving,
+    "uploading": edge.uploading,
+    "line": edge.line,
     "indexing": _indexing,
     "cold_start": _cold_start,
     "semaphore": _semaphore,
