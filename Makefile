@@ -9,7 +9,7 @@ WORKERS ?= 3
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON := $(PYTHON)
 export UV_COMPILE_BYTECODE := 1
-ROOMS := dicom_ingest functions statemachines edge_component healthimaging-emulator/src local console ops dcmdata benchmarks docs
+ROOMS := dicom_ingest functions statemachines edge_component cdk healthimaging-emulator/src local console ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up viewer local ops pictures docs test tests check lint types bench bench-pipeline synth deploy lock env dev-env test-crash test-large test-fuzz sbom audit clean
@@ -42,9 +42,8 @@ lint: dev-env
 	@.venv/bin/ruff check .
 	@.venv/bin/lint-imports --no-logo
 
-types: dev-env # the CDK room in a run of its own: it is hungry
+types: dev-env
 	@$(RUN) -m mypy $(wildcard $(addsuffix /,$(ROOMS))) tests
-	@$(RUN) -m mypy cdk
 
 ops: env ## ask and steer a pipeline, local or on AWS: make ops ARGS="where PH26-0001"
 	@$(RUN) -m ops $(ARGS)
