@@ -17,6 +17,7 @@ from local.run.wiring import REPOSITORY
 from tests.support.local.cli import Up, up
 from tests.support.machine.waiting import wait_until
 
+pytestmark = pytest.mark.xdist_group("local-readme")
 README = (REPOSITORY / "README.md").read_text("utf-8")
 SENDS = [
     *re.findall(r"^((?:dcmsend|storescu) .*dcmdata.*)$", README, re.MULTILINE),

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -145,16 +146,17 @@ def light(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def host(tmp_path: Path, cloud: EdgeCloud) -> Host:
+def host(tmp_path: Path, cloud: EdgeCloud) -> Iterator[Host]:
     """A machine without an edge."""
     require("bash", "tar", "grep")
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in REPLACED:
-        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"{tmp_path}/called"\n')
-        (programs / name).chmod(0o755)
     cloud.events()
-    return Host(tmp_path, programs, cloud.endpoint)
+    with TemporaryDirectory(prefix="host-") as folder:
+        for name in REPLACED:
+            (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"{folder}/called"\n')
+            (programs / name).chmod(0o755)
+        yield Host(Path(folder), programs, cloud.endpoint)
 
 
 @pytest.fixture

@@ -50,8 +50,9 @@ def test_every_acknowledged_rule_still_finds_something(synthesised: Path) -> Non
 
 
 def test_cfn_lint_finds_nothing(synthesised: Path) -> None:
-    templates = [str(path) for path in sorted(synthesised.glob("*/*.template.json"))]
-    assert len(templates) == len(VARIANTS)
+    found = sorted(synthesised.glob("*/*.template.json"))
+    assert len(found) == len(VARIANTS)
+    templates = {path.read_bytes(): str(path) for path in found}.values()
     program = str(Path(sys.executable).parent / "cfn-lint")
     lint = [program, "--regions", "us-east-1", "--ignore-checks", *IGNORED, "--"]
     done = subprocess.run([*lint, *templates], capture_output=True, text=True, check=False)

@@ -41,7 +41,7 @@ def test_the_app_needs_no_node_on_the_path(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(only_python / "python3"), "-c", code],
         cwd=ROOT,
-        env={"PATH": str(only_python), "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={"PATH": str(only_python), "HOME": str(Path.home()), "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
