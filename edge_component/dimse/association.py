@@ -77,8 +77,16 @@ class Association:
         return self._messages.contexts
 
     def space(self) -> memoryview:
-        """Where the next bytes of the connection go."""
+        """Where the next bytes of the connection go: over the data of the events before."""
         return self._incoming.space()
+
+    def space_behind(self) -> memoryview | None:
+        """Where they go behind that data, which stays valid; None: there is no room for them."""
+        return self._incoming.space_behind()
+
+    def move_to(self, buffer: memoryview) -> memoryview | None:
+        """Read into this buffer from now on; returns the one before. None: it is too small for what came."""
+        return self._incoming.move_to(buffer)
 
     @property
     def missing(self) -> int:

@@ -61,7 +61,7 @@ class StoreStarted:
 
 @dataclass(frozen=True)
 class DataReceived:
-    """A fragment of the data set of a C-STORE. The view is valid until the next `next_event`."""
+    """A fragment of the data set of a C-STORE. The view is valid until the next `space`."""
 
     data: memoryview
 

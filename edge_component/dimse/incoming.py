@@ -8,6 +8,13 @@ FIRST_BYTES = 4096
 """Room for an A-ASSOCIATE-RQ as most are; it grows as the bytes come, not as a length claims."""
 MORE_BYTES = 16 * 1024
 """Of the next PDU, read together with the one before."""
+LEAST_BYTES = 4096
+"""Less room than this is not worth a read."""
+
+
+def room_for(longest_pdu: int) -> int:
+    """Bytes of a buffer that takes any PDU up to this length."""
+    return PDU_HEAD + longest_pdu + MORE_BYTES
 
 
 class Incoming:
@@ -19,7 +26,21 @@ class Incoming:
 
     def reserve(self, longest_pdu: int) -> None:
         """From now on every PDU up to this length fits at once."""
-        self._move(memoryview(bytearray(PDU_HEAD + longest_pdu + MORE_BYTES)))
+        self._move(memoryview(bytearray(room_for(longest_pdu))))
+
+    def space_behind(self) -> memoryview | None:
+        """Where the next bytes go while views of PDUs stay valid; None: there is no room for them."""
+        head, room = self.head(), len(self._buffer) - self._end
+        needed = head[1] + PDU_HEAD - self.held if head else 0
+        return self._buffer[self._end :] if room >= max(needed, LEAST_BYTES) else None
+
+    def move_to(self, buffer: memoryview) -> memoryview | None:
+        """Go on in another buffer; returns the one before, where views stay valid. None: it is too small."""
+        before = self._buffer
+        if self.held >= len(buffer):
+            return None
+        self._move(buffer)
+        return before
 
     def space(self) -> memoryview:
         """Where the next bytes go; never empty. Views of PDUs that were taken are no longer valid."""

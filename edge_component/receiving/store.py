@@ -28,6 +28,10 @@ from edge_component.running.clock import SYSTEM_CLOCK, Clock
 from edge_component.spool.folder import Spool
 from edge_component.spool.incoming import IncomingFile, SpoolError
 
+SMALL_BYTES = 64 * 1024
+"""A data set up to this length is walked in one go."""
+MOST_PIECES = 256
+"""Fragments that wait to be written together: an operating system takes 1,024 in one call."""
 ROOM_BYTES = 2 * 1024 * 1024
 """So often it is asked whether there is room for the rest of an instance."""
 PLACEHOLDER_UID = "0"
@@ -106,6 +110,8 @@ class Reception:
         self._file: IncomingFile | None = None
         self._stored: tuple[IncomingFile, InstanceRow] | None = None
         self._steps = 0
+        self._walking = False
+        """The data set is walked as it comes. A small one is walked in one go, when it is whole."""
         self._ask_at = ROOM_BYTES
         if why := store.room.refusal(bulk=bulk):
             self._refusal = out_of_resources(why)
@@ -123,16 +129,22 @@ class Reception:
         """The next fragment of the data set; swallowed where the instance is refused anyway."""
         if (file := self._file) is None:
             return
-        gathered = file.gathered
         file.write(data)
-        if file.gathered is not None:  # a small instance is walked in one go, when it is whole
-            return
-        if gathered:
-            self._walk.feed(gathered)
-        self._walk.feed(data)
+        if self._walking:
+            self._walk.feed(data)
+        elif file.dataset_bytes > SMALL_BYTES:
+            self._walk_on(file)
+        if len(file.pieces) >= MOST_PIECES:
+            self.spill()
         if file.dataset_bytes >= self._ask_at:
             self._ask_at += ROOM_BYTES
             self._ask_again(file)
+
+    def spill(self) -> None:
+        """What was written is needed where it lies no longer: the next fragments may overwrite it."""
+        if (file := self._file) is not None:
+            self._walk_on(file)
+            file.spill()
 
     def steps(self) -> int:
         """What the header has cost since this was asked last: elements that were stepped over."""
@@ -173,6 +185,13 @@ class Reception:
             )
             file.abandon()
 
+    def _walk_on(self, file: IncomingFile) -> None:
+        """From now on the data set is walked as it comes."""
+        if not self._walking:
+            self._walking = True
+            for piece in file.pieces:
+                self._walk.feed(piece)
+
     def _ask_again(self, file: IncomingFile) -> None:
         if why := self._store.room.refusal_now(bulk=self._bulk):
             self._refusal, self._file = out_of_resources(why), None
@@ -195,8 +214,8 @@ class Reception:
         if self._refusal is not None:
             return self._quarantined(file, self._refusal)
         try:
-            if (gathered := file.gathered) is not None:
-                self._walk.feed(gathered, whole=True)
+            if not self._walking:
+                self._walk.feed(b"".join(file.pieces), whole=True)
             header = self._walk.end()
         except HeaderError as error:
             return self._quarantined(file, cannot_understand(str(error)))

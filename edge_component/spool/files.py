@@ -21,8 +21,11 @@ EARLY_BYTES = 2 * 1024 * 1024
 class WritableFile(Protocol):
     """A file being written; nothing is durable before `sync`."""
 
-    def write(self, at: int, *pieces: Bytes) -> None:
-        """One behind the other from this place on, in one call of the system where that is possible."""
+    def write(self, at: int, *pieces: Bytes) -> int:
+        """One behind the other from this place on, in one call of the system where that is possible.
+
+        Returns: how many bytes they are.
+        """
         ...
 
     def cut(self, size: int) -> None:
@@ -74,12 +77,13 @@ class _OsFile:
         self._waiting = 0
         """Bytes before the last one written that nothing brings to the disk yet."""
 
-    def write(self, at: int, *pieces: Bytes) -> None:
+    def write(self, at: int, *pieces: Bytes) -> int:
         size = write_whole(self._fd, at, pieces)
         self._waiting += size
         if self._waiting >= EARLY_BYTES:
             write_early(self._fd, at + size - self._waiting, self._waiting)
             self._waiting = 0
+        return size
 
     def cut(self, size: int) -> None:
         os.ftruncate(self._fd, size)

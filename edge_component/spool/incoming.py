@@ -14,9 +14,6 @@ from edge_component.spool.segments import Segment
 if TYPE_CHECKING:
     from edge_component.spool.folder import Spool
 
-SMALL_BYTES = 64 * 1024
-"""A data set up to this length is written in one go."""
-
 
 class SpoolError(OSError):
     """The disk would not take an instance (full, gone, read-only): nothing was acknowledged."""
@@ -39,8 +36,10 @@ class IncomingFile:
         self.place = ""
         """How the journal calls it."""
         self._spool = spool
-        self.gathered: bytearray | None = bytearray()
-        """The data set of a small instance: it is written in one go, with its receipt. None: on its way."""
+        self.pieces: list[Bytes] = []
+        """What has come and is not written yet: where it lies it stays until `spill` or the end."""
+        self.spilled = False
+        """Some of it is written."""
         self._head = head
         self._segment: Segment | None = None
         self._end = 0
@@ -62,11 +61,13 @@ class IncomingFile:
         if self.error is not None:
             return
         self.crc32 = crc32(data, self.crc32)
-        if self.gathered is not None and self.dataset_bytes <= SMALL_BYTES:
-            self.gathered += data
-            return
+        self.pieces.append(data)
+
+    def spill(self) -> None:
+        """Write what has come: its place is needed."""
         try:
-            self._append(*self._waiting(), data)
+            if self.error is None:
+                self._append(*self._waiting())
         except OSError as error:
             self.error = error
 
@@ -91,12 +92,12 @@ class IncomingFile:
                 raise self.error
             assert self._segment is not None  # noqa: S101 - no error, hence a segment
             head = encode_head(self.place, self.bytes, receipt)
-            if self.gathered is not None:
+            if self.spilled:
+                self._append(*self._waiting(), receipt)
+                self._segment.file.write(self._segment.end, head)
+            else:
                 self._end -= len(head)
                 self._append(head, *self._waiting(), receipt)
-            else:
-                self._append(receipt)
-                self._segment.file.write(self._segment.end, head)
             self._segment.file.sync()
         except OSError as error:
             self.error = error
@@ -141,10 +142,10 @@ class IncomingFile:
 
     def _waiting(self) -> tuple[Bytes, ...]:
         """What was gathered and is to be written now."""
-        gathered, self.gathered = self.gathered, None
-        return () if gathered is None else (self._head, gathered)
+        pieces, self.pieces = self.pieces, []
+        begun, self.spilled = self.spilled, True
+        return tuple(pieces) if begun else (self._head, *pieces)
 
     def _append(self, *pieces: Bytes) -> None:
         assert self._segment is not None  # noqa: S101 - no error, hence a segment
-        self._segment.file.write(self._end, *pieces)
-        self._end += sum(map(len, pieces))
+        self._end += self._segment.file.write(self._end, *pieces)

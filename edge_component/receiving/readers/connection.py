@@ -32,6 +32,7 @@ from edge_component.receiving.readers.interfaces import Desk, Services
 from edge_component.receiving.readers.messages import Admission, Report
 from edge_component.receiving.readers.pace import Steps
 from edge_component.receiving.readers.reports import Reports
+from edge_component.receiving.readers.space import Space
 from edge_component.receiving.readers.stream import GoneError, Stream
 from edge_component.receiving.store import Reception, StoreCommand
 from edge_component.running import logs
@@ -59,6 +60,7 @@ class Connection:
         self._services = services
         self._desk = desk
         self._association = Association(services.limits, services.identity, time.monotonic())
+        self._space = Space(self._association, services.buffers)
         self._steps = Steps(services.pace)
         self._fragments = 0
         self._held = 0
@@ -103,6 +105,7 @@ class Connection:
             if self._reception is not None:
                 self._reception.abandon()
                 self._reception = None  # it refers to this connection, whose buffers are freed at once so
+            self._space.close()
             self._services.memory.take(-self._held)
             self._stream.linger()
             self._reports.close()
@@ -170,7 +173,7 @@ class Connection:
             raise GoneError("ended by the edge")
         if self._reports.expected and association.between_messages and not self._may_read():
             return True
-        space, missing = association.space(), association.missing
+        space, missing = self._space.next(self._reception), association.missing
         if self._reception is not None:
             stream.acknowledge_quickly()
         if self.admission is None:
@@ -256,6 +259,7 @@ class Connection:
             self._flush()
         finally:
             reception.settle()
+            self._space.free()
 
     def _slow_down(self, reception: Reception, *, stored: bool) -> None:
         """Only a sender that can wait, and only for what is safe on the disk. Its upload does not wait."""

@@ -13,6 +13,7 @@ from edge_component.dimse.codec import Identity
 from edge_component.dimse.limits import Limits
 from edge_component.receiving.readers.messages import Action, Admission
 from edge_component.receiving.readers.pace import Memory, Pace
+from edge_component.receiving.readers.space import LargeBuffers
 from edge_component.receiving.store import Store
 from edge_component.records.rows import AssociationRow, InstanceRow
 
@@ -57,6 +58,9 @@ class Services:
     memory: Memory
     sleep: Callable[[float], None] = time.sleep
     """Waits before an answer to a `bulk` sender."""
+
+    def __post_init__(self) -> None:
+        self.buffers = LargeBuffers(self.limits)
 
 
 Heal = Callable[[str], object]

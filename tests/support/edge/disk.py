@@ -91,11 +91,12 @@ class _File:
     def __init__(self, disk: RecordingFiles, inode: _Inode) -> None:
         self._disk, self._inode = disk, inode
 
-    def write(self, at: int, *pieces: Bytes) -> None:
+    def write(self, at: int, *pieces: Bytes) -> int:
         self._disk._operation("write")
         data = b"".join(bytes(piece) for piece in pieces)
         before = self._inode.content[:at].ljust(at, b"\0")
         self._inode.content = before + data + self._inode.content[at + len(data) :]
+        return len(data)
 
     def cut(self, size: int) -> None:
         self._disk._operation("cut")
