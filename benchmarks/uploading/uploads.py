@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import boto3
 
-from edge_component.assembling.hashing import digest
+from edge_component.spool.hashing import digest
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.records.rows import AssociationRow, InstanceRow

@@ -11,7 +11,6 @@ from pydicom.filereader import read_file_meta_info
 
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
 from edge_component.announcing.aside import back_aside, note_of, read_note
-from edge_component.assembling.hashing import Digest, digest
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
@@ -22,6 +21,7 @@ from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import Clock
 from edge_component.spool.folder import Spool, file_name
+from edge_component.spool.hashing import Digest, digest
 from edge_component.spool.part10 import read_head
 
 UNREADABLE = (HeaderError, InvalidDicomError, UnsafeIdentifierError, AttributeError)

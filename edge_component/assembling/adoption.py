@@ -8,7 +8,6 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 
-from edge_component.assembling.hashing import AlteredError, Stored, sha256_of
 from edge_component.journal.database import transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import accounted_for, complete, seal
@@ -17,6 +16,7 @@ from edge_component.records.rows import Arrival, InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import SYSTEM_CLOCK, Clock
 from edge_component.spool.folder import Spool
+from edge_component.spool.hashing import AlteredError, Stored, digest_of
 
 CUT_OFF = "reception was cut off by a stop of the edge"
 
@@ -103,7 +103,7 @@ def _look_through(spool: Spool, segment: str, known: set[str]) -> tuple[dict[str
 
 def _whole(spool: Spool, row: InstanceRow) -> bool:
     try:
-        sha256_of(spool, Stored.of(row))
+        digest_of(spool, Stored.of(row))
     except AlteredError:
         return False
     return True

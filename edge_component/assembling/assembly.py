@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from dicom_ingest.contracts.messages.events import SealReason
-from edge_component.assembling.hashes import Hashes
+from edge_component.assembling.hashes import Hashes, Needed
 from edge_component.assembling.quiet import quiet_seconds
 from edge_component.assembling.rules import (
     Arrival,
@@ -46,7 +46,7 @@ from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
 
 BATCH = 200
-"""Instances hashed, then assigned in one transaction: the receiver's commits wait for it."""
+"""Instances assigned in one transaction: the receiver's commits wait for it."""
 LOOK_SECONDS = 5.0
 """All open series are looked at as often as that: the quiet time of a series changes with its senders."""
 MAX_NAMED = 20
@@ -112,42 +112,44 @@ class Assembly:
         """Returns how many were assigned. Versions of an instance keep their order, read or unread."""
         rows = instances.received(self._journal, BATCH + self._hashes.failing())
         waiting: set[str] = set()
-        hashed: list[tuple[sqlite3.Row, str, str | None]] = []
+        ready: list[tuple[sqlite3.Row, Needed]] = []
         for row in rows:
-            found = None if row["sop_instance_uid"] in waiting else self._hashes.of(row)
+            found = None if row["sop_instance_uid"] in waiting else self._hashes.needed(row)
             if found is None:
                 waiting.add(row["sop_instance_uid"])
             else:
-                hashed.append((row, *found))
-        if not hashed:
+                ready.append((row, found))
+        if not ready:
             return 0
         open_series: OpenSeriesByUid = {}
         self._bulk_sittings.clear()
         with transaction(self._journal) as journal:
-            for row, sha256, problem in hashed:
-                self._assign(journal, row, sha256, problem, open_series)
-        return len(hashed)
+            for row, found in ready:
+                self._assign(journal, row, found, open_series)
+        return len(ready)
 
     def _assign(
         self,
         journal: sqlite3.Connection,
         row: sqlite3.Row,
-        sha256: str,
-        problem: str | None,
+        found: Needed,
         open_series: OpenSeriesByUid,
     ) -> None:
+        for instance, sha256 in found.earlier.items():
+            instances.hashed(journal, instance, sha256)
         study, series = row["study_instance_uid"], row["series_instance_uid"]
         if (study, series) not in open_series:  # counting is asked for once a batch, not once an instance
             open_series[study, series] = open_series_of(journal, study, series)
         decision = assign(
-            Arrival(row["sop_instance_uid"], sha256, row["bytes"], row["received_at"]),
-            versions(journal, series, row["sop_instance_uid"]),
+            Arrival(row["sop_instance_uid"], found.sha256, row["bytes"], row["received_at"]),
+            versions(journal, series, row["sop_instance_uid"]) if row["again"] else (),
             open_series[study, series],
             self._rules,
             partial(self._new_place, journal, row),
         )
         if isinstance(decision, Duplicate):
-            instances.duplicate(journal, row["instance"], decision.twin, sha256)
+            assert found.sha256 is not None  # noqa: S101 - another one has the same
+            instances.duplicate(journal, row["instance"], decision.twin, found.sha256)
             return
         if isinstance(decision, Begin):
             self._begin(journal, decision, row)
@@ -158,8 +160,8 @@ class Assembly:
             journal,
             row["instance"],
             decision.sequence,
-            sha256,
-            problem,
+            found.sha256,
+            found.problem,
             bulk=sender is not None and sender.priority == "bulk",
             compress=sender is not None and sender.compress == "htj2k",
         )

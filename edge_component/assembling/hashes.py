@@ -1,20 +1,34 @@
-"""The hashes of received instances, each from its file: what the disk does not give now is tried again."""
+"""Hashes of instances that share a UID, each from its file: what the disk does not give is tried again."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
-from edge_component.assembling.hashing import AlteredError, Stored, sha256_of
 from edge_component.journal import instances
 from edge_component.running import logs
 from edge_component.running.backoff import Backoff, Schedule
 from edge_component.running.clock import Clock
 from edge_component.settings import Settings
 from edge_component.spool.folder import Spool
+from edge_component.spool.hashing import AlteredError, Stored, digest_of
 
 ALTERED = "spool file was altered"
 UNREADABLE = "spool file cannot be read: No such file or directory"
+
+
+class Needed(NamedTuple):
+    """`sha256`: of an instance whose UID another one has; `problem`: why that is not its file's.
+
+    `earlier`: hashes by instance that the journal has not.
+    """
+
+    sha256: str | None = None
+    problem: str | None = None
+    earlier: Mapping[int, str] = MappingProxyType({})
 
 
 class Hashes:
@@ -35,14 +49,29 @@ class Hashes:
         """How many the disk does not give at present."""
         return self._unread.failing()
 
-    def of(self, row: sqlite3.Row) -> tuple[str, str | None] | None:
-        """Its SHA-256, and why that is not the file's. None: it cannot be read now, and is tried again."""
+    def needed(self, row: sqlite3.Row) -> Needed | None:
+        """What says whether it is the same instance again. None: that cannot be read now, and is tried again.
+
+        Nothing is read where no other instance has its UID: its hash is computed when it is sent.
+        """
+        if not row["again"]:
+            return Needed()
+        earlier: dict[int, str] = {}
+        for one in instances.not_hashed(self._journal, row["sop_instance_uid"]):
+            if (found := self._of(one)) is None:
+                return None
+            if found[1] is None:  # else it is not known to be the same
+                earlier[one["instance"]] = found[0]
+        return None if (found := self._of(row)) is None else Needed(*found, earlier)
+
+    def _of(self, row: sqlite3.Row) -> tuple[str, str | None] | None:
+        """Its SHA-256, and why that is not the file's."""
         stored = Stored(row["file"], row["bytes"], row["crc32"])
         instance, now = row["instance"], self._monotonic()
         if not self._unread.ready(instance, now):
             return None
         try:
-            sha256, problem = sha256_of(self._spool, stored), None
+            sha256, problem = digest_of(self._spool, stored).sha256, None
         except (AlteredError, FileNotFoundError) as error:
             sha256, problem = _nothing(stored), ALTERED if isinstance(error, AlteredError) else UNREADABLE
             logs.error("spool file is not what was received", file=stored.file, reason=str(error))

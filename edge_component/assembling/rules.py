@@ -26,7 +26,8 @@ class Arrival:
     """An instance that the journal holds and no transfer has yet."""
 
     sop_instance_uid: str
-    dataset_sha256: str
+    dataset_sha256: str | None
+    """None: no other instance has its UID."""
     bytes: int
     received_at: float
 
@@ -37,7 +38,8 @@ class Version:
 
     sequence: int
     transfer_id: str
-    dataset_sha256: str
+    dataset_sha256: str | None
+    """None: its file cannot be read, and so is not known to be the same."""
     announced_at: float | None
     uploaded: bool = True
     """False: it cannot be sent, or was announced as missing, so a new copy is welcome."""
@@ -153,7 +155,9 @@ def _full(series: OpenSeries, rules: Rules) -> tuple[int, SealReason]:
 
 
 def _unchanged(arrival: Arrival, latest: Version, rules: Rules) -> bool:
-    if arrival.dataset_sha256 != latest.dataset_sha256 or not latest.uploaded:
+    if None in (arrival.dataset_sha256, latest.dataset_sha256) or not latest.uploaded:
+        return False
+    if arrival.dataset_sha256 != latest.dataset_sha256:
         return False
     announced_at = latest.announced_at
     return announced_at is None or arrival.received_at < announced_at + rules.duplicate_seconds

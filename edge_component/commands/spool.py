@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dicom_ingest.contracts.uids import UnsafeIdentifierError, safe_uid
-from edge_component.assembling.hashing import AlteredError, Stored, verified
 from edge_component.commands.contents import Contents, Found
 from edge_component.records.rows import InstanceRow
 from edge_component.running.clock import moment
 from edge_component.settings import load_settings
 from edge_component.spool.files import WritableFile
 from edge_component.spool.folder import READ_BYTES, Spool, file_name
+from edge_component.spool.hashing import AlteredError, Stored, verified
 from edge_component.spool.quarantine import INSTANCE
 
 

@@ -113,7 +113,7 @@ class Compressor:
                 {
                     "file": one.file,
                     "bytes": one.bytes,
-                    "file_sha256": one.file_sha256,
+                    "crc32": one.crc32,
                     "copy": str(self._part(one)),
                 }
             )

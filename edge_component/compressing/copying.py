@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from edge_component.compressing.errors import DiffersError, NotCompressibleError
 from edge_component.compressing.part10 import compress
 from edge_component.compressing.proof import prove
 from edge_component.spool.folder import Spool
+from edge_component.spool.hashing import AlteredError, Stored, verified
 
 
 def answer(spool: Spool, request: dict[str, Any]) -> dict[str, Any]:
@@ -28,14 +30,17 @@ def answer(spool: Spool, request: dict[str, Any]) -> dict[str, Any]:
 def _copy(spool: Spool, request: dict[str, Any]) -> dict[str, Any]:
     with spool.read(request["file"], request["bytes"]) as stream:
         received = memoryview(stream.read())
-    if hashlib.sha256(received).hexdigest() != request["file_sha256"]:
-        raise NotCompressibleError("the spool file was altered")
+    try:
+        found = verified(io.BytesIO(received), Stored(request["file"], request["bytes"], request["crc32"]))
+    except AlteredError as error:
+        raise NotCompressibleError("the spool file was altered") from error
     with Path(request["copy"]).open("w+b") as file:
         compress(received, file)
         file.seek(0)
         stored = file.read()
     prove(received, memoryview(stored))
     return {
+        "received_sha256": found.sha256,
         "transfer_syntax_uid": HTJ2K_LOSSLESS_RPCL,
         "bytes": len(stored),
         "sha256": hashlib.sha256(stored).hexdigest(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_component.journal.database import count
-from edge_component.journal.instances import Assigned
+from edge_component.journal.instances import Assigned, hashed
 
 Why = Literal["not_compressible", "differs", "too_large", "no_encoder", "crashed", "error"]
 """Why an instance goes as it was received. Each has a counter, `sent_as_received_{why}`."""
@@ -20,13 +20,14 @@ class Wanted:
     instance: int
     file: str
     bytes: int
-    file_sha256: str
+    crc32: int
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A compressed copy that was proved: what it is."""
+    """A compressed copy that was proved: what it is, and the hash of what was received."""
 
+    received_sha256: str
     transfer_syntax_uid: str
     bytes: int
     sha256: str
@@ -46,6 +47,7 @@ def compressed(journal: sqlite3.Connection, one: Wanted, copy: Copy) -> None:
         (copy.transfer_syntax_uid, copy.bytes, copy.sha256, one.instance),
     ).rowcount
     if changed:
+        hashed(journal, one.instance, copy.received_sha256)
         count(journal, "instances_compressed")
         count(journal, "compressed_bytes_before", one.bytes)
         count(journal, "compressed_bytes_after", copy.bytes)
@@ -86,6 +88,6 @@ def files(journal: sqlite3.Connection) -> set[str]:
 WAITS = "stored_bytes IS NOT NULL AND state IN ('assigned', 'sending')"
 AHEAD = f"SELECT coalesce(sum(stored_bytes), 0) FROM instance INDEXED BY instance_compressed WHERE {WAITS}"  # noqa: S608
 WANTED = """
-SELECT instance, file, bytes, file_sha256 FROM instance INDEXED BY instance_to_compress
+SELECT instance, file, bytes, crc32 FROM instance INDEXED BY instance_to_compress
  WHERE state = 'assigned' AND compress = 1 ORDER BY bulk, sequence, instance LIMIT ?
 """

@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS instance (
     modality TEXT,
     bytes INTEGER NOT NULL,
     crc32 INTEGER NOT NULL,                    -- of the data set, as it passed
-    file_sha256 TEXT,                          -- by the worker, before it is assigned
+    file_sha256 TEXT,                          -- when it is sent, or another has its UID: see `hashes`
     dataset_sha256 TEXT,                       -- the same: which version of the instance it is
     uid_findings TEXT NOT NULL,
     attributes TEXT NOT NULL,

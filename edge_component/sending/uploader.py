@@ -6,6 +6,7 @@ import queue
 import sqlite3
 from collections import deque
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 from dicom_ingest.contracts.keys import SeriesPrefix
@@ -20,17 +21,18 @@ from edge_component.sending.answers import (
     CopyLost,
     Foreign,
     Held,
+    LocalError,
     ObjectFault,
     Outcome,
     ServiceFault,
     Stored,
+    UnreadableError,
     because,
     fault,
-    unreadable,
 )
 from edge_component.sending.exchange import Exchange, FilePut
 from edge_component.sending.order import in_order
-from edge_component.sending.verified import VerifiedFile
+from edge_component.sending.verified import VerifiedFile, to_be_sent
 from edge_component.sending.way import Way
 from edge_component.sending.written import Result, discard, write
 from edge_component.settings import Settings
@@ -249,42 +251,40 @@ class Uploader:
     def _attempt(self, upload: Assigned) -> None:
         """In the pool."""
         try:
-            outcome = self._send(upload)
+            result = self._send(upload)
         except BaseException as error:
             self._results.put(Result(upload, ServiceFault(type(error).__name__, str(error), unsure=True)))
             raise
-        self._results.put(Result(upload, outcome))
+        self._results.put(result)
 
-    def _send(self, upload: Assigned) -> Outcome:
+    def _send(self, upload: Assigned) -> Result:
         """The file as it was received, or its proved compressed copy; or not at all."""
+        try:
+            file = to_be_sent(self._spool, upload)
+        except (LocalError, UnreadableError) as error:
+            return Result(upload, _of_the_copy(fault(error), upload))
+        with file:
+            if not upload.compressed:
+                upload = replace(upload, file_sha256=file.sha256)
+            return Result(upload, _of_the_copy(self._put(upload, file), upload))
+
+    def _put(self, upload: Assigned, file: VerifiedFile) -> Outcome:
         prefix = SeriesPrefix(
             self._settings.edge, upload.transfer_id, upload.study_instance_uid, upload.series_instance_uid
         )
         key, part_bytes = prefix.instance(upload.sop_instance_uid), self._settings.multipart_bytes
-        try:
-            file = self._open(upload)
-        except OSError as error:
-            return _of_the_copy(fault(unreadable(error)), upload)
         gate = file.gate = self._way.gate(bulk=upload.bulk)
-        with file:
-            if file.bytes <= part_bytes:
-                return _of_the_copy(self._exchange.put(key, file, unsure=upload.unsure), upload)
-            outcome = self._exchange.put_in_parts(
-                key,
-                file,
-                part_bytes,
-                upload.upload_id,
-                lambda begun: self._begun.put((upload, begun)),
-                unsure=upload.unsure,
-                gate=gate,
-            )
-            return _of_the_copy(outcome, upload)
-
-    def _open(self, upload: Assigned) -> VerifiedFile:
-        if upload.stored_bytes is None or upload.stored_sha256 is None:
-            return VerifiedFile(self._spool.read(upload.file, upload.bytes), upload.bytes, upload.file_sha256)
-        copy = self._spool.files.read(self._spool.compressed_copy(upload.file))
-        return VerifiedFile(copy, upload.stored_bytes, upload.stored_sha256)
+        if file.bytes <= part_bytes:
+            return self._exchange.put(key, file, unsure=upload.unsure)
+        return self._exchange.put_in_parts(
+            key,
+            file,
+            part_bytes,
+            upload.upload_id,
+            lambda begun: self._begun.put((upload, begun)),
+            unsure=upload.unsure,
+            gate=gate,
+        )
 
 
 def _of_the_copy(outcome: Outcome, upload: Assigned) -> Outcome:

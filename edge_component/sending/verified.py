@@ -8,20 +8,49 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from zlib_ng.zlib_ng import crc32
+
+from edge_component.journal.instances import Assigned
 from edge_component.sending.answers import UnreadableError, unreadable
 from edge_component.sending.part import FilePart
 from edge_component.sending.way import Gate
+from edge_component.spool.folder import Spool
+from edge_component.spool.hashing import AlteredError, Stored, digest_of
 
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in the processor's cache between disk, hash and socket."""
 ALTERED = "spool file was altered"
 
 
-class VerifiedFile:
-    """Read and hashed in one go. Its last piece is given away only after the hash of all was compared."""
+def to_be_sent(spool: Spool, upload: Assigned) -> VerifiedFile:
+    """An instance as it was received, or its compressed copy. It is hashed now if nobody has needed its hash.
 
-    def __init__(self, stream: BinaryIO, size: int, sha256: str) -> None:
+    Raises:
+        UnreadableError: it is damaged, or is not what was acknowledged.
+        LocalError: it cannot be read at present.
+    """
+    try:
+        if upload.stored_bytes is not None and upload.stored_sha256 is not None:
+            copy = spool.files.read(spool.compressed_copy(upload.file))
+            return VerifiedFile(copy, upload.stored_bytes, upload.stored_sha256)
+        sha256, crc = upload.file_sha256, None
+        if sha256 is None:
+            found = digest_of(spool, Stored(upload.file, upload.bytes, upload.crc32))
+            sha256, crc = found.sha256, found.file_crc32
+        return VerifiedFile(spool.read(upload.file, upload.bytes), upload.bytes, sha256, crc)
+    except AlteredError as error:
+        raise UnreadableError(ALTERED) from error
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+class VerifiedFile:
+    """Read and compared in one go. Its last piece is given away only when the checksum of all is right."""
+
+    def __init__(self, stream: BinaryIO, size: int, sha256: str, crc: int | None = None) -> None:
+        """`crc`: the CRC-32 that its bytes had when they were hashed, a moment ago; S3 compares the hash."""
         self._stream = stream
+        self._crc = crc
         self.bytes = size
         self.sha256 = sha256
         self.gate = Gate()
@@ -74,16 +103,19 @@ class VerifiedFile:
 
     def _compared(self, buffer: memoryview, gate: Gate) -> Iterator[memoryview]:
         """Piece by piece; the last one only where the hash of all is right."""
-        left = self._rewind()
-        digest = hashlib.sha256()
+        left, crc, digest = self._rewind(), 0, hashlib.sha256()
         while True:
             piece = buffer[: self._read(buffer[: min(left, gate.most(len(buffer)))])]
-            digest.update(piece)
+            if self._crc is None:
+                digest.update(piece)
+            else:
+                crc = crc32(piece, crc)
             left -= len(piece)
             if not left or not piece:
                 break
             yield piece
-        if left or digest.hexdigest() != self.sha256:
+        right = digest.hexdigest() == self.sha256 if self._crc is None else crc == self._crc
+        if left or not right:
             raise UnreadableError(ALTERED)
         yield piece
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from edge_component.journal.instances.announcement import announced, missing, released
 from edge_component.journal.instances.arrival import assign, duplicate, insert_instances, postponed, received
 from edge_component.journal.instances.errors import StateError
+from edge_component.journal.instances.hashes import hashed, not_hashed
 from edge_component.journal.instances.sending import (
     Assigned,
     claim,
@@ -40,10 +41,12 @@ __all__ = [
     "claim",
     "duplicate",
     "hand_back",
+    "hashed",
     "insert_instances",
     "interrupted",
     "is_assigned",
     "missing",
+    "not_hashed",
     "not_uploaded",
     "postponed",
     "received",

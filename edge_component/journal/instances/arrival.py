@@ -25,10 +25,17 @@ def insert_instances(journal: sqlite3.Connection, epoch: int, arrivals: Sequence
 
 
 def received(journal: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
-    """What has no place yet, in the order of receipt, and who sent it."""
+    """What has no place yet, in the order of receipt, and who sent it.
+
+    `again`: the edge has, or had, another instance with this SOP Instance UID.
+    """
     return journal.execute(
         """SELECT i.instance, i.file, i.bytes, i.crc32, i.received_at, i.study_instance_uid,
-                  i.series_instance_uid, i.sop_instance_uid, a.calling_ae
+                  i.series_instance_uid, i.sop_instance_uid, a.calling_ae,
+                  EXISTS (SELECT 1 FROM instance o
+                           WHERE o.sop_instance_uid = i.sop_instance_uid AND o.instance != i.instance)
+                  OR EXISTS (SELECT 1 FROM receipt r
+                              WHERE r.sop_instance_uid = i.sop_instance_uid) AS again
              FROM instance i JOIN association a USING (association)
             WHERE i.state = 'received' ORDER BY i.instance LIMIT ?""",
         (limit,),
@@ -47,13 +54,14 @@ def assign(
     journal: sqlite3.Connection,
     instance: int,
     sequence: int,
-    sha256: str,
+    sha256: str | None = None,
     problem: str | None = None,
     *,
     bulk: bool = False,
     compress: bool = False,
 ) -> None:
-    """Give a received instance its place. `sha256`: of its file; `problem`: why it will not be sent.
+    """Give a received instance its place. `sha256`: of its file, where it is known; `problem`: why
+    it will not be sent.
 
     `bulk`: its sender's priority; `compress`: it is to be compressed before it is sent.
     """

@@ -20,7 +20,9 @@ class Assigned:
     sequence: int
     file: str
     bytes: int
-    file_sha256: str
+    crc32: int
+    file_sha256: str | None
+    """None: it is read for the first time."""
     upload_id: str | None
     unsure: bool
     transfer_id: str
@@ -87,7 +89,7 @@ def upload_begun(journal: sqlite3.Connection, one: Assigned, upload_id: str | No
 
 def uploaded(journal: sqlite3.Connection, one: Assigned) -> bool:
     """S3 has it, below the key that was claimed. False: its series goes under another key by now."""
-    done = _changed(journal, one, "'uploaded', problem = NULL, waits_because = NULL", "'sending'")
+    done = _changed(journal, one, UPLOADED, "'sending'", one.file_sha256, one.file_sha256)
     if done:
         count(journal, "instances_uploaded")
         release_duplicates(journal, "twin = ?", one.instance)
@@ -149,20 +151,22 @@ def redraw(journal: sqlite3.Connection, sequence: int, transfer_id: str) -> str 
     return new
 
 
-def _changed(journal: sqlite3.Connection, one: Assigned, to: str, state: str) -> bool:
-    """`to`, `state`: SQL of our own. Only below the key under which it was read."""
+def _changed(journal: sqlite3.Connection, one: Assigned, to: str, state: str, *values: str | None) -> bool:
+    """`to`, `state`: SQL of our own, with values. Only below the key under which it was read."""
     return (
         journal.execute(
             f"""UPDATE instance SET state = {to} WHERE instance = ? AND state = {state} AND sequence =
                 (SELECT sequence FROM series_transfer WHERE sequence = ? AND transfer_id = ?)""",  # noqa: S608
-            (one.instance, one.sequence, one.transfer_id),
+            (*values, one.instance, one.sequence, one.transfer_id),
         ).rowcount
         == 1
     )
 
 
+UPLOADED = """'uploaded', problem = NULL, waits_because = NULL,
+    file_sha256 = coalesce(file_sha256, ?), dataset_sha256 = coalesce(dataset_sha256, ?)"""
 CANDIDATE = """
-SELECT i.instance, i.sequence, i.file, i.bytes, i.file_sha256, i.upload_id, i.unsure,
+SELECT i.instance, i.sequence, i.file, i.bytes, i.crc32, i.file_sha256, i.upload_id, i.unsure,
        t.transfer_id, t.study_instance_uid, t.series_instance_uid, i.sop_instance_uid,
        i.stored_bytes, i.stored_sha256, i.bulk, t.sealed_at IS NOT NULL AS sealed, t.unsent
 """

@@ -245,11 +245,11 @@ def test_a_deleted_spool_file_is_reported_missing_never_silently_dropped(tmp_pat
     assert bench.counters()["instances_missing"] == 1
 
 
-@pytest.mark.parametrize("hashed", [True, False])
-def test_an_altered_spool_file_is_not_sent_and_is_put_aside(tmp_path: Path, hashed: bool) -> None:
+@pytest.mark.parametrize("assigned", [True, False])
+def test_an_altered_spool_file_is_not_sent_and_is_put_aside(tmp_path: Path, *, assigned: bool) -> None:
     bench = Bench(tmp_path, series_patience_seconds=100)
     send(bench, "1", "2")
-    if hashed:
+    if assigned:
         bench.assembly.run_once()
     place = bench.place_of("1")
     path = bench.segment_of("1")

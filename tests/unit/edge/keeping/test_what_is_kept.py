@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import sqlite3
@@ -16,17 +17,19 @@ import pytest
 from edge_component.announcing.aside import ask_again, take_again
 from edge_component.announcing.retention import DAY, Retention
 from edge_component.assembling.adoption import adopt
-from edge_component.assembling.hashing import Stored, sha256_of
+from edge_component.assembling.rules import Arrival, Begin, Rules, Version, assign
 from edge_component.commands.aside import cannot_be_sent_again
 from edge_component.journal import channels
 from edge_component.journal.database import open_journal, transaction
-from edge_component.journal.instances import StateError, announced, assign
+from edge_component.journal.instances import StateError, announced
+from edge_component.journal.instances import assign as give_place
 from edge_component.journal.intake import Intake
 from edge_component.records.commitment import Reference, Request, judge
 from edge_component.records.receipt import UnknownReceiptError, decode_receipt, encode_receipt, of_place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.files import OsFiles
 from edge_component.spool.folder import Spool
+from edge_component.spool.hashing import Stored, digest_of
 from tests.support.edge.bench import Bench, rows
 from tests.support.edge.disk import RecordingFiles
 from tests.support.edge.stand_ins import client_error
@@ -85,17 +88,54 @@ def sent(bench: Bench) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.EIO])
-def test_a_read_that_fails_once_is_tried_again_and_condemns_nothing(
-    bench: Bench, disk: Disk, number: int
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_a_read_that_fails_is_tried_again_before_an_instance_counts_as_another_version(
+    bench: Bench, disk: Disk, number: int, which: str
 ) -> None:
+    """Both are read: neither was needed before."""
     send(bench, "1", "2")
-    failures = [number]
-    disk.failing = lambda _path: failures.pop() if failures else None
     bench.assembly.run_once()
-    assert "cannot be read" in rows(bench.journal, "SELECT problem FROM instance")[0]["problem"]
+    send(bench, "1")
+    failures = [number] if which == "first" else [number, 0]
+    disk.failing = lambda _path: failures.pop() or None if failures else None
+    bench.assembly.run_once()
+    assert not failures
+    [again] = rows(bench.journal, "SELECT state FROM instance ORDER BY instance DESC LIMIT 1")
+    assert again["state"] == "received"
     bench.settle()
     assert sent(bench) == [["1", "2"]]
     assert bench.manifests()[0].missing == []
+    assert bench.counters()["instances_duplicate"] == 1
+
+
+def test_a_read_that_fails_while_it_is_sent_is_tried_again_and_condemns_nothing(
+    bench: Bench, disk: Disk
+) -> None:
+    send(bench, "1", "2")
+    bench.assembly.run_once()
+    failures = [errno.EIO]
+    disk.failing = lambda _path: failures.pop() if failures else None
+    bench.settle()
+    assert not failures
+    assert sent(bench) == [["1", "2"]]
+    assert bench.manifests()[0].missing == []
+
+
+def test_an_instance_gets_its_place_without_being_read(bench: Bench, disk: Disk) -> None:
+    disk.failing = lambda _path: errno.EIO
+    send(bench, "1", "2")
+    bench.assembly.run_once()
+    query = "SELECT DISTINCT state, file_sha256, problem FROM instance"
+    assert rows(bench.journal, query) == [{"state": "assigned", "file_sha256": None, "problem": None}]
+
+
+def test_the_manifest_has_the_hash_of_what_was_sent(bench: Bench) -> None:
+    send(bench, "1", "2")
+    bench.settle()
+    [manifest] = bench.manifests()
+    for one in manifest.instances:
+        sent_bytes = bench.s3.objects[one.key]
+        assert one.file_sha256 == one.dataset_sha256 == hashlib.sha256(sent_bytes).hexdigest()
 
 
 def test_versions_keep_their_order_while_the_first_cannot_be_read(bench: Bench, disk: Disk) -> None:
@@ -115,6 +155,31 @@ def test_versions_keep_their_order_while_the_first_cannot_be_read(bench: Bench, 
     assert contents == [1, 2]
 
 
+def test_a_copy_of_what_cannot_be_read_is_sent_too_and_the_first_when_it_can_be_read(
+    bench: Bench, disk: Disk
+) -> None:
+    send(bench, "1")
+    bench.assembly.run_once()
+    first = bench.segment_of("1")
+    bench.spool.segments.seal_idle(0.0)
+    send(bench, "1")
+    disk.failing = lambda path: errno.EIO if path == first else None
+    for _ in range(25):
+        bench.clock.now += 5
+        bench.assembly.run_once()
+    disk.failing = lambda _path: None
+    bench.settle()
+    assert sent(bench) == [["1"], ["1"]]
+    assert [manifest.missing for manifest in bench.manifests()] == [[], []]
+
+
+def test_two_instances_without_a_hash_are_not_the_same() -> None:
+    """What nobody compared is never let go as a duplicate."""
+    arrival, version = Arrival("1", None, 10, 0.0), Version(1, "t", None, None)
+    rules = Rules(1, 1, 1, 1, 3600)
+    assert isinstance(assign(arrival, [version], [], rules, lambda: (2, "u")), Begin)
+
+
 def test_what_cannot_be_read_for_the_whole_patience_does_not_keep_its_series(
     bench: Bench, disk: Disk
 ) -> None:
@@ -126,8 +191,8 @@ def test_what_cannot_be_read_for_the_whole_patience_does_not_keep_its_series(
     for _ in range(80):
         bench.clock.now += 5
         bench.step()
-    assert sent(bench) == [["2"], []]
-    [missing] = bench.manifests()[1].missing
+    assert sent(bench) == [["2"]]
+    [missing] = bench.manifests()[0].missing
     assert "cannot be read" in missing.reason
     assert bad.exists()
 
@@ -215,7 +280,7 @@ def test_a_state_changes_only_from_the_state_it_is_in(bench: Bench) -> None:
     [row] = rows(bench.journal, "SELECT * FROM instance")
     bench.assembly.run_once()
     with pytest.raises(StateError):
-        assign(bench.journal, row["instance"], 1, sha256_of(bench.spool, stored_of(row)))
+        give_place(bench.journal, row["instance"], 1, digest_of(bench.spool, stored_of(row)).sha256)
     with pytest.raises(StateError), transaction(bench.journal) as journal:
         announced(journal, bench.journal.execute("SELECT max(sequence) FROM instance").fetchone()[0], 1.0)
     assert bench.unsent() == 1

@@ -29,6 +29,7 @@ from botocore.exceptions import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zlib_ng.zlib_ng import crc32
 
 from edge_component.line.line import PausedError
 from edge_component.sending.answers import Exists, UnreadableError, meaning
@@ -103,9 +104,10 @@ def make() -> Iterator[Make]:
         yield found
 
 
-def spooled(content: bytes, acknowledged: bytes | None = None) -> VerifiedFile:
+def spooled(content: bytes, acknowledged: bytes | None = None, *, just_hashed: bool = False) -> VerifiedFile:
     known = content if acknowledged is None else acknowledged
-    return VerifiedFile(io.BytesIO(content), len(known), hashlib.sha256(known).hexdigest())
+    crc = crc32(known) if just_hashed else None
+    return VerifiedFile(io.BytesIO(content), len(known), hashlib.sha256(known).hexdigest(), crc)
 
 
 def answering(s3: WireS3, answer: bytes) -> None:
@@ -329,11 +331,14 @@ def test_nobody_there_is_an_endpoint_error(s3: WireS3, make: Make) -> None:
 
 
 @pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
-def test_an_altered_file_is_never_sent_whole(s3: WireS3, content: bytes, make: Make) -> None:
+@pytest.mark.parametrize("just_hashed", [False, True])
+def test_an_altered_file_is_never_sent_whole(
+    s3: WireS3, content: bytes, make: Make, *, just_hashed: bool
+) -> None:
     put = make.direct_to(s3.endpoint)
     with pytest.raises(UnreadableError, match="altered"):
-        put("dicom", KEY, spooled(content[:-1] + b"!", content))
-    put("dicom", KEY, spooled(b"next"))
+        put("dicom", KEY, spooled(content[:-1] + b"!", content, just_hashed=just_hashed))
+    put("dicom", KEY, spooled(b"next", just_hashed=just_hashed))
     wait_until(lambda: s3.closed >= 1, "the connection of the altered file is closed")
     assert [p.body for p in s3.puts if p.whole] == [b"next"]
 

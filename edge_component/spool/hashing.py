@@ -1,4 +1,4 @@
-"""The hash of a received instance, computed by the worker: the receiver only stores (PROTOCOL §1).
+"""The hash of a received instance, computed when it is needed: the receiver only stores (PROTOCOL §1).
 
 One SHA-256 of the Part 10 file says that S3 has all its bytes, and which version of an instance it is. The
 head of the file is a function of SOP class, SOP instance and transfer syntax. So equal files are equal data
@@ -52,11 +52,12 @@ class Stored:
 
 
 class Digest(NamedTuple):
-    """What was read: its SHA-256 in hex, how many bytes, and the CRC-32 of the data set."""
+    """What was read: its SHA-256 in hex, how many bytes, and the CRC-32 of the data set and of all."""
 
     sha256: str
     bytes: int
     crc32: int
+    file_crc32: int
 
 
 def digest(stream: BinaryIO) -> Digest:
@@ -65,18 +66,19 @@ def digest(stream: BinaryIO) -> Digest:
     Raises:
         OSError: the disk.
     """
-    whole, size, crc = hashlib.sha256(), 0, 0
+    whole, size, crc, file_crc = hashlib.sha256(), 0, 0, 0
     with memoryview(_BUFFERS.piece) as buffer:
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             beat()  # a large instance takes minutes on a slow disk
             with buffer[:count] as piece:
                 whole.update(piece)
                 crc = crc32(piece if size else piece[head_bytes(piece) :], crc)
+                file_crc = crc32(piece, file_crc)
             size += count
-    return Digest(whole.hexdigest(), size, crc)
+    return Digest(whole.hexdigest(), size, crc, file_crc)
 
 
-def sha256_of(spool: Spool, stored: Stored) -> str:
+def digest_of(spool: Spool, stored: Stored) -> Digest:
     """Of an instance in the spool.
 
     Raises:
@@ -87,15 +89,15 @@ def sha256_of(spool: Spool, stored: Stored) -> str:
         return verified(stream, stored)
 
 
-def verified(stream: BinaryIO, stored: Stored) -> str:
+def verified(stream: BinaryIO, stored: Stored) -> Digest:
     """Of an instance that is open, at its beginning.
 
     Raises:
-        AlteredError, OSError: as `sha256_of`.
+        AlteredError, OSError: as `digest_of`.
     """
     found = digest(stream)
     if (found.bytes, found.crc32) != (stored.bytes, stored.crc32):
         raise AlteredError(
             f"{found.bytes} bytes with CRC {found.crc32:08x}, not {stored.bytes} with {stored.crc32:08x}"
         )
-    return found.sha256
+    return found
