@@ -15,7 +15,6 @@ from uuid import uuid4
 
 import boto3
 
-from edge_component.spool.hashing import digest
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.instances import insert_instances
 from edge_component.records.rows import AssociationRow, InstanceRow
@@ -24,6 +23,7 @@ from edge_component.sending.uploader import Uploader
 from edge_component.sending.verified import VerifiedFile
 from edge_component.settings import load_settings
 from edge_component.spool.folder import Spool
+from edge_component.spool.hashing import digest
 
 STUDY, SERIES, TRANSFER = "2.25.1", "2.25.2", str(uuid4())
 CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
