@@ -9,6 +9,7 @@ WORKERS ?= 3
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON := $(PYTHON)
 export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE # containers set it: every process of the tests would compile what it imports
 ROOMS := dicom_ingest functions statemachines edge_component cdk healthimaging-emulator/src local console ops dcmdata benchmarks docs
 
 .DEFAULT_GOAL := help
