@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-from dicom_ingest.db.server.parts import in_parts
 from dicom_ingest.operators.read.index import Index, Row
 from dicom_ingest.operators.read.series.places import COUNTED, NEED_ATTENTION, UNDER_WAY, Filter, places
 from dicom_ingest.operators.read.series.search import where
@@ -31,8 +30,8 @@ def matching(index: Index, chosen: Filter, term: str = "", *, whole: bool = Fals
     `whole`: the beginning of what the term means is not enough.
     """
     if term:
-        return in_parts(lambda most, skip: where(index, term, most, chosen, skip, whole=whole), COUNTED)
-    return in_parts(lambda most, skip: places(index, chosen, most, skip), COUNTED)
+        return where(index, term, COUNTED, chosen, whole=whole)
+    return places(index, chosen, COUNTED)
 
 
 def eligible(change: str, rows: Iterable[Row], place: str | None = None) -> list[Row]:

@@ -21,6 +21,12 @@ RESUME_TRIES = 15
 RESUME_PAUSE_SECONDS = 3
 """A paused Aurora answers after 15 to 30 s."""
 
+TOO_LARGE = (
+    "the answer is larger than 1 MiB, the most that the RDS Data API gives: ask for less, "
+    "with a smaller --limit, a later --since, a filter, or LIMIT in your own statement"
+)
+_TOO_LARGE = "response size limit"
+"""In the service's words about an answer above its limit."""
 _AWAY = frozenset({"DatabaseUnavailableException", "ServiceUnavailableError", "StatementTimeoutException"})
 _REFUSED = frozenset({"DatabaseErrorException", "BadRequestException", "UnsupportedResultException"})
 
@@ -69,7 +75,7 @@ class DataApi(Connection):
                 if code in _AWAY:
                     raise DatabaseAwayError(f"RDS Data API: {code}: {words}") from error
                 if code in _REFUSED:
-                    said = words.removeprefix("ERROR: ")
+                    said = TOO_LARGE if _TOO_LARGE in words else words.removeprefix("ERROR: ")
                     raise IndexRefusedError(f"RDS Data API: {code}", server_words=said) from None
                 if code != "DatabaseResumingException":
                     raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 PART = 500
@@ -10,18 +10,22 @@ PART = 500
 
 
 def in_parts(
-    ask: Callable[[int, int], list[dict[str, Any]]], whole: int | None = None, part: int = PART
+    ask: Callable[[int, int], list[dict[str, Any]]],
+    whole: int | None = None,
+    part: int = PART,
+    key: Sequence[str] = ("pk",),
 ) -> list[dict[str, Any]]:
     """All rows of a question, up to `whole`. `ask` gets how many are wanted, and how many are skipped.
 
-    Rows have a `pk`: one that moves from one part into the next meanwhile is not in the answer twice.
+    `key`: what tells rows apart. One that moves from one part into the next meanwhile is not in the answer
+    twice.
     """
     found: dict[Any, dict[str, Any]] = {}
     skip = 0
     while whole is None or skip < whole:
         most = part if whole is None else min(part, whole - skip)
         rows = ask(most, skip)
-        found |= {row["pk"]: row for row in rows}
+        found |= {tuple(row[name] for name in key): row for row in rows}
         if len(rows) < most:
             break
         skip += most

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from dicom_ingest.db.server.parts import in_parts
 from dicom_ingest.operators.read.index import Index, Row, first
 
 _SUMS = """
@@ -25,13 +26,13 @@ SELECT day, edge, CAST(transfer_id AS text) AS transfer_id, series_instance_uid,
          WHEN outcome = 'INDEXED' THEN 'importing was off'
          ELSE 'not imported' END AS reason
 FROM (SELECT * FROM ledger WHERE NOT balanced AND day >= CAST(:since AS date)
-      ORDER BY day DESC, edge, series_instance_uid LIMIT :most) found
+      ORDER BY day DESC, edge, series_instance_uid, transfer_id LIMIT :most OFFSET :skip) found
 LEFT JOIN LATERAL (
     SELECT pa.patient_id, st.accession_number FROM series_transfer t
     JOIN series s ON s.pk = t.series_pk JOIN study st ON st.pk = s.study_pk
     JOIN patient pa ON pa.pk = st.patient_pk
     WHERE t.transfer_id = found.transfer_id AND t.series_instance_uid = found.series_instance_uid) who ON true
-ORDER BY day DESC, edge, series_instance_uid
+ORDER BY day DESC, edge, series_instance_uid, transfer_id
 """
 _OF_SERIES = """
 SELECT day, edge, announced, in_s3, indexed, imported, failed, missing, pending, state, outcome, balanced
@@ -48,7 +49,12 @@ def sums(index: Index, since: date | None = None) -> list[Row]:
 
 def differences(index: Index, since: date | None = None, most: int = 200) -> list[Row]:
     """The series transfers that do not balance, newest first, each with its reason."""
-    return index.run(_DIFFERENCES, since=since.isoformat() if since else EVER, most=most)
+    day = since.isoformat() if since else EVER
+    return in_parts(
+        lambda part, skip: index.run(_DIFFERENCES, since=day, most=part, skip=skip),
+        most,
+        key=("transfer_id", "series_instance_uid"),
+    )
 
 
 def of_series(index: Index, series_instance_uid: str) -> Row | None:

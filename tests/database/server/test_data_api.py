@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date, datetime, timezone
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +16,7 @@ from dicom_ingest.contracts.messages.steps import DatabaseUser
 from dicom_ingest.db.semaphore import gate, granting
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.db.server import users
-from dicom_ingest.db.server.connection import Connection, Database
+from dicom_ingest.db.server.connection import Connection, Database, connect
 from dicom_ingest.errors import IndexRefusedError
 from dicom_ingest.operators import reprocess
 from dicom_ingest.operators.read.ledger import differences, sums
@@ -187,7 +188,7 @@ def test_an_operator_reads_and_sees_no_token(ways: Ways) -> None:
 def test_an_answer_above_the_services_limit_is_refused_with_its_words(ways: Ways) -> None:
     with pytest.raises(IndexRefusedError) as caught:
         ways.operator.run("SELECT repeat('x', 2000) AS long FROM generate_series(1, 1000)")
-    assert "response size limit" in caught.value.server_words
+    assert "larger than 1 MiB" in caught.value.server_words
 
 
 def test_the_queue_is_changed_and_a_cancelled_ticket_is_seen_by_whoever_tells(ways: Ways) -> None:
@@ -215,3 +216,34 @@ def test_a_ticket_of_a_bundle_is_cancelled(ways: Ways) -> None:
     )
     (ticket,) = [row for row in tickets(ways.operator) if row["state"] == "GRANTED"]
     assert queue.cancel(writer, ticket["ticket_id"], "not wanted") == [ticket["ticket_id"]]
+
+
+_COLUMNS = """
+SELECT string_agg(column_name, ', ') AS names FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = 'series_transfer' AND is_generated = 'NEVER'
+"""
+_MANY = """
+INSERT INTO series_transfer ({0}) OVERRIDING SYSTEM VALUE
+SELECT {0} FROM (
+    SELECT (jsonb_populate_record(t, jsonb_build_object(
+        'pk', t.pk + 100000 + n, 'transfer_id', gen_random_uuid(), 'sequence', t.sequence + n,
+        'series_instance_uid', t.series_instance_uid || '.' || n, 'outcome_detail', repeat('x', 300),
+        'manifest_key', t.manifest_key || n, 'chain_number', NULL))).*
+    FROM series_transfer t, generate_series(1, 3000) n WHERE t.edge = 'dicom-ingest-edge2') many
+"""
+
+
+def test_lists_longer_than_one_answer_of_the_data_api_come_whole(ways: Ways, migrated_url: str) -> None:
+    with closing(connect(migrated_url)) as connection:
+        (columns,) = connection.run(_COLUMNS)
+        connection.run(_MANY.format(columns["names"]))
+    lists: tuple[Callable[[Any], list[Any]], ...] = (
+        lambda index: places(index, most=10_000),
+        lambda index: places(index, most=2_500, order="patient"),
+        lambda index: where(index, "dicom-ingest-edge2", 10_000),
+        lambda index: differences(index, most=10_000),
+    )
+    for ask in lists:
+        rows = ask(ways.operator)
+        assert len(rows) > 2_000
+        assert rows == ask(ways.connection)

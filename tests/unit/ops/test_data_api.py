@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from dicom_ingest.db.semaphore import operator as queue
 from dicom_ingest.errors import DatabaseAwayError, IndexRefusedError
-from ops.targets.data_api import RESUME_TRIES, DataApi
+from ops.targets.data_api import RESUME_TRIES, TOO_LARGE, DataApi
 
 CLUSTER = "arn:aws:rds:eu-west-1:123456789012:cluster:index"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:operator"
@@ -144,3 +144,12 @@ def test_a_refused_statement_keeps_the_servers_words(stand: Stand) -> None:
     stand.refuse("DatabaseUnavailableException")
     with pytest.raises(DatabaseAwayError):
         stand.index.run("q")
+
+
+def test_an_answer_that_is_too_large_is_said_with_its_limit_and_what_to_do(stand: Stand) -> None:
+    words = "Database returned more than the allowed response size limit"
+    stand.stub.add_client_error("execute_statement", "DatabaseErrorException", words)
+    with pytest.raises(IndexRefusedError) as caught:
+        stand.index.run("q")
+    assert caught.value.server_words == TOO_LARGE
+    assert "1 MiB" in TOO_LARGE

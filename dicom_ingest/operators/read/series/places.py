@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
+from dicom_ingest.db.server.parts import in_parts
 from dicom_ingest.operators.read.index import Index, Row
 
 MOST = 200
-"""So many rows at most, unless asked for more: the Data API answers with 1 MiB at most."""
+"""Rows of a list, unless asked for more."""
 
 NEED_ATTENTION = ("FAILED", "UNKNOWN", "PARTIAL", "NON_PRIMARY")
 UNDER_WAY = ("claimed", "indexed", "waiting", "starting", "importing")
@@ -127,7 +129,17 @@ def places(
     """
     chosen = chosen or Filter()
     sql = f"WITH chosen AS ({_branches(chosen, newest(order))}) {listed(order)}"
-    return index.run(sql, most=most, skip=skip, reach=reach(order, most + skip), **values(chosen))
+    return in_order(index, sql, most, skip, order, **values(chosen))
+
+
+def in_order(index: Index, sql: str, most: int, skip: int, order: str, **parameters: Any) -> list[Row]:
+    """The rows of a statement that has `listed` at its end, however many: in parts."""
+    return in_parts(
+        lambda part, after: index.run(
+            sql, most=part, skip=skip + after, reach=reach(order, part + skip + after), **parameters
+        ),
+        most,
+    )
 
 
 def total(index: Index, chosen: Filter | None = None) -> int:

@@ -14,10 +14,10 @@ from dicom_ingest.operators.read.series.places import (
     NEWEST_FIRST,
     Filter,
     branch,
+    in_order,
     is_text,
     listed,
     newest,
-    reach,
     values,
 )
 
@@ -131,8 +131,7 @@ def where(
         "chosen AS (SELECT pk, string_agg(DISTINCT kind, ', ') AS matched FROM matching GROUP BY pk) "
         f"{listed(order, ', c.matched')}"
     )
-    terms = _terms(index, term)
-    return index.run(sql, most=most, skip=skip, reach=reach(order, most + skip), **terms, **values(chosen))
+    return in_order(index, sql, most, skip, order, **_terms(index, term), **values(chosen))
 
 
 def matches(index: Index, term: str, chosen: Filter | None = None) -> int:
