@@ -38,7 +38,11 @@ def build_parser() -> argparse.ArgumentParser:
     where = verbs.add_parser("where", help="which series the edge holds, and what each waits for")
     where.add_argument("--spool", type=Path, help="the edge's spool; default: as in its settings")
     where.add_argument("--json", action="store_true", help="one JSON document")
-    where.add_argument("term", metavar="TERM", help="accession number, patient id, UID, AE title or transfer")
+    where.add_argument(
+        "term",
+        metavar="TERM",
+        help="accession number, patient id, UID, AE title, transfer, or how a study's or series' UID begins",
+    )
     return parser
 
 

@@ -19,7 +19,7 @@ from edge_component.settings import load_settings
 from edge_component.spool.folder import Spool
 from edge_component.spool.quarantine import INSTANCE
 from edge_component.watching.channels import problem_of
-from edge_component.watching.holdings import find
+from edge_component.watching.holdings import UID, find
 
 FACTS = {
     "study": "study_instance_uid",
@@ -77,7 +77,8 @@ def _aside(spool: Spool, term: str) -> list[dict[str, str]]:
     for path in sorted(spool.aside.glob(f"*{INSTANCE}")):
         note = read_note(path)
         known = (note.sop_instance_uid, note.series_instance_uid, note.transfer_id, note.calling_ae)
-        if term in (*known, note.called_ae):
+        begins = UID.fullmatch(term) and note.series_instance_uid.startswith(term)
+        if begins or term in (*known, note.called_ae):
             found.append(
                 {"sop_instance_uid": note.sop_instance_uid, "file": path.stem, "reason": note.reason}
             )

@@ -10,7 +10,8 @@ from typing import Any
 
 from edge_component.running.problem import Problem, text_of
 
-UID = re.compile(r"[0-9][0-9.]{1,63}")
+UID = re.compile(r"[0-9]+(\.[0-9]+)+\.?")
+"""A UID or how it begins: two numbers at least, as `ops where` has it."""
 MOST = 200
 """Series in one answer to a person."""
 TIMES = ("first_received_at", "last_received_at", "sealed_at", "announced_at")
@@ -73,11 +74,19 @@ def held(journal: sqlite3.Connection, limit: int) -> tuple[list[Held], int]:
 def find(journal: sqlite3.Connection, term: str, limit: int = MOST) -> list[Held]:
     """What the journal knows by an accession number, patient id, UID, AE title or transfer id.
 
-    Series that were announced are known by their UIDs, as long as their receipts are kept.
+    Of a study's or series' UID the beginning is enough; if the journal knows the whole one, it means that
+    one only. Series that were announced are known by their UIDs, as long as their receipts are kept.
     """
-    by = _BY_UID if UID.fullmatch(term) else _BY_NAME
-    groups = [tuple(row) for row in journal.execute(by, {"term": term, "limit": limit}).fetchall()]
-    rows = journal.execute(_ANNOUNCED, {"term": term, "limit": limit}).fetchall()
+    # SQLite compares bytes: all that begins with the term is before the term and a colon, next to the digits.
+    ways = [(_BY_UID, f"{term}\0"), (_BY_UID, f"{term}:")] if UID.fullmatch(term) else []
+    ways.append((_BY_NAME, term))
+    found = (_found(journal, by, {"term": term, "until": until, "limit": limit}) for by, until in ways)
+    return next(filter(None, found), [])
+
+
+def _found(journal: sqlite3.Connection, by: str, wanted: dict[str, Any]) -> list[Held]:
+    groups = [tuple(row) for row in journal.execute(by, wanted).fetchall()]
+    rows = journal.execute(_ANNOUNCED, wanted).fetchall()
     return _read(journal, groups) + [_announced(row) for row in rows]
 
 
@@ -124,10 +133,14 @@ _BY_UID = """
 SELECT sequence, study_instance_uid, series_instance_uid FROM instance WHERE sop_instance_uid = :term
 UNION
 SELECT sequence, study_instance_uid, series_instance_uid FROM series_transfer
- WHERE announced_at IS NULL AND (series_instance_uid = :term OR study_instance_uid = :term)
+ WHERE announced_at IS NULL
+   AND (series_instance_uid >= :term AND series_instance_uid < :until
+        OR study_instance_uid >= :term AND study_instance_uid < :until)
 UNION
 SELECT NULL, study_instance_uid, series_instance_uid FROM instance
- WHERE state = 'received' AND (series_instance_uid = :term OR study_instance_uid = :term)
+ WHERE state = 'received'
+   AND (series_instance_uid >= :term AND series_instance_uid < :until
+        OR study_instance_uid >= :term AND study_instance_uid < :until)
  LIMIT :limit
 """
 # The first instance of a series speaks for all of it: the cost is that of the series, not of the instances.
@@ -169,13 +182,18 @@ SELECT :study AS study_instance_uid, :series AS series_instance_uid, NULL AS tra
   FROM instance i JOIN association a USING (association)
  WHERE i.state = 'received' AND i.study_instance_uid = :study AND i.series_instance_uid = :series
 """  # noqa: S608 - our own text
+# Only of the series that are listed are receipts read: a million of them make no difference.
 _ANNOUNCED = """
 SELECT t.study_instance_uid, t.series_instance_uid, t.transfer_id, count(*) AS instances,
        sum(r.uploaded) AS instances_uploaded, sum(r.bytes) AS total_bytes, sum(NOT r.uploaded) AS missing,
        t.opened_at AS first_received_at, t.opened_at AS last_received_at, t.sealed_at, t.announced_at
   FROM series_transfer t JOIN receipt r USING (sequence)
- WHERE t.announced_at IS NOT NULL
-   AND (t.series_instance_uid = :term OR t.study_instance_uid = :term OR t.transfer_id = :term
-        OR t.sequence IN (SELECT sequence FROM receipt WHERE sop_instance_uid = :term))
- GROUP BY t.sequence ORDER BY t.sequence DESC LIMIT :limit
+ WHERE t.sequence IN (
+    SELECT sequence FROM series_transfer WHERE announced_at IS NOT NULL
+       AND (series_instance_uid >= :term AND series_instance_uid < :until
+            OR study_instance_uid >= :term AND study_instance_uid < :until
+            OR transfer_id = :term
+            OR sequence IN (SELECT sequence FROM receipt WHERE sop_instance_uid = :term))
+     ORDER BY sequence DESC LIMIT :limit)
+ GROUP BY t.sequence ORDER BY t.sequence DESC
 """

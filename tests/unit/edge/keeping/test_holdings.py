@@ -45,6 +45,33 @@ def test_it_is_found_by_any_term_assigned_or_not(bench: Bench, term: str, *, ass
     assert find(bench.journal, "unheard-of") == find(bench.journal, "9.9") == []
 
 
+@pytest.mark.parametrize("announced", [False, True])
+def test_the_beginning_of_a_study_or_series_uid_is_enough_and_a_whole_one_means_that_one(
+    bench: Bench, *, announced: bool
+) -> None:
+    for series in ("1.2.840.1", "1.2.840.10", "1.2.841"):
+        receive(bench, series, f"{series}.7")
+    if announced:
+        bench.s3.before = lambda _operation, _key: None
+        bench.settle()
+
+    def found(term: str) -> set[str]:
+        return {row.series_instance_uid for row in find(bench.journal, term)}
+
+    assert found("1.2.840.") == {"1.2.840.1", "1.2.840.10"}
+    assert found("1.2.84") == {"1.2.840.1", "1.2.840.10", "1.2.841"}
+    assert found("1.2.840.1") == {"1.2.840.1"}
+    assert found("1.2.840.1.7") == {"1.2.840.1"}
+    assert found("1.2.842") == found("1.2.840.1.") == found("1") == set()
+    assert len(find(bench.journal, "1.2.84", limit=2)) == 2
+
+
+def test_a_number_without_a_dot_is_no_uid(bench: Bench) -> None:
+    receive(bench)
+    bench.journal.execute("UPDATE instance SET attributes = replace(attributes, 'A-1', '1234567')")
+    assert [series.accession_number for series in find(bench.journal, "1234567")] == ["1234567"]
+
+
 def test_what_is_announced_is_known_by_its_uids_and_held_no_more(bench: Bench) -> None:
     bench.s3.before = lambda _operation, _key: None
     receive(bench)
