@@ -259,7 +259,7 @@ class Application:
 
     def _edges(self, _: Request) -> Markup:
         with self._sources.index() as index:
-            return self._page("Edges", "/edges", *the_edges(index, *self._sources.edges()))
+            return self._page("Edges", "/edges", *the_edges(index, self._sources.edges()))
 
     def _modalities(self, request: Request) -> Markup:
         today = datetime.now(timezone.utc).date()

@@ -13,12 +13,10 @@ from dicom_ingest.operators.read.state.edges import HOURS, RECENT_DAYS, edges, s
 from dicom_ingest.operators.read.state.line import bulk_senders, forecast, uplink
 
 
-def the_edges(index: Index, *edges_say: Row | None) -> list[Markup]:
-    """What the edges say, what the index has, and whom it heard. None: an edge does not answer."""
-    said = [edge for edge in edges_say if edge is not None and "trouble" not in edge]
-    silent = [
-        (edge or {}).get("trouble", "The edge does not answer.") for edge in edges_say if edge not in said
-    ]
+def the_edges(index: Index, edges_say: list[Row]) -> list[Markup]:
+    """What the edges say, what the index has, and whom it heard."""
+    said = [edge for edge in edges_say if "trouble" not in edge]
+    silent = [f"Edge {edge['edge']} {edge['trouble']}" for edge in edges_say if "trouble" in edge]
     return [
         tag("h1", "Edges"),
         tag(

@@ -18,16 +18,7 @@ def edge_status(port: int) -> dict[str, Any]:
     Raises:
         EdgeSilentError: it does not answer.
     """
-    return edge_answer(port, "/status")
-
-
-def edge_answer(port: int, path: str) -> dict[str, Any]:
-    """What an edge answers on its health port.
-
-    Raises:
-        EdgeSilentError: it does not answer.
-    """
-    url = f"http://127.0.0.1:{port}{path}"
+    url = f"http://127.0.0.1:{port}/status"
     try:
         with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
             found: dict[str, Any] = json.load(answer)

@@ -6,11 +6,10 @@ import getpass
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
-from urllib.parse import quote
 
 from dicom_ingest.db.server.connection import Connection
+from dicom_ingest.operators.edges import Edges
 from local.clients.aws import Clients
-from local.clients.edge import EdgeSilentError, edge_answer
 from local.clients.invoke import invoke
 from local.postgres.databases import session
 from local.run.state import RunState
@@ -34,6 +33,7 @@ class RunSource:
         ports = [edge.dicom_port for edge in state.edges if edge.dicom_port is not None]
         self.send_to = f"127.0.0.1 {ports[0]}" if ports else None
         self._state = state
+        self._edges = Edges(self._ports)
         self._clients = Clients(state.aws_url, state.healthimaging_url)
 
     @contextmanager
@@ -54,28 +54,15 @@ class RunSource:
 
     def edges(self) -> list[dict[str, Any]]:
         """The status of each edge, or `trouble`."""
-        return [self._asked(edge, "/status") for edge in self._ports()]
+        return self._edges.say()
 
     def held(self, term: str) -> list[dict[str, Any]]:
         """Series that each edge knows, or `trouble`."""
-        path = f"/where?q={quote(term, safe='')}" if term else "/where"
-        found: list[dict[str, Any]] = []
-        for edge in self._ports():
-            said = self._asked(edge, path)
-            found += (
-                [said] if "trouble" in said else [{**row, "edge": said["edge"]} for row in said["series"]]
-            )
-        return found
+        return self._edges.hold(term)
 
     def _ports(self) -> dict[str, int]:
         """Health ports by edge, as the run says them now: an edge may have been started again."""
         return {edge.edge: edge.health_port for edge in self._state.edges}
-
-    def _asked(self, edge: str, path: str) -> dict[str, Any]:
-        try:
-            return edge_answer(self._ports()[edge], path)
-        except EdgeSilentError as error:
-            return {"edge": edge, "trouble": str(error).removeprefix("the edge ")}
 
     def grant(self) -> None:
         """Invoke the function that runs the grant step."""

@@ -1,13 +1,10 @@
-"""What edges say and hold: asked by HTTP in a local run, read from the log of heartbeats on AWS."""
+"""What edges of a stack on AWS say and hold: read from the log of their heartbeats."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
-from urllib.error import URLError
-from urllib.parse import quote
-from urllib.request import ProxyHandler, build_opener
 
 from dicom_ingest.contracts.messages.events import EDGE_HEARTBEAT, EDGE_HOLDINGS
 from dicom_ingest.operators.read.index import Row
@@ -19,49 +16,22 @@ WAYS = {"sealed": "upload", "announcing": "announcement"}
 HEARTBEATS_MINUTES = 15
 
 
-# A local run
-
-
-def edges_say(edges: Mapping[str, int]) -> list[Row]:
-    """The status of each edge, or `trouble`. `edges`: health ports by edge."""
-    return [_asked(edge, port, "/status") for edge, port in edges.items()]
-
-
-def edges_hold(edges: Mapping[str, int], term: str) -> list[Row]:
-    """Series that each edge knows by a term, or `trouble`."""
-    found: list[Row] = []
-    for edge, port in edges.items():
-        said = _asked(edge, port, f"/where?q={quote(term, safe='')}")
-        found += [said] if "trouble" in said else [{"edge": edge, **series} for series in said["series"]]
-    return found
-
-
-def _asked(edge: str, port: int, path: str) -> Row:
-    url = f"http://127.0.0.1:{port}{path}"
-    try:
-        with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
-            said: Row = json.load(answer)
-            return said
-    except (URLError, ConnectionError, TimeoutError) as error:
-        return {"edge": edge, "trouble": f"does not answer at {url}: {getattr(error, 'reason', error)}"}
-
-
-# A stack on AWS
-
-
 def heartbeats(logs: Any, stack: str, now: float) -> list[Row]:
     """The newest heartbeat of every edge, from the log that the bus writes."""
     return _newest_heartbeats(_said(logs, stack, now))
 
 
 def held(logs: Any, stack: str, term: str, now: float) -> list[Row]:
-    """Series that an edge held when it last said so: by study or series UID, transfer or AE title; or all."""
+    """Series that an edge held when it last said so: by a term, or all.
+
+    The term: how a study's or series' UID begins, a transfer or an AE title.
+    """
     said = _said(logs, stack, now)
     problems = {beat["edge"]: beat.get("problems", []) for beat in _newest_heartbeats(said)}
     found: list[Row] = []
     for edge, pages in _newest_holdings(said).items():
         series = [series for page in pages for series in page["series"]]
-        matching = [row for row in series if not term or term in _terms(row)]
+        matching = _matching(series, term)
         found += [
             {
                 "edge": edge,
@@ -113,8 +83,13 @@ def _newest_holdings(said: Iterable[Row]) -> dict[str, list[Row]]:
     }
 
 
-def _terms(row: Row) -> set[Any]:
-    return {row["study_instance_uid"], row["series_instance_uid"], row["transfer_id"], row["calling_ae"]}
+def _matching(series: list[Row], term: str) -> list[Row]:
+    """Those that a whole term means; else those whose study's or series' UID begins with it."""
+    uids = ("study_instance_uid", "series_instance_uid")
+    whole = [row for row in series if term in {row[name] for name in (*uids, "transfer_id", "calling_ae")}]
+    if whole or "." not in term:
+        return whole if term else series
+    return [row for row in series if any(row[name].startswith(term) for name in uids)]
 
 
 def _waits_for(row: Row, problems: Iterable[Row]) -> str:

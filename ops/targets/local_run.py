@@ -13,8 +13,8 @@ import boto3
 from botocore.config import Config
 
 from dicom_ingest.db.server.connection import connect
+from dicom_ingest.operators.edges import Edges
 from ops.errors import OperatorError
-from ops.targets.at_edges import edges_hold, edges_say
 from ops.targets.logs import errors_in_files
 from ops.targets.target import Target
 
@@ -64,6 +64,7 @@ def local_target(state: dict[str, Any]) -> Iterator[Target]:
     """The run as a target while the block runs."""
     index = connect(state["database_url"])
     clients: dict[str, Any] = {}
+    edges = Edges(lambda: _health_ports(state))
 
     def client(service: str) -> Any:
         if service not in clients:
@@ -83,8 +84,8 @@ def local_target(state: dict[str, Any]) -> Iterator[Target]:
             index=index,
             open_writer=lambda: connect(state["database_url"]),
             client=client,
-            edges_say=lambda: edges_say(_edges(state)),
-            edges_hold=lambda term: edges_hold(_edges(state), term),
+            edges_say=edges.say,
+            edges_hold=edges.hold,
             log_errors=lambda since: errors_in_files(Path(state["folder"]) / "functions", since),
             edge_address=(state["dicom_host"], state["dicom_port"]) if state.get("dicom_port") else None,
         )
@@ -103,8 +104,8 @@ def _client(service: str, state: dict[str, Any]) -> Any:
     return session.client(service, endpoint_url=url, config=config)
 
 
-def _edges(state: dict[str, Any]) -> dict[str, int]:
-    """Health ports by edge."""
+def _health_ports(state: dict[str, Any]) -> dict[str, int]:
+    """By edge."""
     if found := state.get("edges"):
         return {edge["edge"]: edge["health_port"] for edge in found}
     return {state["edge"]: state["health_port"]} if state.get("health_port") else {}

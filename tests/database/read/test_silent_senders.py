@@ -96,10 +96,12 @@ def test_the_console_calls_a_person_to_a_silent_sender(database: Database) -> No
         well = attention(connection, [STATUS | WELL])
         assert "No action needed" in picture(counts, STATUS | WELL, well)
         marked = "silent, unlike in the weeks before"
-        assert marked in "".join(the_edges(connection, STATUS | SILENT))
-        assert marked not in "".join(the_edges(connection, STATUS | WELL))
+        assert marked in "".join(the_edges(connection, [STATUS | SILENT]))
+        assert marked not in "".join(the_edges(connection, [STATUS | WELL]))
         other = STATUS | SILENT | {"edge": "dicom-ingest-edge2"}
-        assert marked not in "".join(the_edges(connection, other)), "another edge's sender of the same title"
+        assert marked not in "".join(the_edges(connection, [other])), (
+            "another edge's sender of the same title"
+        )
 
 
 def test_the_console_and_the_command_line_say_what_the_uplink_may_carry(
@@ -108,6 +110,6 @@ def test_the_console_and_the_command_line_say_what_the_uplink_may_carry(
     line = {"limit_mbit": 20, "paused": None, "since": None, "changes_at": None, "used_mbit": 19.6}
     said = STATUS | WELL | {"uplink": {**line, "next_limit_mbit": None}}
     with database.transaction() as connection:
-        assert "20 Mbit/s; uses 19.6 Mbit/s" in "".join(the_edges(connection, said))
+        assert "20 Mbit/s; uses 19.6 Mbit/s" in "".join(the_edges(connection, [said]))
     assert verb(said) == 0
     assert f"{EDGE} uplink: 20 Mbit/s; uses 19.6 Mbit/s" in capsys.readouterr().out

@@ -1,18 +1,14 @@
-"""Where a series is before S3: read from what edges said last, and asked of the edges of a local run."""
+"""Where a series is before S3: read from what the edges of a stack said last."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ops.targets.at_edges import edges_hold, edges_say, heartbeats, held
+from ops.targets.at_edges import heartbeats, held
 from ops.verbs.looking.edges import problems
 
 SAMPLES = Path(__file__).parents[2] / "events"
@@ -50,6 +46,13 @@ def test_a_series_at_an_edge_is_found_with_since_when_and_why(term: str) -> None
     assert "NoSuchBucket" in first["waits_for"]
 
 
+def test_the_beginning_of_a_uid_is_enough_and_a_whole_one_means_that_one() -> None:
+    row = HELD["detail"]["series"][0]
+    logs = Logs(holdings(series=[{**row, "series_instance_uid": uid} for uid in ("2.25.1", "2.25.10")]))
+    assert [found["series_instance_uid"] for found in held(logs, "s", "2.25", 1000)] == ["2.25.1", "2.25.10"]
+    assert [found["series_instance_uid"] for found in held(logs, "s", "2.25.1", 1000)] == ["2.25.1"]
+
+
 def test_only_what_an_edge_said_last_counts_all_pages_of_it() -> None:
     gone = {**HELD["detail"]["series"][0], "series_instance_uid": "9.9"}
     before = holdings(said_at="2026-11-22T08:00:00Z", series=[gone])
@@ -70,33 +73,3 @@ def test_holdings_are_no_heartbeats() -> None:
     [line] = problems([row])
     assert line.startswith(f"{EDGE} degraded: no upload has succeeded since 2026-11-22T07:45:00Z")
     assert line.endswith("(see docs/operations.md#nothing-gets-out)")
-
-
-@contextmanager
-def an_edge(**answers: Any) -> Iterator[int]:
-    """A health port that answers so."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(answers[self.path]).encode()
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield int(server.server_address[1])
-        server.shutdown()
-
-
-def test_in_a_local_run_every_edge_is_asked_and_one_that_is_silent_hides_no_other() -> None:
-    row = {"series_instance_uid": SERIES}
-    with an_edge(**{"/where?q=A%2F1": {"edge": "e1", "series": [row]}, "/status": {"edge": "e1"}}) as port:
-        first, second = edges_hold({"e1": port, "e2": 1}, "A/1")
-        said = edges_say({"e1": port, "e2": 1})
-    assert first == {"edge": "e1", **row}
-    assert second["trouble"].startswith("does not answer at http://127.0.0.1:1/where")
-    assert said[0] == {"edge": "e1"}
-    assert said[1]["trouble"].startswith("does not answer at http://127.0.0.1:1/status")

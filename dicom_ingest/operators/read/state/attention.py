@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -43,9 +44,10 @@ class Call:
 
 def attention(index: Index, said: list[Row]) -> list[Call]:
     """Everything that needs attention, edges first. `said`: each edge's status or heartbeat, or `trouble`."""
-    silent = unheard(said, edges(index))
+    seen = edges(index)
+    announced = {row["edge"]: row["last_announced_at"] for row in seen}
     return [
-        *(call for edge in [*said, *silent] for call in _of_edge(edge)),
+        *(call for edge in [*said, *unheard(said, seen)] for call in _of_edge(edge, announced)),
         *(call for store in semaphores(index) for call in _of_store(index, store)),
         *(_of_outcome(row) for row in index.run(_ENDED)),
     ]
@@ -68,10 +70,16 @@ def counted(count: int, word: str, many: str | None = None) -> str:
     return f"{count} {word if count == 1 else plural}"
 
 
-def _of_edge(edge: Row) -> list[Call]:
+def _of_edge(edge: Row, announced: Mapping[str, datetime | None]) -> list[Call]:
     name = edge["edge"]
     if "trouble" in edge:
-        return [_edge_call(f"Edge {name} {_cleaned(edge['trouble'])}", None, f"{_RUNBOOK}edge-silent")]
+        last = announced.get(name)
+        heard = (
+            f"; its last series was announced at {last.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+            if last
+            else ""
+        )
+        return [_edge_call(f"Edge {name} {edge['trouble']}{heard}", None, f"{_RUNBOOK}edge-silent")]
     found = [
         _edge_call(f"Edge {name}: {problem['reason']}", _moment(problem.get("since")), problem["see"])
         for problem in edge.get("problems", [])
@@ -90,10 +98,6 @@ def _of_edge(edge: Row) -> list[Call]:
         words = f"Edge {name}: {counted(quarantined, 'rejected instance')} in quarantine"
         found.append(_edge_call(words, None, f"{_RUNBOOK}instances-are-refused"))
     return found
-
-
-def _cleaned(trouble: str) -> str:
-    return trouble.removeprefix("the edge ")
 
 
 def _edge_call(words: str, since: datetime | None, see: str) -> Call:

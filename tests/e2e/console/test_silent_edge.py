@@ -1,0 +1,68 @@
+"""An edge that takes the connection and never answers holds up no page and no verb."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from console.application import Application
+from console.run.sources import Sources
+from local.run.console_source import RunSource
+from local.run.state import EdgeState
+from ops.__main__ import main
+from ops.targets import local_run
+from tests.e2e.console.running import ConsoleRun
+from tests.support.machine.silent_edge import silent_edge
+
+PAGE_SECONDS = 2.0
+SILENT = "Edge silent does not answer at http://127.0.0.1:"
+
+
+@pytest.fixture
+def edges(console: ConsoleRun) -> Iterator[list[EdgeState]]:
+    """The run's edge, and one that is silent."""
+    with silent_edge() as port:
+        silent = EdgeState(
+            name="silent", edge="silent", pid=1, dicom_port=None, tls_port=None, health_port=port
+        )
+        yield [*console.runtime.state.edges, silent]
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/?q=PH26-0001", "/?q=unknown", "/edges", "/study/1.2.3"])
+def test_a_page_comes_at_once_and_names_the_edge(
+    console: ConsoleRun, edges: list[EdgeState], path: str
+) -> None:
+    source = RunSource(console.runtime.state.model_copy(update={"edges": edges}))
+    try:
+        began = time.monotonic()
+        client: Client[Any] = Client(Application(Sources(source)))
+        shown = client.get(path).text
+        took = time.monotonic() - began
+    finally:
+        source.close()
+    assert SILENT in shown
+    assert ": no answer within 1 s; first asked at " in shown
+    assert took < PAGE_SECONDS
+
+
+@pytest.mark.parametrize("verb", [["status"], ["edges"], ["where", "unknown"]], ids=" ".join)
+def test_a_verb_answers_and_names_the_edge(
+    console: ConsoleRun,
+    edges: list[EdgeState],
+    verb: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = {edge.edge: edge.health_port for edge in edges}
+    monkeypatch.setattr(local_run, "_health_ports", lambda _: ports)
+    began = time.monotonic()
+    main([*verb, "--runs", str(console.runs)])
+    took = time.monotonic() - began
+    said = "".join(capsys.readouterr())
+    assert "silent" in said
+    assert "no answer within 1 s; first asked at " in " ".join(said.split())
+    assert took < PAGE_SECONDS
