@@ -74,11 +74,11 @@ def _edge(order: Order) -> Callable[[], int]:
         path.unlink()
     journal = open_journal(spool.journal)
     rows = [record.row for name in spool.segment_names() for record in spool.records(name)]
-    digests = [_sha256(spool, row) for row in rows]
-    _assign(journal, rows, digests)
+    _assign(journal, rows)
     clients = make_clients(settings)
     with spool.read(rows[0].file, rows[0].bytes) as stream:
-        clients.put_file("dicom", "warm", VerifiedFile(stream, rows[0].bytes, digests[0]))
+        known = digest(stream)
+        clients.put_file("dicom", "warm", VerifiedFile(stream, rows[0].bytes, known.sha256))
     pool = ThreadPoolExecutor(order.in_flight)
     uploader = Uploader(journal, spool, settings, clients.s3, pool, put_file=clients.put_file)
 
@@ -93,12 +93,7 @@ def _edge(order: Order) -> Callable[[], int]:
     return send_all
 
 
-def _sha256(spool: Spool, row: InstanceRow) -> str:
-    with spool.read(row.file, row.bytes) as stream:
-        return digest(stream).sha256
-
-
-def _assign(journal: sqlite3.Connection, rows: list[InstanceRow], digests: list[str]) -> None:
+def _assign(journal: sqlite3.Connection, rows: list[InstanceRow]) -> None:
     with transaction(journal):
         now = time.time()
         epoch = journal.execute("INSERT INTO epoch (started_at) VALUES (?)", (now,)).lastrowid
@@ -109,11 +104,7 @@ def _assign(journal: sqlite3.Connection, rows: list[InstanceRow], digests: list[
             (TRANSFER, STUDY, SERIES, now),
         )
         insert_instances(journal, epoch or 0, [(SENDER, row) for row in rows])
-        journal.executemany(
-            """UPDATE instance SET state = 'assigned', sequence = 1, file_sha256 = ?1, dataset_sha256 = ?1
-               WHERE file = ?2""",
-            [(digest, row.file) for digest, row in zip(digests, rows, strict=True)],
-        )
+        journal.execute("UPDATE instance SET state = 'assigned', sequence = 1")
 
 
 def _boto3(order: Order, one: Callable[[Any, Path], object]) -> Callable[[], int]:

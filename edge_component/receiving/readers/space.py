@@ -12,7 +12,7 @@ from edge_component.receiving.store import Reception
 
 LARGE_BYTES = 512 * 1024
 """With a connection's own buffer it holds a CT slice."""
-MOST = 8
+MOST = 4
 """Large buffers of a process. A connection that finds none writes more often."""
 
 

@@ -65,14 +65,18 @@ class Transcript:
 class Played:
     """An association that is driven as a reader drives it, by bytes that are given to it."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, behind: bool = False) -> None:
+        """`behind`: bytes are read behind those that came before, as long as there is room."""
+        self._behind = behind
         self.association = Association(limits or Limits(), IDENTITY, 0.0)
         self.transcript = Transcript()
 
     def give(self, data: bytes, now: float = 0.0) -> None:
         """Bytes of the peer, in as many reads as there is room."""
         while data and not self.association.ended:
-            space = self.association.space()
+            space = self.association.space_behind() if self._behind else None
+            if space is None:
+                space = self.association.space()
             count = min(len(space), len(data))
             space[:count] = data[:count]
             data = data[count:]
@@ -117,9 +121,9 @@ class Played:
                 note(type(event).__name__)
 
 
-def played(stream: bytes, cuts: list[int] | None = None) -> Transcript:
+def played(stream: bytes, cuts: list[int] | None = None, *, behind: bool = False) -> Transcript:
     """What a conversation is, cut at these places."""
-    peer, at = Played(), 0
+    peer, at = Played(behind=behind), 0
     for cut in [*sorted(cuts or ()), len(stream)]:
         if not peer.association.ended:
             peer.give(stream[at:cut])
@@ -182,7 +186,7 @@ def fault(stream: bytes, random_: random.Random) -> str | None:
     """
     whole = played(stream)
     cuts = sorted(random_.randrange(len(stream) + 1) for _ in range(random_.randint(1, 8)))
-    if (parts := played(stream, cuts)) != whole:
+    if (parts := played(stream, cuts, behind=random_.random() < 0.5)) != whole:
         return f"cut at {cuts} {parts} is not {whole} for {stream.hex()}"
     if wrong := malformed(whole.sent):
         return f"{wrong} is sent for {stream.hex()}"
