@@ -171,9 +171,9 @@ class Connection:
         association, stream = self._association, self._stream
         if stream.cut_off():  # what has come already is of no use, and looking at it costs
             raise GoneError("ended by the edge")
+        space, missing = self._space.next(self._reception), association.missing
         if self._reports.expected and association.between_messages and not self._may_read():
             return True
-        space, missing = self._space.next(self._reception), association.missing
         if self._reception is not None:
             stream.acknowledge_quickly()
         if self.admission is None:
@@ -259,7 +259,6 @@ class Connection:
             self._flush()
         finally:
             reception.settle()
-            self._space.free()
 
     def _slow_down(self, reception: Reception, *, stored: bool) -> None:
         """Only a sender that can wait, and only for what is safe on the disk. Its upload does not wait."""

@@ -53,9 +53,14 @@ class Space:
         self._own: memoryview | None = None
 
     def next(self, reception: Reception | None) -> memoryview:
-        """Where the next bytes go. An instance that is coming is left where it lies, or written."""
+        """Where the next bytes go. An instance that is coming is left where it lies, or written.
+
+        All that has come is taken from the association: nothing else looks at the buffers.
+        """
         association = self._association
         if reception is None:
+            if self._own is not None and association.move_to(self._own) is not None:
+                self.close()
             return association.space()
         space = association.space_behind()
         if space is None and self._large is None and (large := self._buffers.take()) is not None:
@@ -65,11 +70,6 @@ class Space:
             reception.spill()
             space = association.space()
         return space
-
-    def free(self) -> None:
-        """The instance is over."""
-        if self._own is not None and self._association.move_to(self._own) is not None:
-            self.close()
 
     def close(self) -> None:
         """The connection is over, or needs no large buffer."""

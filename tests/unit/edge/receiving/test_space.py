@@ -23,7 +23,7 @@ from tests.support.machine.waiting import wait_until
 from tests.unit.edge.receiving.test_connection import Desk, pair
 from tests.unit.edge.receiving.test_store import SENDER, Journal, store_at
 
-RELEASE_BYTES = 10
+RELEASE_BYTES, HEAD_BYTES = 10, 6
 LENGTHS = (0, 1_000, 140_000, 300_000, 530_000, 700_000, 1_600_000)
 
 
@@ -121,3 +121,31 @@ def test_a_large_buffer_takes_the_longest_pdu_that_is_agreed_on() -> None:
     lent = LargeBuffers(Limits(max_pdu=4 * LARGE_BYTES)).take()
     assert lent is not None
     assert len(lent) > 4 * LARGE_BYTES
+
+
+def test_a_large_buffer_is_not_lent_on_while_a_pdu_in_it_goes_on(tmp_path: Path) -> None:
+    """One PDU may hold the end of an instance and the whole of the next one."""
+    journal = Journal()
+    services = services_of(tmp_path, journal, most=1)
+    large, small = with_pixels(0, 300_000), with_pixels(1, 1_000)
+    data, following = encoded(large), encoded(small)
+    begun = fragment(1, store_command(CT, str(large.SOPInstanceUID)), command=True, last=True)
+    pieces = [data[at : at + 131_060] for at in range(0, len(data), 131_060)]
+    begun += b"".join(fragment(1, piece, command=False, last=False) for piece in pieces[:-1])
+    values = [
+        fragment(1, pieces[-1], command=False, last=True),
+        fragment(1, store_command(CT, str(small.SOPInstanceUID), 2), command=True, last=True),
+        fragment(1, following, command=False, last=True),
+    ]
+    together = pdu(4, b"".join(value[HEAD_BYTES:] for value in values))
+
+    def ready() -> None:
+        """Before an instance is written: another connection would write to what is free."""
+        if lent := services.buffers.take():
+            lent[:] = b"\xee" * len(lent)
+
+    journal.ready = ready  # type: ignore[method-assign]
+    received(services, associate_rq([(1, CT, [EXPLICIT])]) + begun + together + pdu(5, bytes(4)))
+    assert len(journal.rows) == 2
+    with services.store.spool.read(journal.rows[1].file, journal.rows[1].bytes) as file:
+        assert file.read().endswith(following)
