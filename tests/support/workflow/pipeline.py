@@ -75,11 +75,17 @@ class Pipeline:
 
     def executions(self, announced: Announced) -> list[dict[str, Any]]:
         """The executions of this series transfer, oldest first."""
+        running = {arn for arn, execution in self._described.items() if execution["status"] == "RUNNING"}
         for page in self.clients.stepfunctions.get_paginator("list_executions").paginate(
-            stateMachineArn=self.state.state_machine_arn
+            stateMachineArn=self.state.state_machine_arn, PaginationConfig={"PageSize": 20}
         ):
-            for execution in page["executions"]:
-                self._describe(execution["executionArn"], execution["status"])
+            listed = {execution["executionArn"]: execution["status"] for execution in page["executions"]}
+            news = listed.keys() - self._described.keys()
+            for arn, status in listed.items():
+                self._describe(arn, status)
+            running -= listed.keys()
+            if not news and not running:  # the newest come first
+                break
         found = [e for e in self._described.values() if announced.transfer_id in e["input"]]
         return sorted(found, key=lambda execution: execution["startDate"])
 
