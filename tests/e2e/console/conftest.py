@@ -1,4 +1,4 @@
-"""One run with a console for the whole suite, and a real browser."""
+"""A run with a console for all files that only look, one for each that changes it; and a real browser."""
 
 from __future__ import annotations
 
@@ -7,33 +7,52 @@ from pathlib import Path
 
 import pytest
 
-from local.postgres.databases import session
-from tests.e2e.console.running import ConsoleRun, console_run
+from ops.__main__ import main
+from tests.e2e.console.running import ConsoleRun, imported
+from tests.e2e.console.verbs import Ops
 from tests.support.machine.browser import Browser, browser, missing
-from tests.support.machine.waiting import wait_until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of one xdist worker, so that the run is started once."""
+    """The files that share a run go to one xdist worker, so that it is started once."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("console"))
+            own = _changes(getattr(item, "module", None))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem if own else "console"))
+
+
+def _changes(module: object) -> bool:
+    """Whether a file says `CHANGES_THE_RUN = True`."""
+    return bool(getattr(module, "CHANGES_THE_RUN", False))
 
 
 @pytest.fixture(scope="session")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleRun]:
-    """All of dcmdata/ is in image sets."""
-    runs = tmp_path_factory.mktemp("runs")
-    with console_run(runs, fast_imports=True, start_rate=100, start_burst=100) as run:
-
-        def all_over() -> bool:
-            run.runtime.check()
-            with session(run.runtime.state.database_url) as connection:
-                rows = connection.run("SELECT FROM series_transfer WHERE state = 'OVER'")
-            return len(rows) == 7
-
-        wait_until(all_over)
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleRun]:
+    """The run that no test changes."""
+    with imported(tmp_path_factory.mktemp("runs")) as run:
         yield run
+
+
+@pytest.fixture(scope="module")
+def console(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleRun]:
+    """All of dcmdata/ is in image sets, and nothing was done to it since by another file."""
+    if not _changes(request.module):
+        yield request.getfixturevalue("unchanged")
+        return
+    with imported(tmp_path_factory.mktemp("runs")) as run:
+        yield run
+
+
+@pytest.fixture
+def ops(console: ConsoleRun, capsys: pytest.CaptureFixture[str]) -> Ops:
+    """One verb, to its end: exit code, output, errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main([*arguments, "--runs", str(console.runs)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

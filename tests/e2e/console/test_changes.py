@@ -8,6 +8,8 @@ from tests.e2e.console.running import ConsoleRun
 from tests.e2e.console.visiting import ROWS, TEXT, click, import_again, open_series, stage
 from tests.support.machine.browser import Browser
 
+CHANGES_THE_RUN = True
+
 
 def test_a_series_has_its_timeline_its_workflow_and_its_verdicts(console: ConsoleRun, page: Browser) -> None:
     open_series(page, console, "Axial")

@@ -16,6 +16,7 @@ from dicom_ingest.contracts.configuration.config import Config
 from local.postgres.databases import session
 from tests.e2e.console.running import ConsoleRun
 
+CHANGES_THE_RUN = True
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^ *```(\w*)\n(.*?)^ *```", PAGE, flags=re.MULTILINE | re.DOTALL)

@@ -25,6 +25,7 @@ from tests.support.cloud.stack import stack_of
 from tests.support.iam.recording import own_calls_recorded
 from tests.support.machine.waiting import wait_until
 
+CHANGES_THE_RUN = True
 Ask = Callable[..., Any]
 BODY = '<tbody><tr class="study"'
 ORIGIN = {"Origin": "http://localhost"}

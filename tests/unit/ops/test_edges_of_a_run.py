@@ -86,7 +86,7 @@ def test_edges_that_hang_cost_one_deadline_together() -> None:
     assert well == {"edge": "e1"}
     assert [row["edge"] for row in troubled] == ["e2", "e3", "e4"]
     assert all(": no answer within 1 s; first asked at " in row["trouble"] for row in troubled)
-    assert took < 2 * ANSWER_SECONDS
+    assert took < 3 * ANSWER_SECONDS, "one after the other they would take as long"
 
 
 def test_an_edge_that_let_a_question_time_out_is_spared_the_next_ones() -> None:
