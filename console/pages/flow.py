@@ -142,7 +142,7 @@ def _call(call: Call) -> Markup:
         "li",
         tag("a", call.words, href=call.page, class_="trouble"),
         tag("span", " (since ", time(call.since), ")") if call.since else None,
-        tag("span", " Type: ", tag("code", f"python -m {call.do}"), class_="quiet"),
+        tag("span", " Type: ", tag("code", f".venv/bin/python -m {call.do}"), class_="quiet"),
         " ",
         tag("a", "What to do", href=runbook(call.see), aria_label=f"What to do: {call.words}"),
     )

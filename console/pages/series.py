@@ -254,7 +254,7 @@ def actions(found: Timeline) -> Markup:
         tag(
             "p",
             "In a terminal: ",
-            tag("code", f"python -m ops where {row['series_instance_uid']}"),
+            tag("code", f".venv/bin/python -m ops where {row['series_instance_uid']}"),
             ", or ",
             tag("code", "reprocess"),
             class_="quiet",
