@@ -68,7 +68,7 @@ FOREIGN = {
 def wrong_modules(page: Page) -> set[str]:
     """`python -m` of what cannot be run."""
     return {
-        name for name in re.findall(r"python -m ([a-z_.]+)", page.text) if not _is_module(name.rstrip("."))
+        name for name in re.findall(r"python -m ([a-z0-9_.]+)", page.text) if not _is_module(name.rstrip("."))
     }
 
 
