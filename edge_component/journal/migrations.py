@@ -100,6 +100,7 @@ UPDATE instance SET bulk = 1 WHERE sequence IN
 ALTER TABLE instance ADD COLUMN foretold TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE outbox ADD COLUMN link TEXT;
 """,
+    7: "",  # an index more
 }
 """By the version that a step starts from. What an older release had under way may be in S3: `unsure`."""
 

@@ -6,7 +6,7 @@ A change here needs a new `VERSION`, a step in `migrations`, and a sample of the
 
 from __future__ import annotations
 
-VERSION = 7
+VERSION = 8
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS epoch (
@@ -58,6 +58,7 @@ CREATE INDEX IF NOT EXISTS series_transfer_problem ON series_transfer (sequence)
 CREATE INDEX IF NOT EXISTS series_transfer_held ON series_transfer (sequence) WHERE announced_at IS NULL;
 CREATE INDEX IF NOT EXISTS series_transfer_announced ON series_transfer (announced_at);
 CREATE INDEX IF NOT EXISTS series_transfer_series ON series_transfer (series_instance_uid);
+CREATE INDEX IF NOT EXISTS series_transfer_study ON series_transfer (study_instance_uid);
 CREATE TABLE IF NOT EXISTS instance (
     instance INTEGER PRIMARY KEY AUTOINCREMENT,
     association TEXT NOT NULL REFERENCES association,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -91,13 +92,10 @@ def _found(journal: sqlite3.Connection, by: str, wanted: dict[str, Any]) -> list
 
 
 def _read(journal: sqlite3.Connection, groups: Sequence[tuple[Any, ...]]) -> list[Held]:
-    found = []
-    for sequence, study, series in groups:
-        where = {"sequence": sequence, "study": study, "series": series}
-        row = journal.execute(_UNASSIGNED if sequence is None else _ASSIGNED, where).fetchone()
-        if row["instances"]:  # else it has just been announced
-            found.append(Held(**dict(row)))
-    return found
+    found = [journal.execute(_ASSIGNED, group[:1]).fetchone() for group in groups if group[0] is not None]
+    if received := [group[1:] for group in groups if group[0] is None]:
+        found += journal.execute(_UNASSIGNED, (json.dumps(received),)).fetchall()
+    return [Held(**dict(row)) for row in found if row["instances"]]  # else it has just been announced
 
 
 def _announced(row: sqlite3.Row) -> Held:
@@ -129,13 +127,16 @@ UNION ALL
 SELECT DISTINCT NULL, study_instance_uid, series_instance_uid FROM instance WHERE state = 'received'
 LIMIT ?1
 """
+# A plus keeps SQLite from another index than those of the UIDs.
 _BY_UID = """
 SELECT sequence, study_instance_uid, series_instance_uid FROM instance WHERE sop_instance_uid = :term
 UNION
-SELECT sequence, study_instance_uid, series_instance_uid FROM series_transfer
- WHERE announced_at IS NULL
-   AND (series_instance_uid >= :term AND series_instance_uid < :until
-        OR study_instance_uid >= :term AND study_instance_uid < :until)
+SELECT * FROM (
+    SELECT sequence, study_instance_uid, series_instance_uid FROM series_transfer
+     WHERE +announced_at IS NULL
+       AND (series_instance_uid >= :term AND series_instance_uid < :until
+            OR study_instance_uid >= :term AND study_instance_uid < :until)
+     LIMIT :limit)
 UNION
 SELECT NULL, study_instance_uid, series_instance_uid FROM instance
  WHERE state = 'received'
@@ -174,13 +175,16 @@ SELECT t.study_instance_uid, t.series_instance_uid, t.transfer_id, {_COLUMNS}, t
             WHEN coalesce(sum(i.state IN ('received', 'assigned', 'sending')), 0) THEN 'sealed'
             ELSE 'announcing' END AS state, coalesce(max(i.problem), t.problem) AS problem
   FROM series_transfer t JOIN instance i USING (sequence) JOIN association a USING (association)
- WHERE t.sequence = :sequence
+ WHERE t.sequence = ?
 """  # noqa: S608 - our own text
+# All in one go: what has no place yet has no index but that of its state.
 _UNASSIGNED = f"""
-SELECT :study AS study_instance_uid, :series AS series_instance_uid, NULL AS transfer_id, {_COLUMNS},
+SELECT i.study_instance_uid, i.series_instance_uid, NULL AS transfer_id, {_COLUMNS},
        NULL AS sealed_at, NULL AS announced_at, 'received' AS state, max(i.problem) AS problem
   FROM instance i JOIN association a USING (association)
- WHERE i.state = 'received' AND i.study_instance_uid = :study AND i.series_instance_uid = :series
+ WHERE i.state = 'received' AND (i.study_instance_uid, i.series_instance_uid) IN
+       (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))
+ GROUP BY 1, 2 ORDER BY min(i.instance)
 """  # noqa: S608 - our own text
 # Only of the series that are listed are receipts read: a million of them make no difference.
 _ANNOUNCED = """
@@ -189,11 +193,11 @@ SELECT t.study_instance_uid, t.series_instance_uid, t.transfer_id, count(*) AS i
        t.opened_at AS first_received_at, t.opened_at AS last_received_at, t.sealed_at, t.announced_at
   FROM series_transfer t JOIN receipt r USING (sequence)
  WHERE t.sequence IN (
-    SELECT sequence FROM series_transfer WHERE announced_at IS NOT NULL
+    SELECT sequence FROM series_transfer WHERE +announced_at IS NOT NULL
        AND (series_instance_uid >= :term AND series_instance_uid < :until
             OR study_instance_uid >= :term AND study_instance_uid < :until
             OR transfer_id = :term
             OR sequence IN (SELECT sequence FROM receipt WHERE sop_instance_uid = :term))
-     ORDER BY sequence DESC LIMIT :limit)
+     ORDER BY +sequence DESC LIMIT :limit)
  GROUP BY t.sequence ORDER BY t.sequence DESC
 """

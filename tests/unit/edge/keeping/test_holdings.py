@@ -66,6 +66,39 @@ def test_the_beginning_of_a_study_or_series_uid_is_enough_and_a_whole_one_means_
     assert len(find(bench.journal, "1.2.84", limit=2)) == 2
 
 
+def asked(bench: Bench, term: str) -> list[str]:
+    """What the journal is asked for a term."""
+    statements: list[str] = []
+    bench.journal.set_trace_callback(statements.append)
+    find(bench.journal, term)
+    bench.journal.set_trace_callback(None)
+    return statements
+
+
+def test_a_uid_and_how_it_begins_are_looked_for_in_indexes(bench: Bench) -> None:
+    """A million series that were announced, or are held, make no difference."""
+    receive(bench)
+    for term in ("1.2.", SERIES):
+        plans = [
+            row[3] for sql in asked(bench, term) for row in bench.journal.execute(f"EXPLAIN QUERY PLAN {sql}")
+        ]
+        searched = [plan for plan in plans if "series_transfer " in plan and "PRIMARY KEY" not in plan]
+        assert searched
+        assert all("instance_uid>? AND" in plan or "(transfer_id=?)" in plan for plan in searched)
+        assert not [
+            plan for plan in plans if plan.startswith(("SCAN instance", "SCAN receipt", "SCAN i", "SCAN r"))
+        ]
+
+
+def test_series_without_a_place_are_read_in_one_go(bench: Bench) -> None:
+    receive(bench)
+    one = len(asked(bench, "1.2."))
+    receive(bench, "1.2.2", "2.1")
+    receive(bench, "1.2.3", "3.1")
+    assert len(asked(bench, "1.2.")) == one
+    assert [row.series_instance_uid for row in find(bench.journal, "1.2.")] == [SERIES, "1.2.2", "1.2.3"]
+
+
 def test_a_number_without_a_dot_is_no_uid(bench: Bench) -> None:
     receive(bench)
     bench.journal.execute("UPDATE instance SET attributes = replace(attributes, 'A-1', '1234567')")
