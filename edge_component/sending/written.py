@@ -41,8 +41,8 @@ def write(journal: sqlite3.Connection, result: Result, now: float) -> None:
         case ServiceFault(code, words, unsure):
             instances.not_uploaded(journal, upload, because=because(outcome), unsure=unsure)
             channels.failed(journal, channels.UPLOAD, now, code, words)
-        case ObjectFault(reason):
-            instances.not_uploaded(journal, upload, because=reason, problem=reason)
+        case ObjectFault(reason, damaged):
+            instances.not_uploaded(journal, upload, because=reason, problem=reason, damaged=damaged)
         case CopyLost(words):
             if upload.unsure or upload.upload_id:  # S3 may have it: another copy must have another key
                 redraw(journal, upload.sequence, upload.transfer_id, words, now, foreign=False)

@@ -22,8 +22,27 @@ def release_duplicates(journal: sqlite3.Connection, which: str, instance: int) -
 
 
 def welcome_duplicates(journal: sqlite3.Connection, which: str, value: int) -> None:
-    """Their twin cannot be sent: they are received again, and take its place."""
+    """Their twin cannot be sent: they are received again."""
     journal.execute(
         f"UPDATE instance SET state = 'received', twin = NULL WHERE state = 'duplicate' AND {which}",  # noqa: S608
         (value,),
     )
+
+
+def change_files(journal: sqlite3.Connection, instance: int) -> bool:
+    """Its file is damaged: it goes on with that of a duplicate, in its own place among the versions.
+
+    False: there is none that is not known to be damaged.
+    """
+    found = journal.execute(
+        """SELECT d.instance, d.file, i.file, i.problem FROM instance d JOIN instance i ON i.instance = d.twin
+            WHERE d.state = 'duplicate' AND d.twin = ? AND d.problem IS NULL ORDER BY d.instance LIMIT 1""",
+        (instance,),
+    ).fetchone()
+    if found is None:
+        return False
+    duplicate, good, damaged, problem = found
+    change = "UPDATE instance SET file = ?, problem = ? WHERE instance = ?"
+    for row in (("", problem, duplicate), (good, None, instance), (damaged, problem, duplicate)):
+        journal.execute(change, row)
+    return True

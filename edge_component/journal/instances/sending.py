@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 from edge_component.journal.chain import withdraw
 from edge_component.journal.database import count
-from edge_component.journal.instances.duplicates import release_duplicates, welcome_duplicates
+from edge_component.journal.instances.duplicates import (
+    change_files,
+    release_duplicates,
+    welcome_duplicates,
+)
 
 
 @dataclass(frozen=True)
@@ -102,16 +106,20 @@ def not_uploaded(
     because: str,
     *,
     problem: str | None = None,
+    damaged: bool = False,
     unsure: bool = False,
 ) -> None:
-    """An attempt failed. `problem`: it is the instance's own fault; `unsure`: S3 may have it all the same."""
+    """An attempt failed. `problem`: it is the instance's own fault, or its file's, which is `damaged`.
+
+    `unsure`: S3 may have it all the same.
+    """
     journal.execute(
         """UPDATE instance SET state = 'assigned', problem = ?, waits_because = ?, unsure = unsure OR ?
             WHERE instance = ? AND state = 'sending'""",
         (problem, because, unsure, one.instance),
     )
     count(journal, "upload_retries")
-    if problem is not None:
+    if problem is not None and not (damaged and change_files(journal, one.instance)):
         welcome_duplicates(journal, "twin = ?", one.instance)
 
 
