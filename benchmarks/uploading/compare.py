@@ -74,7 +74,7 @@ def _spool(root: Path, size: int, count: int) -> Spool:
     for number in range(1, count + 1):
         file = spool.receive(CT, f"2.25.3{number}", EXPLICIT)
         file.write(content)
-        row = an_instance(number, file.place, file.bytes)._replace(crc32=file.crc32)
+        row = an_instance(number, file.place, file.bytes)._replace(file_crc32=file.file_crc32)
         file.keep(encode_receipt(SENDER, row))
         file.let_go()
         with spool.read(row.file, row.bytes) as stream:

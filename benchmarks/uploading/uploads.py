@@ -23,7 +23,7 @@ from edge_component.sending.uploader import Uploader
 from edge_component.sending.verified import VerifiedFile
 from edge_component.settings import load_settings
 from edge_component.spool.folder import Spool
-from edge_component.spool.hashing import digest
+from edge_component.spool.hashing import digest, pieces_of
 
 STUDY, SERIES, TRANSFER = "2.25.1", "2.25.2", str(uuid4())
 CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
@@ -77,7 +77,7 @@ def _edge(order: Order) -> Callable[[], int]:
     _assign(journal, rows)
     clients = make_clients(settings)
     with spool.read(rows[0].file, rows[0].bytes) as stream:
-        known = digest(stream)
+        known = digest(pieces_of(stream))
         clients.put_file("dicom", "warm", VerifiedFile(stream, rows[0].bytes, known.sha256))
     pool = ThreadPoolExecutor(order.in_flight)
     uploader = Uploader(journal, spool, settings, clients.s3, pool, put_file=clients.put_file)

@@ -16,13 +16,13 @@ from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
 from edge_component.receiving.datasets.header import HeaderError, read_header
 from edge_component.receiving.datasets.preflight import noted
+from edge_component.records.part10 import read_head
 from edge_component.records.receipt import encode_receipt, of_place, place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.clock import Clock
 from edge_component.spool.folder import Spool, file_name
-from edge_component.spool.hashing import Digest, digest
-from edge_component.spool.part10 import read_head
+from edge_component.spool.hashing import Digest, digest, pieces_of
 
 UNREADABLE = (HeaderError, InvalidDicomError, UnsafeIdentifierError, AttributeError)
 """What reading a file raises that the edge has not stored."""
@@ -73,7 +73,7 @@ def read_instance(
         read_head(stream)
         header = read_header(stream, syntax)
         stream.seek(0)
-        found = digest(stream)
+        found = digest(pieces_of(stream))
     row = InstanceRow(
         association=sender.association,
         file=place(path.stem, 0),
@@ -85,7 +85,7 @@ def read_instance(
         transfer_syntax_uid=syntax,
         modality=header.modality,
         bytes=found.bytes,
-        crc32=found.crc32,
+        file_crc32=found.file_crc32,
         uid_findings=json.dumps(header.findings),
         attributes=header.attributes,
         foretold=noted(header.foretold, found.bytes),

@@ -66,7 +66,7 @@ class Hashes:
 
     def _of(self, row: sqlite3.Row) -> tuple[str, str | None] | None:
         """Its SHA-256, and why that is not the file's."""
-        stored = Stored(row["file"], row["bytes"], row["crc32"])
+        stored = Stored(row["file"], row["bytes"], row["file_crc32"])
         instance, now = row["instance"], self._monotonic()
         if not self._unread.ready(instance, now):
             return None

@@ -68,7 +68,7 @@ def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, sha256: 
     after it, or an old version would replace a newer one.
     """
     receipts = journal.execute(
-        """SELECT sequence, dataset_sha256, crc32, uploaded FROM receipt
+        """SELECT sequence, dataset_sha256, file_crc32, uploaded FROM receipt
             WHERE sop_instance_uid = ? ORDER BY sequence""",
         (row.sop_instance_uid,),
     ).fetchall()
@@ -77,7 +77,7 @@ def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, sha256: 
     ours = [
         receipt["sequence"]
         for receipt in missing
-        if receipt["crc32"] == row.crc32 or receipt["dataset_sha256"] == sha256
+        if receipt["file_crc32"] == row.file_crc32 or receipt["dataset_sha256"] == sha256
     ]
     if missing and not ours:
         return "altered since it was acknowledged; ask the sender to send it again"

@@ -16,7 +16,7 @@ from edge_component.running.clock import moment
 from edge_component.settings import load_settings
 from edge_component.spool.files import WritableFile
 from edge_component.spool.folder import READ_BYTES, Spool, file_name
-from edge_component.spool.hashing import AlteredError, Stored, verified
+from edge_component.spool.hashing import AlteredError, Stored, compared, pieces_of
 from edge_component.spool.quarantine import INSTANCE
 
 
@@ -101,7 +101,7 @@ def _copy(stream: BinaryIO, file: WritableFile, row: InstanceRow) -> str:
         at += len(piece)
     stream.seek(0)
     try:
-        verified(stream, Stored.of(row))
+        compared(pieces_of(stream), Stored.of(row))
     except AlteredError as error:
         return f"ALTERED: {error}"
     return ""

@@ -12,9 +12,9 @@ from pynetdicom.presentation import build_role
 
 from dicom_ingest.contracts.configuration.senders import CommitmentPeer
 from edge_component.records.commitment import SOP_CLASS, SOP_INSTANCE
+from edge_component.records.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.running.problem import words_of
 from edge_component.settings import Settings
-from edge_component.spool.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 End = Literal["delivered", "refused", "unreachable", "gone"]
 """`refused`: this report; `unreachable`: the peer, so any report; `gone`: the association has ended."""

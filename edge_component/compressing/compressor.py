@@ -113,7 +113,7 @@ class Compressor:
                 {
                     "file": one.file,
                     "bytes": one.bytes,
-                    "crc32": one.crc32,
+                    "file_crc32": one.file_crc32,
                     "copy": str(self._part(one)),
                 }
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from edge_component.compressing.errors import DiffersError, NotCompressibleError
 from edge_component.compressing.part10 import compress
 from edge_component.compressing.proof import prove
 from edge_component.spool.folder import Spool
-from edge_component.spool.hashing import AlteredError, Stored, verified
+from edge_component.spool.hashing import AlteredError, Stored, compared
 
 
 def answer(spool: Spool, request: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def _copy(spool: Spool, request: dict[str, Any]) -> dict[str, Any]:
     with spool.read(request["file"], request["bytes"]) as stream:
         received = memoryview(stream.read())
     try:
-        found = verified(io.BytesIO(received), Stored(request["file"], request["bytes"], request["crc32"]))
+        found = compared((received,), Stored(request["file"], request["bytes"], request["file_crc32"]))
     except AlteredError as error:
         raise NotCompressibleError("the spool file was altered") from error
     with Path(request["copy"]).open("w+b") as file:

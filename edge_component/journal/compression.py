@@ -20,7 +20,7 @@ class Wanted:
     instance: int
     file: str
     bytes: int
-    crc32: int
+    file_crc32: int
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,6 @@ def files(journal: sqlite3.Connection) -> set[str]:
 WAITS = "stored_bytes IS NOT NULL AND state IN ('assigned', 'sending')"
 AHEAD = f"SELECT coalesce(sum(stored_bytes), 0) FROM instance INDEXED BY instance_compressed WHERE {WAITS}"  # noqa: S608
 WANTED = """
-SELECT instance, file, bytes, crc32 FROM instance INDEXED BY instance_to_compress
+SELECT instance, file, bytes, file_crc32 FROM instance INDEXED BY instance_to_compress
  WHERE state = 'assigned' AND compress = 1 ORDER BY bulk, sequence, instance LIMIT ?
 """

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge_component.journal.schema import SCHEMA, VERSION
+from edge_component.records.part10 import file_crc32
 
 OLDEST = 3
 
@@ -34,6 +35,7 @@ def migrate(journal: sqlite3.Connection, found: int) -> None:
     """
     steps = "".join(STEPS[version] for version in range(found, VERSION)) if found else ""
     sums = SUMS if found else ""
+    journal.create_function("file_crc32", 5, file_crc32, deterministic=True)
     journal.executescript(
         f"BEGIN IMMEDIATE; {steps} {SCHEMA} {sums} PRAGMA user_version = {VERSION}; COMMIT;"
     )
@@ -100,7 +102,13 @@ UPDATE instance SET bulk = 1 WHERE sequence IN
 ALTER TABLE instance ADD COLUMN foretold TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE outbox ADD COLUMN link TEXT;
 """,
-    7: "",  # an index more
+    7: """
+ALTER TABLE instance RENAME COLUMN crc32 TO file_crc32;
+ALTER TABLE receipt RENAME COLUMN crc32 TO file_crc32;
+UPDATE instance SET file_crc32 =
+    file_crc32(sop_class_uid, sop_instance_uid, transfer_syntax_uid, bytes, file_crc32);
+UPDATE receipt SET file_crc32 = NULL;
+""",
 }
 """By the version that a step starts from. What an older release had under way may be in S3: `unsure`."""
 

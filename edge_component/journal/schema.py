@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS instance (
     transfer_syntax_uid TEXT NOT NULL,
     modality TEXT,
     bytes INTEGER NOT NULL,
-    crc32 INTEGER NOT NULL,                    -- of the data set, as it passed
+    file_crc32 INTEGER NOT NULL,               -- of what was written to the disk
     file_sha256 TEXT,                          -- when it is sent, or another has its UID: see `hashes`
     dataset_sha256 TEXT,                       -- the same: which version of the instance it is
     uid_findings TEXT NOT NULL,
@@ -130,7 +130,7 @@ CREATE TABLE IF NOT EXISTS receipt (
     uploaded INTEGER NOT NULL,                 -- 0: announced as missing
     bytes INTEGER NOT NULL,
     file TEXT,                                 -- until its place is released
-    crc32 INTEGER,                             -- of the data set as it was received
+    file_crc32 INTEGER,                        -- NULL: of a release before 0.2
     PRIMARY KEY (sop_instance_uid, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS receipt_file ON receipt (file) WHERE file IS NOT NULL;

@@ -19,9 +19,9 @@ from edge_component.receiving.readers.interfaces import Services
 from edge_component.receiving.readers.messages import Action, Admission, Loan
 from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.store import Store
+from edge_component.records.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.running.startup import naming
 from edge_component.settings import Settings
-from edge_component.spool.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 
 class Lender(Protocol):

@@ -259,7 +259,7 @@ class Reception:
             transfer_syntax_uid=self._syntax,
             modality=header.modality,
             bytes=file.bytes,
-            crc32=file.crc32,
+            file_crc32=file.file_crc32,
             uid_findings=json.dumps(header.findings) if header.findings else "[]",
             attributes=header.attributes,
             foretold=noted(header.foretold, file.bytes),

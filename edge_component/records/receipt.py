@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from zlib_ng.zlib_ng import crc32
 
+from edge_component.records.part10 import file_crc32
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running.buffers import Bytes
 
@@ -29,6 +30,7 @@ HEAD = struct.Struct("<8sQLL8x")
 MARK = b"INSTANCE"
 ALIGNMENT = 4096
 LONGEST = 16 * 1024 * 1024
+IDENTITY = ("sop_class_uid", "sop_instance_uid", "transfer_syntax_uid")
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -88,8 +90,10 @@ def decode_receipt(text: bytes) -> tuple[AssociationRow, InstanceRow]:
     try:
         sender, row = json.loads(head)
         row["attributes"] = attributes.decode("utf-8")
+        if "file_crc32" not in row:
+            row["file_crc32"] = file_crc32(*(row[name] for name in (*IDENTITY, "bytes", "crc32")))
         return AssociationRow(**_known(AssociationRow, sender)), InstanceRow(**_known(InstanceRow, row))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise UnknownReceiptError(errno.EPROTO, f"a receipt of another release: {error}") from error
 
 

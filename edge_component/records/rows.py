@@ -16,9 +16,9 @@ class AssociationRow(NamedTuple):
 
 
 class InstanceRow(NamedTuple):
-    """An instance in the spool under `file`, `bytes` long, `crc32` that of its data set as it came.
+    """An instance in the spool under `file`, `bytes` long; the CRC-32 is of all that was written to it.
 
-    Its SHA-256 comes later, from the worker, which checks the CRC.
+    Its SHA-256 comes later, from the worker, which compares the CRC.
     """
 
     association: str
@@ -31,7 +31,7 @@ class InstanceRow(NamedTuple):
     transfer_syntax_uid: str
     modality: str | None
     bytes: int
-    crc32: int
+    file_crc32: int
     uid_findings: str = "[]"
     attributes: str = "{}"
     foretold: str = "[]"

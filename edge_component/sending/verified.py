@@ -15,10 +15,12 @@ from edge_component.sending.answers import UnreadableError, unreadable
 from edge_component.sending.part import FilePart
 from edge_component.sending.way import Gate
 from edge_component.spool.folder import Spool
-from edge_component.spool.hashing import AlteredError, Stored, digest_of
+from edge_component.spool.hashing import AlteredError, Digest, Stored, compared, digest_of
 
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in the processor's cache between disk, hash and socket."""
+HELD_BYTES = 1024 * 1024
+"""An instance up to this length is read once, and sent from memory."""
 ALTERED = "spool file was altered"
 
 
@@ -33,15 +35,26 @@ def to_be_sent(spool: Spool, upload: Assigned) -> VerifiedFile:
         if upload.stored_bytes is not None and upload.stored_sha256 is not None:
             copy = spool.files.read(spool.compressed_copy(upload.file))
             return VerifiedFile(copy, upload.stored_bytes, upload.stored_sha256)
+        stored = Stored(upload.file, upload.bytes, upload.file_crc32)
+        if stored.bytes <= HELD_BYTES:
+            return _held(spool, stored, upload.file_sha256)
         sha256, crc = upload.file_sha256, None
         if sha256 is None:
-            found = digest_of(spool, Stored(upload.file, upload.bytes, upload.crc32))
-            sha256, crc = found.sha256, found.file_crc32
+            sha256, _, crc = digest_of(spool, stored)
         return VerifiedFile(spool.read(upload.file, upload.bytes), upload.bytes, sha256, crc)
     except AlteredError as error:
         raise UnreadableError(ALTERED) from error
     except OSError as error:
         raise unreadable(error) from error
+
+
+def _held(spool: Spool, stored: Stored, known: str | None) -> HeldFile:
+    with spool.read(stored.file, stored.bytes) as stream:
+        content = stream.read(stored.bytes)
+    found = compared((content,), stored)
+    if known not in (None, found.sha256):
+        raise AlteredError(f"{stored.file} has another hash than before")
+    return HeldFile(content, found)
 
 
 class VerifiedFile:
@@ -137,3 +150,25 @@ class VerifiedFile:
             return int(self._stream.readinto(buffer))  # type: ignore[attr-defined]  # BinaryIO leaves it out
         except OSError as error:
             raise unreadable(error) from error
+
+
+class HeldFile(VerifiedFile):
+    """A file in memory, which was compared when it was read."""
+
+    def __init__(self, content: bytes, found: Digest) -> None:
+        super().__init__(io.BytesIO(content), found.bytes, found.sha256, found.file_crc32)
+        self._content = memoryview(content)
+
+    def pieces(self, buffer: memoryview, head: int = 0) -> Iterator[memoryview]:
+        """From the beginning, each time, of at most as many bytes as the buffer has; nothing is copied.
+
+        Raises:
+            PausedError: it may not go on.
+        """
+        self.gate.renew(head)
+        left = self._content
+        while left:
+            piece = left[: self.gate.most(len(buffer))]
+            self.gate(len(piece))
+            yield piece
+            left = left[len(piece) :]

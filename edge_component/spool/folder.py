@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_component.records.part10 import part10_head
 from edge_component.records.receipt import (
     HEAD,
     Record,
@@ -27,7 +28,6 @@ from edge_component.running import logs
 from edge_component.running.task import beat
 from edge_component.spool.files import Files, OsFiles
 from edge_component.spool.incoming import IncomingFile
-from edge_component.spool.part10 import part10_head
 from edge_component.spool.quarantine import INSTANCE, REASON, Quarantine
 from edge_component.spool.segments import BATCH, SEGMENT, Segments, path_of
 
@@ -141,7 +141,9 @@ class Spool:
         if self.segment(segment).exists():
             _, row = decode_receipt(receipt)
             found = [record.row for record in self.records(segment)]
-            if [(one.sop_instance_uid, one.crc32) for one in found] != [(row.sop_instance_uid, row.crc32)]:
+            if [(one.sop_instance_uid, one.file_crc32) for one in found] != [
+                (row.sop_instance_uid, row.file_crc32)
+            ]:
                 raise FileExistsError(errno.EEXIST, "another segment has its name", segment)
             # Taken before, and cut off before its row was written.
             self.files.remove(self.again / f"{self.segment(segment).name}{PART}")

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from zlib_ng.zlib_ng import crc32
 
 from edge_component.records.rows import InstanceRow
+from edge_component.running.buffers import Bytes
 from edge_component.running.task import beat
 from edge_component.spool.folder import Spool
-from edge_component.spool.part10 import head_bytes
 
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in the processor's cache between disk and hash."""
@@ -43,61 +44,63 @@ class Stored:
 
     file: str
     bytes: int
-    crc32: int
+    file_crc32: int
 
     @classmethod
     def of(cls, row: InstanceRow) -> Stored:
         """As its receipt says."""
-        return cls(row.file, row.bytes, row.crc32)
+        return cls(row.file, row.bytes, row.file_crc32)
 
 
 class Digest(NamedTuple):
-    """What was read: its SHA-256 in hex, how many bytes, and the CRC-32 of the data set and of all."""
+    """What was read: its SHA-256 in hex, how many bytes, and their CRC-32."""
 
     sha256: str
     bytes: int
-    crc32: int
     file_crc32: int
 
 
-def digest(stream: BinaryIO) -> Digest:
-    """Of a Part 10 file that the edge has stored.
+def pieces_of(stream: BinaryIO) -> Iterator[memoryview]:
+    """What is left to read, in a buffer of this thread: each piece is valid until the next one.
 
     Raises:
         OSError: the disk.
     """
-    whole, size, crc, file_crc = hashlib.sha256(), 0, 0, 0
-    with memoryview(_BUFFERS.piece) as buffer:
-        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
-            beat()  # a large instance takes minutes on a slow disk
-            with buffer[:count] as piece:
-                whole.update(piece)
-                crc = crc32(piece if size else piece[head_bytes(piece) :], crc)
-                file_crc = crc32(piece, file_crc)
-            size += count
-    return Digest(whole.hexdigest(), size, crc, file_crc)
+    buffer = memoryview(_BUFFERS.piece)
+    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+        beat()  # a large instance takes minutes on a slow disk
+        yield buffer[:count]
 
 
-def digest_of(spool: Spool, stored: Stored) -> Digest:
+def digest(pieces: Iterable[Bytes]) -> Digest:
+    """Of a Part 10 file that the edge has stored."""
+    whole, size, crc = hashlib.sha256(), 0, 0
+    for piece in pieces:
+        whole.update(piece)
+        crc = crc32(piece, crc)
+        size += len(piece)
+    return Digest(whole.hexdigest(), size, crc)
+
+
+def compared(pieces: Iterable[Bytes], stored: Stored) -> Digest:
     """Of an instance in the spool.
 
     Raises:
-        AlteredError: shorter, or with another checksum than when it was received.
+        AlteredError: these are not the bytes that were received.
+    """
+    found = digest(pieces)
+    if (found.bytes, found.file_crc32) != (stored.bytes, stored.file_crc32):
+        now = f"{found.bytes} bytes with CRC {found.file_crc32:08x}"
+        raise AlteredError(f"{now}, not {stored.bytes} with {stored.file_crc32:08x}")
+    return found
+
+
+def digest_of(spool: Spool, stored: Stored) -> Digest:
+    """Of an instance in the spool, read from its file.
+
+    Raises:
+        AlteredError: as `compared`.
         OSError: gone, or the disk.
     """
     with spool.read(stored.file, stored.bytes) as stream:
-        return verified(stream, stored)
-
-
-def verified(stream: BinaryIO, stored: Stored) -> Digest:
-    """Of an instance that is open, at its beginning.
-
-    Raises:
-        AlteredError, OSError: as `digest_of`.
-    """
-    found = digest(stream)
-    if (found.bytes, found.crc32) != (stored.bytes, stored.crc32):
-        raise AlteredError(
-            f"{found.bytes} bytes with CRC {found.crc32:08x}, not {stored.bytes} with {stored.crc32:08x}"
-        )
-    return found
+        return compared(pieces_of(stream), stored)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from zlib_ng.zlib_ng import crc32
 
@@ -30,8 +30,8 @@ class IncomingFile:
         self.head_bytes = len(head)
         """Of the Part 10 file, before the data set."""
         self.dataset_bytes = 0
-        self.crc32 = 0
-        """Of the data set."""
+        self.file_crc32 = crc32(head)
+        """Of the Part 10 file so far."""
         self.error: OSError | None = None
         self.place = ""
         """How the journal calls it."""
@@ -60,7 +60,7 @@ class IncomingFile:
         self.dataset_bytes += len(data)
         if self.error is not None:
             return
-        self.crc32 = crc32(data, self.crc32)
+        self.file_crc32 = crc32(data, self.file_crc32)
         self.pieces.append(data)
 
     def spill(self) -> None:
@@ -70,16 +70,6 @@ class IncomingFile:
                 self._append(*self._waiting())
         except OSError as error:
             self.error = error
-
-    def read(self) -> BinaryIO:
-        """The data set, as far as it has come.
-
-        Raises:
-            OSError: the disk.
-        """
-        stream = self._part10()
-        stream.seek(self.head_bytes)
-        return stream
 
     def keep(self, receipt: Bytes) -> None:
         """On the disk, with its receipt.
@@ -127,18 +117,15 @@ class IncomingFile:
 
     def quarantine(self, reason: str, **facts: str) -> None:
         """A copy for a person to look at, with the reason; it was not acknowledged."""
+        self.spill()
         try:
-            with self._part10() as stream:
+            if self.error is not None:
+                raise self.error
+            with self._spool.read(self.place, self.bytes) as stream:
                 self._spool.quarantine_copy(stream, self.bytes, self.place, reason, **facts)
         except OSError as error:  # a full disk has no room for what was not acknowledged
             logs.warning("no room in quarantine", file=self.place, reason=str(error))
         self.abandon()
-
-    def _part10(self) -> BinaryIO:
-        if self.error is not None:
-            raise self.error
-        self._append(*self._waiting())
-        return self._spool.read(self.place, self.bytes)
 
     def _waiting(self) -> tuple[Bytes, ...]:
         """What was gathered and is to be written now."""

@@ -17,9 +17,8 @@ from edge_component.assembling.quiet import DEFAULT_QUIET_SECONDS, SLOW_MODALITI
 from edge_component.compressing.part10 import COMPRESSIBLE
 from edge_component.dimse import limits, negotiation, tls
 from edge_component.dimse.statuses import COMMENT_LENGTH
-from edge_component.records import commitment
+from edge_component.records import commitment, part10
 from edge_component.settings import Settings
-from edge_component.spool import part10
 
 STATEMENT = Path(__file__).with_name("statement.md")
 MIB = 1024 * 1024

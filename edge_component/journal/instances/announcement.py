@@ -31,9 +31,9 @@ def announced(journal: sqlite3.Connection, sequence: int, now: float) -> None:
     """
     journal.execute(
         """INSERT INTO receipt (sop_instance_uid, sequence, sop_class_uid, dataset_sha256,
-                                announced_at, uploaded, bytes, file, crc32)
+                                announced_at, uploaded, bytes, file, file_crc32)
            SELECT sop_instance_uid, sequence, sop_class_uid, coalesce(dataset_sha256, ''),
-                  ?, state = 'uploaded', bytes, file, crc32
+                  ?, state = 'uploaded', bytes, file, file_crc32
              FROM instance WHERE sequence = ?""",
         (now, sequence),
     )

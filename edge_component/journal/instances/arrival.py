@@ -30,7 +30,7 @@ def received(journal: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
     `again`: the edge has, or had, another instance with this SOP Instance UID.
     """
     return journal.execute(
-        """SELECT i.instance, i.file, i.bytes, i.crc32, i.received_at, i.study_instance_uid,
+        """SELECT i.instance, i.file, i.bytes, i.file_crc32, i.received_at, i.study_instance_uid,
                   i.series_instance_uid, i.sop_instance_uid, a.calling_ae,
                   EXISTS (SELECT 1 FROM instance o
                            WHERE o.sop_instance_uid = i.sop_instance_uid AND o.instance != i.instance)

@@ -8,7 +8,7 @@ import sqlite3
 def not_hashed(journal: sqlite3.Connection, sop_instance_uid: str) -> list[sqlite3.Row]:
     """Instances with this UID that are to be sent, and whose hash nobody needed so far."""
     return journal.execute(
-        """SELECT instance, file, bytes, crc32 FROM instance
+        """SELECT instance, file, bytes, file_crc32 FROM instance
             WHERE sop_instance_uid = ? AND dataset_sha256 IS NULL AND problem IS NULL
               AND state IN ('assigned', 'sending')""",
         (sop_instance_uid,),

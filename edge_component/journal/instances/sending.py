@@ -24,7 +24,7 @@ class Assigned:
     sequence: int
     file: str
     bytes: int
-    crc32: int
+    file_crc32: int
     file_sha256: str | None
     """None: it is read for the first time."""
     upload_id: str | None
@@ -174,7 +174,7 @@ def _changed(journal: sqlite3.Connection, one: Assigned, to: str, state: str, *v
 UPLOADED = """'uploaded', problem = NULL, waits_because = NULL,
     file_sha256 = coalesce(file_sha256, ?), dataset_sha256 = coalesce(dataset_sha256, ?)"""
 CANDIDATE = """
-SELECT i.instance, i.sequence, i.file, i.bytes, i.crc32, i.file_sha256, i.upload_id, i.unsure,
+SELECT i.instance, i.sequence, i.file, i.bytes, i.file_crc32, i.file_sha256, i.upload_id, i.unsure,
        t.transfer_id, t.study_instance_uid, t.series_instance_uid, i.sop_instance_uid,
        i.stored_bytes, i.stored_sha256, i.bulk, t.sealed_at IS NOT NULL AS sealed, t.unsent
 """

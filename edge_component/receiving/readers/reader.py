@@ -58,11 +58,11 @@ from edge_component.receiving.readers.messages import (
 )
 from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.store import Store
+from edge_component.records.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from edge_component.records.rows import Arrival, AssociationRow, InstanceRow
 from edge_component.running import logs
 from edge_component.running.beats import BEAT_SECONDS
 from edge_component.spool.folder import Spool
-from edge_component.spool.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 GATHER_SECONDS = 0.02
 """No sender waits for a row: a few more may come."""

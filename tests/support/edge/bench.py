@@ -112,7 +112,7 @@ class Bench:
             syntax,
             modality,
             file.bytes,
-            file.crc32,
+            file.file_crc32,
             "[]",
             json.dumps({"00200013": {"vr": "IS", "Value": [content]}}),
             noted(read_header(io.BytesIO(encoded(ds)), syntax).foretold, file.bytes),

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from edge_component.spool.part10 import part10_head
+from edge_component.records.part10 import part10_head
 from tests.support.edge.dicom import encoded, instance
 from tests.support.edge.network.wire import EXPLICIT, Wire, fragment, store_command
 

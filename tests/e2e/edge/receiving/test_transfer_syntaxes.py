@@ -12,8 +12,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
+from edge_component.records.part10 import part10_head
 from edge_component.spool.folder import Spool
-from edge_component.spool.part10 import part10_head
 from tests.support.edge.aws import EdgeCloud
 from tests.support.edge.dicom import encoded, instance, send, uid
 from tests.support.edge.network.wire import EXPLICIT, IMPLICIT, Wire, fragment, store_command, wire

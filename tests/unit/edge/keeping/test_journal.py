@@ -13,10 +13,13 @@ from edge_component.journal import channels
 from edge_component.journal.damage import DamageCheck, set_broken_aside
 from edge_component.journal.database import JournalError, open_journal, transaction
 from edge_component.journal.schema import VERSION
+from edge_component.records.part10 import file_crc32
 from edge_component.watching.status import Backlog, backlog
 from tests.support.edge.bench import Bench, rows
 
 JOURNALS = Path(__file__).parents[3] / "support" / "edge" / "journals"
+DATASET_CRC32 = 1
+"""Of each instance in those journals."""
 COUNTED = (
     "SELECT count(*) AS number, coalesce(sum(bytes), 0) AS bytes, count(problem) AS problems FROM instance"
 )
@@ -81,9 +84,12 @@ def test_a_journal_of_an_older_release_is_opened_with_everything_in_it(version: 
         ]  # fmt: skip
         assert rows(journal, "SELECT sequence FROM series_transfer WHERE built") == [{"sequence": 2}]
         assert rows(journal, "SELECT unsure FROM outbox") == [{"unsure": 1}]
-        assert rows(journal, "SELECT sop_instance_uid, crc32 FROM receipt") == [
-            {"sop_instance_uid": "1.2.1.1", "crc32": None}
+        assert rows(journal, "SELECT sop_instance_uid, file_crc32 FROM receipt") == [
+            {"sop_instance_uid": "1.2.1.1", "file_crc32": None}
         ]
+        for row in rows(journal, "SELECT * FROM instance WHERE state != 'uploaded'"):
+            identity = (row["sop_class_uid"], row["sop_instance_uid"], row["transfer_syntax_uid"])
+            assert row["file_crc32"] == file_crc32(*identity, row["bytes"], DATASET_CRC32)
         assert journal.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         assert journal.execute("PRAGMA foreign_key_check").fetchall() == []
 

@@ -186,6 +186,17 @@ def test_a_segment_that_the_disk_would_not_sync_is_not_written_to_again(tmp_path
     assert journal.sealed == [(of_place(journal.rows[0].file)[0], 1)]
 
 
+def test_a_segment_that_would_not_take_a_refused_instance_is_not_written_to_again(tmp_path: Path) -> None:
+    """A refused instance is written for the quarantine only: an error of the disk is one all the same."""
+    disk, journal = RecordingFiles(), Journal()
+    store = store_at(tmp_path, journal, disk)
+    story(store, [("store", 64)], [])
+    disk.full_at = len(disk.operations)
+    refused, data = begin(store, "1.9", 64, sop_instance_uid="1.2.3")
+    assert receive(refused, data).code == 0xA900
+    assert journal.sealed == [(of_place(journal.rows[0].file)[0], 1)]
+
+
 def test_a_data_set_that_looks_like_a_record_is_none(tmp_path: Path) -> None:
     """Whoever sends may put anything into a data set, and break off."""
     bench = Bench(tmp_path)
@@ -293,7 +304,7 @@ def test_an_instance_that_cannot_be_put_aside_now_stays_until_it_can(tmp_path: P
     sender = bench.associate()
     bench.receive(sender, "1.2", "1.2.3", "1")
     bench.close(sender)
-    bench.journal.execute("UPDATE instance SET crc32 = crc32 + 1")  # not what was received
+    bench.journal.execute("UPDATE instance SET file_crc32 = file_crc32 + 1")  # not what was received
     bench.spool.aside.rmdir()
     for _ in range(20):
         bench.clock.now += 20

@@ -20,9 +20,9 @@ from edge_component.commands import spool as spool_commands
 from edge_component.commands.contents import Contents
 from edge_component.commands.spool import export
 from edge_component.journal.reading import open_to_read
+from edge_component.records.part10 import part10_head
 from edge_component.records.receipt import HEAD, Record, encode_head, encode_receipt, of_place
 from edge_component.spool.folder import Spool
-from edge_component.spool.part10 import part10_head
 from tests.support.edge.bench import EXPLICIT, Bench
 from tests.support.edge.dicom import encoded, instance
 from tests.support.edge.stand_ins import client_error
@@ -284,7 +284,9 @@ def test_a_uid_that_is_a_path_stays_in_the_folder(bench: Bench, folder: Path) ->
     [record] = bench.spool.records(*bench.written())
     row = record.row
     fields = {name: getattr(row, name) for name in type(row).__annotations__}
-    forged = type(row)(**{**fields, "sop_instance_uid": "../1", "file": "../1/0", "bytes": 200, "crc32": 1})
+    forged = type(row)(
+        **{**fields, "sop_instance_uid": "../1", "file": "../1/0", "bytes": 200, "file_crc32": 1}
+    )
     receipt = encode_receipt(record.sender, forged)
     name = "f" * 16 + "-1"
     bench.spool.segment(name).write_bytes(encode_head(f"{name}/0", 200, receipt) + bytes(200) + receipt)

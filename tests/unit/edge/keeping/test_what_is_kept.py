@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from zlib_ng.zlib_ng import crc32
 
 from edge_component.announcing.aside import ask_again, take_again
 from edge_component.announcing.retention import DAY, Retention
@@ -25,6 +26,7 @@ from edge_component.journal.instances import StateError, announced
 from edge_component.journal.instances import assign as give_place
 from edge_component.journal.intake import Intake
 from edge_component.records.commitment import Reference, Request, judge
+from edge_component.records.part10 import read_head
 from edge_component.records.receipt import UnknownReceiptError, decode_receipt, encode_receipt, of_place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.files import OsFiles
@@ -286,7 +288,7 @@ def test_a_state_changes_only_from_the_state_it_is_in(bench: Bench) -> None:
 
 
 def stored_of(row: dict[str, Any]) -> Stored:
-    return Stored(row["file"], row["bytes"], row["crc32"])
+    return Stored(row["file"], row["bytes"], row["file_crc32"])
 
 
 # Commitment
@@ -447,7 +449,8 @@ def test_every_instance_that_was_acknowledged_survives_a_power_cut_whatever_its_
     for at in range(0, pixels, 50_000):
         file.write(bytes(min(50_000, pixels - at)))
     row = InstanceRow(
-        "a", file.place, 1.0, "1.2", "1.2.1", "1.2.3", CT, "1.2.840.10008.1.2.1", "CT", file.bytes, file.crc32
+        "a", file.place, 1.0, "1.2", "1.2.1", "1.2.3", CT, "1.2.840.10008.1.2.1", "CT",
+        file.bytes, file.file_crc32,
     )  # fmt: skip
     file.keep(encode_receipt(sender, row))
     [(name, content)] = [found for found in disk.after_power_cut().items() if found[1]]
@@ -500,6 +503,12 @@ def test_a_receipt_with_fields_of_a_newer_release_is_read_and_one_of_an_older_ha
     del row["uid_findings"]
     older = json.dumps([sender, row]).encode() + b"\n" + attributes
     assert decode_receipt(older) == (record.sender, record.row)
+    del row["file_crc32"]
+    with bench.spool.read(record.row.file, record.row.bytes) as stream:
+        read_head(stream)
+        row["crc32"] = crc32(stream.read())  # of the data set, until 0.2
+    before = json.dumps([sender, row]).encode() + b"\n" + attributes
+    assert decode_receipt(before) == (record.sender, record.row)
     del row["crc32"]
     with pytest.raises(UnknownReceiptError):
         decode_receipt(json.dumps([sender, row]).encode() + b"\n" + attributes)
@@ -583,5 +592,7 @@ def test_an_altered_copy_aside_is_not_sent_again(bench: Bench) -> None:
     [row] = rows(bench.journal, "SELECT * FROM instance")
     rot(bench.segment_of("1"), row["file"])
     bench.settle()
-    found = InstanceRow(**{**{name: row[name] for name in InstanceRow._fields}, "crc32": row["crc32"] ^ 1})
+    found = InstanceRow(
+        **{**{name: row[name] for name in InstanceRow._fields}, "file_crc32": row["file_crc32"] ^ 1}
+    )
     assert "altered" in (cannot_be_sent_again(bench.journal, found, "0") or "")

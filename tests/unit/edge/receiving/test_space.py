@@ -16,7 +16,7 @@ from edge_component.receiving.readers.interfaces import Services
 from edge_component.receiving.readers.messages import Admission
 from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.readers.space import LARGE_BYTES, MOST, LargeBuffers
-from edge_component.spool.part10 import part10_head
+from edge_component.records.part10 import part10_head
 from tests.support.edge.dicom import encoded, instance
 from tests.support.edge.network.wire import CT, EXPLICIT, associate_rq, fragment, pdu, store_command
 from tests.support.machine.waiting import wait_until

@@ -11,10 +11,10 @@ from pydicom.dataset import Dataset
 from edge_component.dimse.statuses import Status
 from edge_component.journal.database import JournalError
 from edge_component.receiving.store import Reception, Store, StoreCommand
+from edge_component.records.part10 import part10_head
 from edge_component.records.receipt import of_place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.folder import Spool
-from edge_component.spool.part10 import part10_head
 from tests.support.edge.dicom import encoded, instance
 from tests.support.edge.disk import RecordingFiles
 

@@ -6,6 +6,8 @@ import struct
 from functools import lru_cache
 from typing import BinaryIO
 
+from zlib_ng.zlib_ng import crc32
+
 from edge_component.running.buffers import Bytes
 
 IMPLEMENTATION_CLASS_UID = "2.25.231473870311926104284317911937216023498"
@@ -13,6 +15,7 @@ IMPLEMENTATION_VERSION_NAME = "DICOM-INGEST"
 PREAMBLE = bytes(128) + b"DICM"
 
 
+_ZEROS = memoryview(bytes(256 * 1024))
 GROUP_LENGTH_END = 144
 """Behind preamble, prefix and the length of the rest of group 0002."""
 
@@ -30,6 +33,21 @@ def read_head(stream: BinaryIO) -> bytes:
 def head_bytes(beginning: Bytes) -> int:
     """Length of the head of a file that begins like this."""
     return GROUP_LENGTH_END + int.from_bytes(beginning[GROUP_LENGTH_END - 4 : GROUP_LENGTH_END], "little")
+
+
+def file_crc32(
+    sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, size: int, dataset_crc32: int
+) -> int:
+    """The CRC-32 of a file of so many bytes, from that of its data set: all that releases before 0.2 kept.
+
+    A CRC is linear: what a beginning adds to it is what it adds to the CRC of as many zeros.
+    """
+    head = part10_head(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+    behind_head, alone = crc32(head), 0
+    for at in range(len(head), size, len(_ZEROS)):
+        zeros = _ZEROS[: size - at]
+        behind_head, alone = crc32(zeros, behind_head), crc32(zeros, alone)
+    return behind_head ^ alone ^ dataset_crc32
 
 
 def _element(element: int, vr: bytes, value: bytes) -> bytes:
