@@ -47,6 +47,8 @@ def server_context(settings: TlsFiles) -> ssl.SSLContext | None:
         return None
     context = _context(settings, ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    # Where the edge ends a connection, nothing more is read, and an A-ABORT is still to be written.
+    context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     if settings.tls_client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -36,7 +36,8 @@ class Stream:
         """End it: what comes is read no more. `abort`: something may still be sent."""
         self.abort_asked, self.dropped = abort, True
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD if abort else socket.SHUT_RDWR)
+            # Not `SSLSocket.shutdown`: it ends the encryption, and the connection's own thread still reads.
+            socket.socket.shutdown(self._socket, socket.SHUT_RD if abort else socket.SHUT_RDWR)
 
     def cut_off(self) -> bool:
         """Dropped without a word."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gc
 import socket
+import ssl
 import threading
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 from edge_component.dimse.codec import Identity
 from edge_component.dimse.limits import Limits
+from edge_component.dimse.tls import server_context
 from edge_component.receiving.readers.connection import Connection
 from edge_component.receiving.readers.interfaces import Services
 from edge_component.receiving.readers.messages import Admission
 from edge_component.receiving.readers.pace import Memory, Pace
+from edge_component.receiving.readers.stream import Stream
 from edge_component.records.rows import AssociationRow
+from tests.support.edge.network.certificates import make_certificates
 from tests.support.edge.network.wire import CT, EXPLICIT, associate_rq, fragment, store_command
 from tests.unit.edge.receiving.test_store import Journal, store_at
 
@@ -107,3 +112,39 @@ def test_who_is_given_up_while_waiting_for_a_pause_takes_none() -> None:
     assert not pauses
     pace.pause(lambda: False)
     assert len(pauses) == 1
+
+
+def test_a_dropped_connection_over_tls_stays_encrypted(tmp_path: Path) -> None:
+    """Else what still comes is taken for DICOM as it is on the wire, and the A-ABORT is not understood."""
+    ours, theirs = pair()
+    made = make_certificates(tmp_path)
+    context = server_context(
+        SimpleNamespace(
+            tls_certificate=made.certificate, tls_key=made.key, tls_client_ca=None, tls_strict=False
+        )
+    )
+    assert context is not None
+    sent, heard = b"DICOM" * 20_000, b""
+
+    def peer() -> None:
+        nonlocal heard
+        with ssl.create_default_context(cafile=str(made.ca)).wrap_socket(
+            theirs, server_hostname="127.0.0.1"
+        ) as secure:
+            secure.sendall(sent)
+            heard = secure.recv(5)
+
+    talking = threading.Thread(target=peer)
+    talking.start()
+    stream = Stream(ours)
+    stream.handshake(context, 30)
+    space = memoryview(bytearray(1000))
+    read = bytes(space[: stream.receive(space, 0)])
+    stream.drop(abort=True)
+    while count := stream.receive(space, 0):
+        read += space[:count]
+    stream.send(b"abort")
+    talking.join()
+    stream.close()
+    assert sent.startswith(read)
+    assert heard == b"abort"
