@@ -148,8 +148,7 @@ class Assembly:
             partial(self._new_place, journal, row),
         )
         if isinstance(decision, Duplicate):
-            assert found.sha256 is not None  # noqa: S101 - another one has the same
-            instances.duplicate(journal, row["instance"], decision.twin, found.sha256)
+            instances.duplicate(journal, row["instance"], decision.twin, decision.dataset_sha256)
             return
         if isinstance(decision, Begin):
             self._begin(journal, decision, row)

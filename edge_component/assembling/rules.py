@@ -95,6 +95,7 @@ class Sitting:
 class Duplicate:
     """The same instance again: counted, not sent. `twin`: the first, where it is not in S3 yet."""
 
+    dataset_sha256: str
     twin: int | None = None
 
 
@@ -129,8 +130,8 @@ def assign(
     transfer; it is asked only where one begins.
     """
     latest = max(versions, key=lambda version: version.sequence, default=None)
-    if latest is not None and _unchanged(arrival, latest, rules):
-        return Duplicate(latest.unsent)
+    if arrival.dataset_sha256 is not None and latest is not None and _unchanged(arrival, latest, rules):
+        return Duplicate(arrival.dataset_sha256, latest.unsent)
     after = tuple(
         dict.fromkeys(version.transfer_id for version in sorted(versions, key=lambda v: v.sequence))
     )
@@ -155,9 +156,7 @@ def _full(series: OpenSeries, rules: Rules) -> tuple[int, SealReason]:
 
 
 def _unchanged(arrival: Arrival, latest: Version, rules: Rules) -> bool:
-    if None in (arrival.dataset_sha256, latest.dataset_sha256) or not latest.uploaded:
-        return False
-    if arrival.dataset_sha256 != latest.dataset_sha256:
+    if arrival.dataset_sha256 != latest.dataset_sha256 or not latest.uploaded:
         return False
     announced_at = latest.announced_at
     return announced_at is None or arrival.received_at < announced_at + rules.duplicate_seconds

@@ -249,9 +249,8 @@ class Connection:
         )
 
     def _finish(self) -> None:
-        reception = self._reception
+        reception, self._reception = self._reception, None
         assert reception is not None  # noqa: S101 - begun
-        self._reception = None
         try:
             status: Status = reception.finish()
             self._slow_down(reception, stored=status.stored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from werkzeug.test import Client
 from console.application import Application
 from console.run.sources import Sources
 from local.run.console_source import RunSource
-from local.run.state import EdgeState
+from local.run.options import Options
+from local.run.state import EdgeState, RunState, own_folder
 from ops.__main__ import main
-from ops.targets import local_run
 from tests.e2e.console.running import ConsoleRun
 from tests.support.machine.silent_edge import silent_edge
 
@@ -24,20 +25,21 @@ SILENT = "Edge silent does not answer at http://127.0.0.1:"
 
 
 @pytest.fixture
-def edges(console: ConsoleRun) -> Iterator[list[EdgeState]]:
-    """The run's edge, and one that is silent."""
-    with silent_edge() as port:
+def state(console: ConsoleRun, tmp_path: Path) -> Iterator[RunState]:
+    """The run, with another edge that is silent; published in a folder of its own."""
+    with silent_edge() as port, own_folder(Options(runs=tmp_path)) as folder:
         silent = EdgeState(
             name="silent", edge="silent", pid=1, dicom_port=None, tls_port=None, health_port=port
         )
-        yield [*console.runtime.state.edges, silent]
+        edges = [*console.runtime.state.edges, silent]
+        made = console.runtime.state.model_copy(update={"folder": folder, "edges": edges})
+        made.write()
+        yield made
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/?q=PH26-0001", "/?q=unknown", "/edges", "/study/1.2.3"])
-def test_a_page_comes_at_once_and_names_the_edge(
-    console: ConsoleRun, edges: list[EdgeState], path: str
-) -> None:
-    source = RunSource(console.runtime.state.model_copy(update={"edges": edges}))
+def test_a_page_comes_at_once_and_names_the_edge(state: RunState, path: str) -> None:
+    source = RunSource(state)
     try:
         client: Client[Any] = Client(Application(Sources(source)))
         began = time.monotonic()
@@ -52,16 +54,10 @@ def test_a_page_comes_at_once_and_names_the_edge(
 
 @pytest.mark.parametrize("verb", [["status"], ["edges"], ["where", "unknown"]], ids=" ".join)
 def test_a_verb_answers_and_names_the_edge(
-    console: ConsoleRun,
-    edges: list[EdgeState],
-    verb: list[str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    state: RunState, verb: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ports = {edge.edge: edge.health_port for edge in edges}
-    monkeypatch.setattr(local_run, "_health_ports", lambda _: ports)
     began = time.monotonic()
-    main([*verb, "--runs", str(console.runs)])
+    main([*verb, "--runs", str(state.folder.parent)])
     took = time.monotonic() - began
     said = "".join(capsys.readouterr())
     assert "silent" in said

@@ -32,6 +32,16 @@ class Known(Desk):
         return Admission(SENDER)
 
 
+class Shared(Journal):
+    """Before an instance is written, another connection writes into each large buffer that is free."""
+
+    buffers: LargeBuffers
+
+    def ready(self) -> None:
+        if lent := self.buffers.take():
+            lent[:] = b"\xee" * len(lent)
+
+
 def with_pixels(number: int, length: int) -> Dataset:
     """Every byte tells where it is from."""
     pixels = bytes((number * 37 + at // 251 + at) % 256 for at in range(length - length % 2))
@@ -125,8 +135,9 @@ def test_a_large_buffer_takes_the_longest_pdu_that_is_agreed_on() -> None:
 
 def test_a_large_buffer_is_not_lent_on_while_a_pdu_in_it_goes_on(tmp_path: Path) -> None:
     """One PDU may hold the end of an instance and the whole of the next one."""
-    journal = Journal()
+    journal = Shared()
     services = services_of(tmp_path, journal, most=1)
+    journal.buffers = services.buffers
     large, small = with_pixels(0, 300_000), with_pixels(1, 1_000)
     data, following = encoded(large), encoded(small)
     begun = fragment(1, store_command(CT, str(large.SOPInstanceUID)), command=True, last=True)
@@ -138,13 +149,6 @@ def test_a_large_buffer_is_not_lent_on_while_a_pdu_in_it_goes_on(tmp_path: Path)
         fragment(1, following, command=False, last=True),
     ]
     together = pdu(4, b"".join(value[HEAD_BYTES:] for value in values))
-
-    def ready() -> None:
-        """Before an instance is written: another connection would write to what is free."""
-        if lent := services.buffers.take():
-            lent[:] = b"\xee" * len(lent)
-
-    journal.ready = ready  # type: ignore[method-assign]
     received(services, associate_rq([(1, CT, [EXPLICIT])]) + begun + together + pdu(5, bytes(4)))
     assert len(journal.rows) == 2
     with services.store.spool.read(journal.rows[1].file, journal.rows[1].bytes) as file:
