@@ -61,7 +61,8 @@ def test_an_association_that_ends_inside_an_instance_is_freed_at_once(tmp_path: 
     )
     theirs.sendall(begun + fragment(1, bytes(70_000), command=False, last=False))
     theirs.shutdown(socket.SHUT_WR)
-    connection = Connection(ours, "127.0.0.1", services(tmp_path, Pace()), Desk())
+    shared = services(tmp_path, Pace())
+    connection = Connection(ours, "127.0.0.1", shared, Desk())
     freed = weakref.ref(connection)
     gc.disable()
     try:
@@ -73,6 +74,8 @@ def test_an_association_that_ends_inside_an_instance_is_freed_at_once(tmp_path: 
         del connection
         assert ending == "the peer closed the connection"
         assert freed() is None
+        assert shared.store.spool.receive(CT, "1.2.3", EXPLICIT).error is None
+        assert len(shared.store.spool.segment_names()) == 1  # its place is used again
     finally:
         gc.enable()
         theirs.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from pathlib import Path
@@ -153,3 +154,17 @@ def test_a_large_buffer_is_not_lent_on_while_a_pdu_in_it_goes_on(tmp_path: Path)
     assert len(journal.rows) == 2
     with services.store.spool.read(journal.rows[1].file, journal.rows[1].bytes) as file:
         assert file.read().endswith(following)
+
+
+def test_a_disk_that_takes_no_file_is_said_at_the_end_of_an_instance_of_any_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal()
+    services = services_of(tmp_path, journal, MOST)
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(services.store.spool.segments, "take", full)
+    received(services, conversation([with_pixels(0, length) for length in LENGTHS], 16_378))
+    assert (journal.rows, journal.failures) == ([], len(LENGTHS))

@@ -179,7 +179,8 @@ def test_a_large_instance_is_given_up_when_the_disk_fills_while_it_comes(tmp_pat
     status = reception.finish()
     assert (status.code, status.short_comment) == (0xA700, "the disk is full to its reserve")
     assert in_spool(store.spool) == []
-    assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored  # its place is used again
+    assert receive(store.begin(SENDER, command_of(ds)), encoded(ds)).stored
+    assert len(store.spool.segment_names()) == 1  # its place is used again
 
 
 @pytest.mark.parametrize("pixels", [512, 300_000])
