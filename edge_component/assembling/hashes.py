@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -21,7 +20,7 @@ UNREADABLE = "spool file cannot be read: No such file or directory"
 
 
 class Needed(NamedTuple):
-    """`sha256`: of an instance whose UID another one has; `problem`: why that is not its file's.
+    """`sha256`: of an instance whose UID another one has; `problem`: why it is not known.
 
     `earlier`: hashes by instance that the journal has not.
     """
@@ -60,20 +59,21 @@ class Hashes:
         for one in instances.not_hashed(self._journal, row["sop_instance_uid"]):
             if (found := self._of(one)) is None:
                 return None
-            if found[1] is None:  # else it is not known to be the same
+            if found[0] is not None:  # else it is not known to be the same
                 earlier[one["instance"]] = found[0]
         return None if (found := self._of(row)) is None else Needed(*found, earlier)
 
-    def _of(self, row: sqlite3.Row) -> tuple[str, str | None] | None:
-        """Its SHA-256, and why that is not the file's."""
+    def _of(self, row: sqlite3.Row) -> tuple[str | None, str | None] | None:
+        """Its SHA-256, or why it has none."""
         stored = Stored(row["file"], row["bytes"], row["file_crc32"])
         instance, now = row["instance"], self._monotonic()
         if not self._unread.ready(instance, now):
             return None
+        sha256, problem = None, None
         try:
-            sha256, problem = digest_of(self._spool, stored).sha256, None
+            sha256 = digest_of(self._spool, stored).sha256
         except (AlteredError, FileNotFoundError) as error:
-            sha256, problem = _nothing(stored), ALTERED if isinstance(error, AlteredError) else UNREADABLE
+            problem = ALTERED if isinstance(error, AlteredError) else UNREADABLE
             logs.error("spool file is not what was received", file=stored.file, reason=str(error))
         except OSError as error:
             problem = f"spool file cannot be read: {error.strerror}"
@@ -83,12 +83,6 @@ class Hashes:
             since = self._unread_since.setdefault(instance, now)
             if now - since < self._patience:
                 return None
-            sha256 = _nothing(stored)
         self._unread.done(instance)
         self._unread_since.pop(instance, None)
         return sha256, problem
-
-
-def _nothing(stored: Stored) -> str:
-    """Equal to no file: such an instance is never sent, and announced as missing in the end."""
-    return hashlib.sha256(stored.file.encode()).hexdigest()

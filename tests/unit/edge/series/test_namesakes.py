@@ -13,6 +13,7 @@ from tests.support.edge.bench import Bench, rows
 from tests.support.edge.stand_ins import unreachable
 
 STUDY, SERIES = "1.2", "1.2.1"
+NEWEST = "SELECT * FROM instance ORDER BY instance DESC LIMIT 1"
 
 
 class Disk(OsFiles):
@@ -70,3 +71,21 @@ def test_a_second_copy_of_a_damaged_instance_does_not_come_after_a_newer_version
     bench.settle()
     assert (contents(bench), [manifest.missing for manifest in bench.manifests()]) == ([1, 2], [[], []])
     assert (bench.counters()["instances_duplicate"], bench.stored()) == (2, [])
+
+
+def test_a_copy_that_cannot_be_read_for_the_whole_patience_is_sent_when_it_can_be_read(
+    tmp_path: Path,
+) -> None:
+    disk = Disk()
+    bench = Bench(tmp_path, disk, series_patience_seconds=100)
+    send(bench, "1", 1)
+    bench.step()
+    send(bench, "1", 2)
+    disk.bad = bench.spool.segment(of_place(rows(bench.journal, NEWEST)[0]["file"])[0])
+    for _ in range(25):
+        bench.clock.now += 5
+        bench.assembly.run_once()
+    assert rows(bench.journal, NEWEST)[0]["state"] == "assigned"
+    disk.bad = None
+    bench.settle()
+    assert (contents(bench), [manifest.missing for manifest in bench.manifests()]) == ([1, 2], [[], []])
