@@ -19,9 +19,11 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 from edge_component.compressing.codec import HTJ2K_LOSSLESS_RPCL, encode
+from edge_component.compressing.copying import answer
 from edge_component.compressing.errors import DiffersError, NotCompressibleError
 from edge_component.compressing.part10 import compress
 from edge_component.compressing.proof import prove
+from tests.support.edge.bench import Bench, rows
 
 ROOT = Path(__file__).parents[4]
 REAL = sorted(
@@ -244,3 +246,14 @@ def test_the_proof_finds_any_difference(spoil: Callable[[Dataset], object]) -> N
 def test_any_pixels_come_back(rows: int, columns: int, bits: int, signed: bool) -> None:
     received = part10(picture(rows, columns, bits, signed))
     prove(memoryview(received), memoryview(compressed(received)))
+
+
+def test_what_was_altered_in_the_spool_is_not_compressed(tmp_path: Path) -> None:
+    """Else its hash would be taken for that of what was received."""
+    bench = Bench(tmp_path)
+    sender = bench.associate()
+    bench.receive(sender, "1.2", "1.2.1", "1")
+    [row] = rows(bench.journal, "SELECT file, bytes, file_crc32 FROM instance")
+    request = {**row, "copy": str(tmp_path / "copy")}
+    assert "altered" not in str(answer(bench.spool, request))
+    assert "altered" in answer(bench.spool, {**request, "file_crc32": row["file_crc32"] ^ 1})["reason"]

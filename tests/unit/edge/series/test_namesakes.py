@@ -7,10 +7,14 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+import pytest
+
+from edge_component.journal.instances import hashed
 from edge_component.records.receipt import of_place
+from edge_component.sending.uploader import Uploader
 from edge_component.spool.files import OsFiles
 from tests.support.edge.bench import Bench, rows
-from tests.support.edge.stand_ins import unreachable
+from tests.support.edge.stand_ins import HeldPool, client_error, unreachable
 
 STUDY, SERIES = "1.2", "1.2.1"
 NEWEST = "SELECT * FROM instance ORDER BY instance DESC LIMIT 1"
@@ -89,3 +93,50 @@ def test_a_copy_that_cannot_be_read_for_the_whole_patience_is_sent_when_it_can_b
     disk.bad = None
     bench.settle()
     assert (contents(bench), [manifest.missing for manifest in bench.manifests()]) == ([1, 2], [[], []])
+
+
+def test_a_copy_that_comes_while_the_first_is_being_sent_is_a_duplicate(tmp_path: Path) -> None:
+    bench, pool = Bench(tmp_path), HeldPool()
+    arguments = (bench.journal, bench.spool, bench.settings, bench.s3, pool, bench.clock.monotonic)
+    bench.uploader = Uploader(*arguments, wall=bench.clock)
+    send(bench, "1")
+    bench.step()
+    send(bench, "1")
+    bench.step()
+    states = [row["state"] for row in rows(bench.journal, "SELECT state FROM instance ORDER BY instance")]
+    assert states == ["sending", "duplicate"]
+    pool.run(1)
+    bench.settle()
+    assert (contents(bench), bench.counters()["instances_duplicate"]) == ([0], 1)
+
+
+def test_the_hash_of_what_s3_has_confirmed_stays(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    send(bench, "1")
+    bench.assembly.run_once()
+    bench.uploader.run_once()
+    bench.uploader.run_once()
+    [before] = rows(bench.journal, "SELECT * FROM instance WHERE state = 'uploaded'")
+    hashed(bench.journal, before["instance"], "0" * 64)
+    assert rows(bench.journal, "SELECT * FROM instance") == [before]
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_only_a_damaged_file_changes_places_with_a_second_copys(tmp_path: Path, *, damaged: bool) -> None:
+    """And is believed to be sent then; what S3 refuses is refused with any file."""
+    bench = Bench(tmp_path, series_patience_seconds=100)
+    bench.s3.before = lambda _operation, _key: unreachable()
+    for _ in range(2):
+        send(bench, "1")
+        bench.step()
+    first, second = (
+        row["file"] for row in rows(bench.journal, "SELECT file FROM instance ORDER BY instance")
+    )
+    if damaged:
+        rot(bench.spool.segment(of_place(first)[0]), first)
+    bench.s3.before = lambda operation, _key: client_error(operation, "EntityTooLarge", 400)
+    bench.clock.now += 5
+    bench.uploader.run_once()
+    bench.uploader.run_once()
+    [one] = rows(bench.journal, "SELECT file, problem FROM instance ORDER BY instance LIMIT 1")
+    assert (one["file"], one["problem"] is None) == ((second, True) if damaged else (first, False))
