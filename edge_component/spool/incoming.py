@@ -81,19 +81,21 @@ class IncomingFile:
             if self.error is not None:
                 raise self.error
             assert self._segment is not None  # noqa: S101 - no error, hence a segment
-            head = encode_head(self.place, self.bytes, receipt)
+            head, ahead = encode_head(self.place, self.bytes, receipt), b""
             if self.spilled:
                 self._append(*self._waiting(), receipt)
                 self._segment.file.write(self._segment.end, head)
             else:
                 self._end -= len(head)
-                self._append(head, *self._waiting(), receipt)
+                ahead = self._segment.ahead(self.bytes)
+                self._append(head, *self._waiting(), receipt, ahead)
+                self._end -= len(ahead)
             self._segment.file.sync()
         except OSError as error:
             self.error = error
             self.abandon()
             raise SpoolError(error.errno, f"the spool did not take {self.place}: {error.strerror}") from error
-        self._segment.grown(self._end)
+        self._segment.grown(self._end, len(ahead))
 
     def let_go(self) -> None:
         """Its row is on its way: the next instance may follow it in its segment."""
@@ -107,7 +109,7 @@ class IncomingFile:
             return
         segment, self._segment = self._segment, None
         try:
-            segment.file.cut(segment.end)
+            segment.cut()
             if self.error is not None:
                 raise self.error
         except OSError:  # what follows would not be safe behind it; what is before it is on the disk
