@@ -43,8 +43,8 @@ Sealed = Callable[[str, int], object]
 class Segment:
     """One of them. `end`: where the next record begins; `records`: how many are on the disk.
 
-    `room`: how far the file reaches where zeros lie behind the last record. What replaces them changes nothing
-    that the file system has to note, so that its sync takes half the time.
+    `room`: how far the file reaches where zeros lie behind the last record. To replace them changes nothing
+    that the file system has to note, so the sync takes half the time.
     """
 
     name: str
