@@ -13,11 +13,7 @@ from edge_component.journal.releases import let_go
 
 def missing(journal: sqlite3.Connection, sequence: int) -> None:
     """A series goes without those of its instances that cannot be sent."""
-    welcome_duplicates(
-        journal,
-        "twin IN (SELECT instance FROM instance WHERE sequence = ? AND state = 'assigned')",
-        sequence,
-    )
+    welcome_duplicates(journal, sequence)
     journal.execute(
         "UPDATE instance SET state = 'missing' WHERE sequence = ? AND state = 'assigned'", (sequence,)
     )

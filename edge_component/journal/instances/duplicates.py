@@ -21,28 +21,25 @@ def release_duplicates(journal: sqlite3.Connection, which: str, instance: int) -
     let_go(journal, files)
 
 
-def welcome_duplicates(journal: sqlite3.Connection, which: str, value: int) -> None:
-    """Their twin cannot be sent: they are received again."""
+def welcome_duplicates(journal: sqlite3.Connection, sequence: int) -> None:
+    """Their twins are announced as missing from a series: they are received again."""
     journal.execute(
-        f"UPDATE instance SET state = 'received', twin = NULL WHERE state = 'duplicate' AND {which}",  # noqa: S608
-        (value,),
+        """UPDATE instance SET state = 'received', twin = NULL WHERE state = 'duplicate'
+            AND twin IN (SELECT instance FROM instance WHERE sequence = ? AND state = 'assigned')""",
+        (sequence,),
     )
 
 
-def change_files(journal: sqlite3.Connection, instance: int) -> bool:
-    """Its file is damaged: it goes on with that of a duplicate, in its own place among the versions.
-
-    False: there is none that is not known to be damaged.
-    """
+def change_files(journal: sqlite3.Connection, instance: int) -> None:
+    """Its file is damaged: it goes on with a duplicate's that is not, in its own place among the versions."""
     found = journal.execute(
         """SELECT d.instance, d.file, i.file, i.problem FROM instance d JOIN instance i ON i.instance = d.twin
             WHERE d.state = 'duplicate' AND d.twin = ? AND d.problem IS NULL ORDER BY d.instance LIMIT 1""",
         (instance,),
     ).fetchone()
     if found is None:
-        return False
+        return
     duplicate, good, damaged, problem = found
     change = "UPDATE instance SET file = ?, problem = ? WHERE instance = ?"
     for row in (("", problem, duplicate), (good, None, instance), (damaged, problem, duplicate)):
         journal.execute(change, row)
-    return True

@@ -9,11 +9,7 @@ from dataclasses import dataclass
 
 from edge_component.journal.chain import withdraw
 from edge_component.journal.database import count
-from edge_component.journal.instances.duplicates import (
-    change_files,
-    release_duplicates,
-    welcome_duplicates,
-)
+from edge_component.journal.instances.duplicates import change_files, release_duplicates
 
 
 @dataclass(frozen=True)
@@ -119,8 +115,8 @@ def not_uploaded(
         (problem, because, unsure, one.instance),
     )
     count(journal, "upload_retries")
-    if problem is not None and not (damaged and change_files(journal, one.instance)):
-        welcome_duplicates(journal, "twin = ?", one.instance)
+    if damaged:
+        change_files(journal, one.instance)
 
 
 def redraw(journal: sqlite3.Connection, sequence: int, transfer_id: str) -> str | None:

@@ -77,6 +77,22 @@ def test_a_second_copy_of_a_damaged_instance_does_not_come_after_a_newer_version
     assert (bench.counters()["instances_duplicate"], bench.stored()) == (2, [])
 
 
+def test_a_second_copy_of_what_s3_refuses_for_a_while_does_not_come_after_a_newer_version(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path, series_patience_seconds=100)
+    bench.s3.before = lambda operation, _key: client_error(operation, "EntityTooLarge", 400)
+    for content in (1, 1, 2):
+        send(bench, "1", content)
+    for _ in range(4):
+        bench.clock.now += 5
+        bench.step()
+    bench.s3.before = lambda _operation, _key: None
+    bench.settle()
+    assert contents(bench) == [1, 2]
+    assert (bench.counters()["instances_duplicate"], bench.stored()) == (1, [])
+
+
 def test_a_copy_that_cannot_be_read_for_the_whole_patience_is_sent_when_it_can_be_read(
     tmp_path: Path,
 ) -> None:
