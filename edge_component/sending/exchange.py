@@ -85,7 +85,7 @@ class Exchange:
     ) -> Outcome:
         """A multipart upload; what S3 has of an earlier one (`upload_id`) is not sent again."""
         try:
-            parts = Multipart(self._client, self._bucket, key, file.verified(), part_bytes, gate)
+            parts = Multipart(self._client, self._bucket, key, file, part_bytes, gate)
         except (UnreadableError, LocalError, OSError) as error:
             return self._settled(in_part(meaning(error), ending=False), key, "", unsure=unsure)
         try:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_component.sending.answers import PRECONDITION_FAILED, code, status_of
-from edge_component.sending.part import FilePart
+from edge_component.sending.verified import VerifiedFile
 from edge_component.sending.way import Gate
 
 DICOM = "application/dicom"
@@ -31,14 +30,22 @@ class Multipart:
     """
 
     def __init__(
-        self, client: Any, bucket: str, key: str, stream: BinaryIO, part_bytes: int, gate: Gate | None = None
+        self,
+        client: Any,
+        bucket: str,
+        key: str,
+        file: VerifiedFile,
+        part_bytes: int,
+        gate: Gate | None = None,
     ) -> None:
+        """Reads the file once.
+
+        Raises:
+            UnreadableError, LocalError: as `VerifiedFile.pieces`.
+        """
         self._client = client
         self._where = {"Bucket": bucket, "Key": key}
-        size = stream.seek(0, io.SEEK_END)
-        starts = range(0, size, part_bytes)
-        self._parts = [FilePart(stream, start, min(part_bytes, size - start), gate) for start in starts]
-        self._digests = [part.digest() for part in self._parts]
+        self._parts, self._digests = file.parts(part_bytes, gate)
         self.checksum = f"{_text(hashlib.sha256(b''.join(self._digests)).digest())}-{len(self._parts)}"
         self._upload_id: str | None = None
         self._present: dict[int, dict[str, Any]] = {}

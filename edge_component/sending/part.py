@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from typing import BinaryIO
 
 from edge_component.sending.way import Gate
-
-READ_BYTES = 1024 * 1024
 
 
 class FilePart(io.RawIOBase):
@@ -57,12 +54,3 @@ class FilePart(io.RawIOBase):
         data = self._stream.read(wanted)
         self._at += len(data)
         return data
-
-    def digest(self) -> bytes:
-        """SHA-256 of the whole part; the window is at its beginning afterwards."""
-        sha256 = hashlib.sha256()
-        self.seek(0)
-        while piece := self.read(READ_BYTES):
-            sha256.update(piece)
-        self.seek(0)
-        return sha256.digest()

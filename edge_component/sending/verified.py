@@ -117,6 +117,22 @@ class VerifiedFile:
         """
         return FilePart(self.verified(), 0, self.bytes, self.gate)
 
+    def parts(self, part_bytes: int, gate: Gate | None) -> tuple[list[FilePart], list[bytes]]:
+        """All of the file in parts, and the SHA-256 of each, of what was read and compared once.
+
+        Raises:
+            UnreadableError, LocalError: as `pieces`.
+        """
+        starts, at = range(0, self.bytes, part_bytes), 0
+        digests = [hashlib.sha256() for _ in starts]
+        for piece in self._compared(memoryview(bytearray(PIECE_BYTES)), Gate()):
+            while piece:
+                digested = piece[: part_bytes - at % part_bytes]
+                digests[at // part_bytes].update(digested)
+                at, piece = at + len(digested), piece[len(digested) :]
+        parts = [FilePart(self._stream, start, min(part_bytes, self.bytes - start), gate) for start in starts]
+        return parts, [digest.digest() for digest in digests]
+
     def _compared(self, buffer: memoryview, gate: Gate) -> Iterator[memoryview]:
         """Piece by piece; the last one only where the hash of all is right."""
         left, crc, digest = self._rewind(), 0, hashlib.sha256()

@@ -72,8 +72,7 @@ def by_the_client(client: Any, file: VerifiedFile) -> None:
 
 
 def as_a_part(client: Any, file: VerifiedFile) -> None:
-    part = FilePart(file.verified(), 0, file.bytes, file.gate)
-    part.digest()
+    [part], _ = file.parts(file.bytes, file.gate)
     client.upload_part(Bucket="dicom", Key=KEY, UploadId="u", PartNumber=1, Body=part, ChecksumSHA256="c")
 
 

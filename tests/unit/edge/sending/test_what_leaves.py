@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -123,3 +124,31 @@ def test_a_large_instance_is_never_in_memory(bench: Bench) -> None:
         assert not isinstance(file, HeldFile)
         content = b"".join(map(bytes, file.pieces(memoryview(bytearray(4096)))))
     assert (len(content), digest((content,)).sha256) == (one.bytes, file.sha256)
+
+
+class Fading(OsFiles):
+    """Gives another bit from the second time on that it is opened."""
+
+    reads = 0
+    at = -1
+
+    def read(self, path: Path) -> BinaryIO:
+        """The file, or what has become of it."""
+        self.reads += self.at >= 0
+        if self.reads < 2:
+            return super().read(path)
+        content = bytearray(path.read_bytes())
+        content[self.at] ^= 1
+        return io.BytesIO(content)
+
+
+def test_what_goes_in_parts_is_what_was_hashed_a_moment_ago(tmp_path: Path) -> None:
+    files = Fading()
+    bench = Bench(tmp_path, files, multipart_bytes=5 * LARGE, series_patience_seconds=100)
+    waiting(bench, 6 * LARGE)
+    files.at = 3 * LARGE
+    for _ in range(30):
+        bench.clock.now += 20
+        bench.step()
+    [manifest] = bench.manifests()
+    assert ([one.reason for one in manifest.missing], manifest.instances) == ([ALTERED], [])
