@@ -140,16 +140,17 @@ def read_record(stream: BinaryIO, file: str) -> Record | None:
         OSError: the disk.
     """
     _, at = of_place(file)
+    end = stream.seek(0, os.SEEK_END)
     stream.seek(at)
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
         return None
     mark, size, length, checksum = HEAD.unpack(head)
-    if mark != MARK or length > LONGEST:
+    if mark != MARK or length > LONGEST or at + HEAD.size + size + length > end:
         return None
     stream.seek(at + HEAD.size + size)
     text = stream.read(length)
-    if len(text) < length or _checksum(file, text) != checksum:
+    if _checksum(file, text) != checksum:
         return None
     return Record(*decode_receipt(text), at, at + HEAD.size + size + length)
 

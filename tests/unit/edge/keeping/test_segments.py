@@ -265,6 +265,24 @@ def test_a_broken_head_hides_nothing_that_lies_behind_it(tmp_path: Path, journal
     assert bench.written() == []
 
 
+@pytest.mark.parametrize("size", [1 << 50, (1 << 64) - 1])
+def test_a_head_with_an_impossible_length_hides_nothing_that_lies_behind_it(
+    tmp_path: Path, size: int
+) -> None:
+    """No file of this disk is so long, or no file at all: a start must not fail with it."""
+    bench = Bench(tmp_path)
+    sender = bench.associate()
+    for sop in ("1", "2", "3"):
+        bench.receive(sender, "1.2", "1.2.3", sop)
+    path, at = bench.segment_of("2"), of_place(bench.place_of("2"))[1]
+    content = bytearray(path.read_bytes())
+    content[at + 8 : at + 16] = size.to_bytes(8, "little")
+    path.write_bytes(content)
+    bench.journal.execute("DELETE FROM instance")  # no row was written yet
+    bench.crash()
+    assert [row["sop_instance_uid"] for row in rows(bench.journal, "SELECT * FROM instance")] == ["1", "3"]
+
+
 def test_a_segment_goes_when_every_one_of_its_records_was_let_go(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "journal.sqlite3")
     with transaction(journal):
