@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_component.announcing.aside import NotAsideError, ask_again, files_aside, read_note
 from edge_component.announcing.readmission import UNKNOWN, UNREADABLE, read_instance
 from edge_component.journal.reading import open_to_read
+from edge_component.records.part10 import file_crc32
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.running.clock import SYSTEM_CLOCK
 from edge_component.settings import load_settings
@@ -73,11 +74,14 @@ def cannot_be_sent_again(journal: sqlite3.Connection, row: InstanceRow, sha256: 
         (row.sop_instance_uid,),
     ).fetchall()
     missing = [receipt for receipt in receipts if not receipt["uploaded"]]
-    # The CRC was taken as the bytes passed; an instance that could not be read at the time has no true hash.
+    # The CRC was taken as the bytes passed: an instance that nobody sent, or could read, has no hash. That of
+    # the data set, which an earlier release kept, follows from the file's as the file's from it.
+    identity = (row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid)
+    sums = (row.file_crc32, file_crc32(*identity, row.bytes, row.file_crc32))
     ours = [
         receipt["sequence"]
         for receipt in missing
-        if receipt["file_crc32"] == row.file_crc32 or receipt["dataset_sha256"] == sha256
+        if receipt["file_crc32"] in sums or receipt["dataset_sha256"] == sha256
     ]
     if missing and not ours:
         return "altered since it was acknowledged; ask the sender to send it again"

@@ -107,7 +107,6 @@ ALTER TABLE instance RENAME COLUMN crc32 TO file_crc32;
 ALTER TABLE receipt RENAME COLUMN crc32 TO file_crc32;
 UPDATE instance SET file_crc32 =
     file_crc32(sop_class_uid, sop_instance_uid, transfer_syntax_uid, bytes, file_crc32);
-UPDATE receipt SET file_crc32 = NULL;
 """,
 }
 """By the version that a step starts from. What an older release had under way may be in S3: `unsure`."""

@@ -130,7 +130,7 @@ CREATE TABLE IF NOT EXISTS receipt (
     uploaded INTEGER NOT NULL,                 -- 0: announced as missing
     bytes INTEGER NOT NULL,
     file TEXT,                                 -- until its place is released
-    file_crc32 INTEGER,                        -- NULL: of a release before 0.2
+    file_crc32 INTEGER,                        -- of the data set, or NULL: of an earlier release
     PRIMARY KEY (sop_instance_uid, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS receipt_file ON receipt (file) WHERE file IS NOT NULL;

@@ -112,7 +112,7 @@ CREATE TABLE receipt (
     file TEXT, crc32 INTEGER,                                 -- until its place is released
     PRIMARY KEY (sop_instance_uid, sequence)
 ) WITHOUT ROWID;
-INSERT INTO "receipt" VALUES('1.2.1.1',1,'1.2.840.10008.5.1.4.1.1.2','d',3.0,1,100,NULL,NULL);
+INSERT INTO "receipt" VALUES('1.2.1.1',1,'1.2.840.10008.5.1.4.1.1.2','d',3.0,1,100,NULL,1);
 CREATE TABLE refusal (           -- see `refusals`
     calling_ae TEXT NOT NULL,
     status INTEGER NOT NULL,

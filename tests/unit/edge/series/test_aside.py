@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from zlib_ng.zlib_ng import crc32
 
 from edge_component.__main__ import build_parser
 from edge_component.announcing.aside import read_note, take_again
 from edge_component.commands import aside as aside_commands
+from edge_component.records.part10 import head_bytes
 from edge_component.settings import SettingsError
 from tests.support.edge.bench import Bench, rows
 from tests.support.edge.stand_ins import client_error
@@ -132,6 +134,19 @@ def test_an_altered_file_stays_aside(bench: Bench, capsys: pytest.CaptureFixture
     assert aside(bench, "send") == 1
     assert "cannot be read" in capsys.readouterr().out
     assert aside_files(bench) == [path]
+
+
+@pytest.mark.parametrize("altered", [False, True])
+def test_what_an_earlier_release_put_aside_is_known_by_its_data_set(bench: Bench, *, altered: bool) -> None:
+    """It kept the CRC-32 of the data set alone, and had no hash of what was never sent."""
+    send(bench, "1")
+    mend(bench)
+    [path] = aside_files(bench)
+    content = path.read_bytes()
+    data_set = crc32(content[head_bytes(content) :])
+    bench.journal.execute("UPDATE receipt SET dataset_sha256 = '', file_crc32 = ?", (data_set,))
+    path.write_bytes(content[:-1] + bytes((content[-1] ^ altered,)))
+    assert aside(bench, "send") == altered
 
 
 @pytest.mark.parametrize("content", [0, 7])
