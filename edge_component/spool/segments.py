@@ -53,11 +53,13 @@ class Segment:
     records: int = 0
     used_at: float = 0.0
     room: int = 0
+    many: int = MANY
+    """From so many records on zeros are written. A sender that breaks off each time is not worth them."""
 
     def ahead(self, size: int) -> bytes:
         """Zeros to be written behind an instance of so many bytes."""
         enough = self.end + size < self.room
-        return b"" if enough or size > SMALL_BYTES or self.records < MANY else ROOM
+        return b"" if enough or size > SMALL_BYTES or self.records < self.many else ROOM
 
     def grown(self, end: int, ahead: int = 0) -> None:
         """A record that ends there is on the disk, and so many zeros behind it."""
@@ -72,7 +74,7 @@ class Segment:
             OSError: the disk.
         """
         self.file.cut(self.end)
-        self.room = self.end
+        self.room, self.many = self.end, self.records + MANY
 
 
 class Segments:

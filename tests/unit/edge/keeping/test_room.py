@@ -48,11 +48,15 @@ def test_there_is_room_again_when_it_is_used_up(tmp_path: Path) -> None:
     assert len(in_spool(store.spool)) == MANY + 40
 
 
-def test_there_is_room_again_after_an_instance_that_was_cut_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("more", "room"), [(MANY, False), (MANY + 1, True)])
+def test_there_is_room_again_many_instances_after_one_that_was_cut_off(
+    tmp_path: Path, more: int, *, room: bool
+) -> None:
+    """Where every second one is cut off, zeros would be written behind every other."""
     disk = RecordingFiles()
-    story(store_at(tmp_path, Journal(), disk), [*BUSY, ("abandon", 256), ("store", 256)], [])
+    story(store_at(tmp_path, Journal(), disk), [*BUSY, ("abandon", 256), *[("store", 256)] * more], [])
     _, content = file_of(disk.after_a_kill())
-    assert content.endswith(ROOM)
+    assert content.endswith(ROOM) == room
 
 
 def test_room_is_no_cut_off_reception(tmp_path: Path) -> None:
