@@ -149,7 +149,10 @@ def read_record(stream: BinaryIO, file: str) -> Record | None:
     if mark != MARK or length > LONGEST or at + HEAD.size + size + length > end:
         return None
     stream.seek(at + HEAD.size + size)
-    text = stream.read(length)
+    text = stream.read(min(length, ALIGNMENT))
+    if f'"{file}"'.encode() not in text:  # what a sender made up is not read to its end
+        return None
+    text += stream.read(length - len(text))
     if _checksum(file, text) != checksum:
         return None
     return Record(*decode_receipt(text), at, at + HEAD.size + size + length)

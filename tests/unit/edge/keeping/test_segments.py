@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import tempfile
 from contextlib import suppress
 from functools import lru_cache
@@ -17,7 +18,7 @@ from edge_component.assembling.adoption import adopt
 from edge_component.journal.database import open_journal, transaction
 from edge_component.journal.releases import emptied, forget, let_go, seal
 from edge_component.receiving.store import Reception, Store
-from edge_component.records.receipt import ALIGNMENT, HEAD, aligned, of_place
+from edge_component.records.receipt import ALIGNMENT, HEAD, MARK, aligned, of_place, records
 from edge_component.spool.files import OsFiles
 from edge_component.spool.folder import Spool
 from edge_component.spool.segments import FULL_BYTES, IDLE_SECONDS, SEGMENT
@@ -209,6 +210,26 @@ def test_a_data_set_that_looks_like_a_record_is_none(tmp_path: Path) -> None:
     bench.crash()
     assert bench.unsent() == 1
     assert len(list(bench.spool.quarantine.glob("*.dcm"))) == 1
+
+
+class Reads(io.BytesIO):
+    """Counts what is read."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Counted."""
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def test_a_data_set_full_of_heads_is_passed_over_in_one_read() -> None:
+    """Whoever sends it while the power goes must not keep the next start busy for hours."""
+    size = 256 * ALIGNMENT
+    stream = Reads(HEAD.pack(MARK, 0, size // 2, 1).ljust(ALIGNMENT, b"\0") * 256)
+    assert list(records(stream, "a")) == []
+    assert stream.taken < 2 * size
 
 
 def test_what_was_cut_off_goes_to_quarantine_once(tmp_path: Path) -> None:

@@ -284,11 +284,11 @@ def test_a_uid_that_is_a_path_stays_in_the_folder(bench: Bench, folder: Path) ->
     [record] = bench.spool.records(*bench.written())
     row = record.row
     fields = {name: getattr(row, name) for name in type(row).__annotations__}
+    name = "f" * 16 + "-1"
     forged = type(row)(
-        **{**fields, "sop_instance_uid": "../1", "file": "../1/0", "bytes": 200, "file_crc32": 1}
+        **{**fields, "sop_instance_uid": "../1", "file": f"{name}/0", "bytes": 200, "file_crc32": 1}
     )
     receipt = encode_receipt(record.sender, forged)
-    name = "f" * 16 + "-1"
     bench.spool.segment(name).write_bytes(encode_head(f"{name}/0", 200, receipt) + bytes(200) + receipt)
     assert spool(bench, "export", folder) == 1  # altered, of course
     assert sorted(path.name for path in folder.iterdir()) == ["1.dcm", f"{name}-0.dcm"]
