@@ -51,7 +51,11 @@ def imported(runs: Path) -> Iterator[ConsoleRun]:
             run.runtime.check()
             with session(run.runtime.state.database_url) as connection:
                 rows = connection.run("SELECT FROM series_transfer WHERE state = 'OVER'")
-            return len(rows) == 7
+            machine = run.runtime.state.state_machine_arn
+            running = run.runtime.clients.stepfunctions.list_executions(
+                stateMachineArn=machine, statusFilter="RUNNING"
+            )
+            return len(rows) == 7 and not running["executions"]
 
         wait_until(all_over)
         yield run

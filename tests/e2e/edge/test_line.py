@@ -165,6 +165,7 @@ def test_while_the_spool_fills_bulk_senders_wait_then_are_refused_and_live_ones_
                 with association(edge.dicom_port, live, calling_ae="CT2") as other:
                     assert other.is_established
                 assert ct.send_c_store(live[2]).Status == 0
+                wait_until(lambda: edge.status()["refused"], "the refusal is counted")
                 [row] = edge.status()["refused"]
                 assert (row["calling_ae"], row["status"], row["instances"]) == ("OLD", "0xA700", 1)
                 stored = 0
