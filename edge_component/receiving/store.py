@@ -141,7 +141,7 @@ class Reception:
             self._ask_again(file)
 
     def spill(self) -> None:
-        """Bring to the disk what has come so far: the next fragments may overwrite the buffers it lies in."""
+        """Write what has come so far: the next fragments may overwrite the buffers it lies in."""
         if (file := self._file) is not None:
             self._walk_on(file)
             file.spill()

@@ -67,7 +67,7 @@ def pieces_of(stream: BinaryIO) -> Iterator[memoryview]:
         OSError: the disk.
     """
     buffer = memoryview(_BUFFERS.piece)
-    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+    while count := stream.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO leaves it out
         beat()  # a large instance takes minutes on a slow disk
         yield buffer[:count]
 

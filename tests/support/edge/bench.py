@@ -22,7 +22,7 @@ from edge_component.journal.instances import insert_instances
 from edge_component.journal.releases import seal
 from edge_component.receiving.datasets.header import read_header
 from edge_component.receiving.datasets.preflight import noted
-from edge_component.records.receipt import encode_receipt, of_place
+from edge_component.records.receipt import HEAD, encode_receipt, of_place
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.sending.uploader import Uploader
 from edge_component.spool.files import Files
@@ -130,6 +130,14 @@ class Bench:
         """Where an instance lies that was not announced."""
         query = "SELECT file FROM instance WHERE sop_instance_uid = ?"
         return str(self.journal.execute(query, (sop,)).fetchone()["file"])
+
+    def alter(self, place: str, at: int = 468) -> None:
+        """A bit of an instance's file flips, on the disk."""
+        segment, start = of_place(place)
+        path = self.spool.segment(segment)
+        content = bytearray(path.read_bytes())
+        content[start + HEAD.size + at] ^= 1
+        path.write_bytes(content)
 
     def written(self, run: str = "") -> list[str]:
         """Segments that take room."""

@@ -27,7 +27,7 @@ from edge_component.journal.instances import assign as give_place
 from edge_component.journal.intake import Intake
 from edge_component.records.commitment import Reference, Request, judge
 from edge_component.records.part10 import read_head
-from edge_component.records.receipt import UnknownReceiptError, decode_receipt, encode_receipt, of_place
+from edge_component.records.receipt import UnknownReceiptError, decode_receipt, encode_receipt
 from edge_component.records.rows import AssociationRow, InstanceRow
 from edge_component.spool.files import OsFiles
 from edge_component.spool.folder import Spool
@@ -236,24 +236,18 @@ def test_an_intact_file_that_could_not_be_read_may_be_sent_again_by_its_crc(benc
 # Copies
 
 
-def rot(path: Path, place: str) -> None:
-    content = bytearray(path.read_bytes())
-    content[of_place(place)[1] + 500] ^= 1
-    path.write_bytes(content)
-
-
 def test_a_second_copy_stays_until_the_first_is_in_s3_and_replaces_it_when_it_rots(bench: Bench) -> None:
     bench.s3.before = lambda operation, _key: client_error(operation, "SlowDown", 503)
     send(bench, "1")
     bench.step()
-    place, path = bench.place_of("1"), bench.segment_of("1")
+    place = bench.place_of("1")
     send(bench, "1")
     bench.step()
     assert rows(bench.journal, "SELECT state FROM instance ORDER BY instance") == [
         {"state": "assigned"}, {"state": "duplicate"}
     ]  # fmt: skip
     assert len(bench.stored()) == 2
-    rot(path, place)
+    bench.alter(place)
     bench.s3.before = lambda _operation, _key: None
     for _ in range(6):
         bench.clock.now += 5
@@ -590,7 +584,7 @@ def test_a_commit_that_somebody_waits_for_is_synced(tmp_path: Path) -> None:
 def test_an_altered_copy_aside_is_not_sent_again(bench: Bench) -> None:
     send(bench, "1")
     [row] = rows(bench.journal, "SELECT * FROM instance")
-    rot(bench.segment_of("1"), row["file"])
+    bench.alter(row["file"])
     bench.settle()
     found = InstanceRow(
         **{**{name: row[name] for name in InstanceRow._fields}, "file_crc32": row["file_crc32"] ^ 1}

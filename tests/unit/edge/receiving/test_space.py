@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import threading
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge_component.receiving.readers.pace import Memory, Pace
 from edge_component.receiving.readers.space import LARGE_BYTES, MOST, LargeBuffers
 from edge_component.records.part10 import part10_head
 from tests.support.edge.dicom import encoded, instance
+from tests.support.edge.disk import RecordingFiles
 from tests.support.edge.network.wire import CT, EXPLICIT, associate_rq, fragment, pdu, store_command
 from tests.support.machine.waiting import wait_until
 from tests.unit.edge.receiving.test_connection import Desk, pair
@@ -64,10 +64,10 @@ def conversation(sets: list[Dataset], piece: int) -> bytes:
     return stream + pdu(5, bytes(4))
 
 
-def services_of(root: Path, journal: Journal, most: int) -> Services:
+def services_of(root: Path, journal: Journal, most: int, files: RecordingFiles | None = None) -> Services:
     limits = Limits()
     identity = Identity("1.2.3", "TEST")
-    services = Services(store_at(root, journal), limits, identity, lambda: None, Pace(), Memory())
+    services = Services(store_at(root, journal, files), limits, identity, lambda: None, Pace(), Memory())
     services.buffers = LargeBuffers(limits, most)
     return services
 
@@ -157,14 +157,9 @@ def test_a_large_buffer_is_not_lent_on_while_a_pdu_in_it_goes_on(tmp_path: Path)
 
 
 def test_a_disk_that_takes_no_file_is_said_at_the_end_of_an_instance_of_any_length(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     journal = Journal()
-    services = services_of(tmp_path, journal, MOST)
-
-    def full() -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(services.store.spool.segments, "take", full)
+    services = services_of(tmp_path, journal, MOST, RecordingFiles(full_at=0))
     received(services, conversation([with_pixels(0, length) for length in LENGTHS], 16_378))
     assert (journal.rows, journal.failures) == ([], len(LENGTHS))

@@ -15,7 +15,7 @@ from zlib_ng.zlib_ng import crc32
 
 from edge_component.journal.instances import Assigned, to_send
 from edge_component.records.part10 import file_crc32, part10_head
-from edge_component.records.receipt import HEAD, of_place
+from edge_component.records.receipt import of_place
 from edge_component.sending.answers import UnreadableError
 from edge_component.sending.verified import ALTERED, HELD_BYTES, HeldFile, to_be_sent
 from edge_component.spool.files import OsFiles
@@ -56,15 +56,6 @@ def waiting(bench: Bench, size: int = 1024) -> Assigned:
     return one
 
 
-def flip(bench: Bench, one: Assigned, at: int) -> None:
-    """A bit of its file, on the disk."""
-    segment, start = of_place(one.file)
-    path = bench.spool.segment(segment)
-    content = bytearray(path.read_bytes())
-    content[start + HEAD.size + at] ^= 1
-    path.write_bytes(content)
-
-
 @given(st.binary(max_size=600_000))
 def test_the_checksum_of_a_file_follows_from_that_of_its_data_set(data: bytes) -> None:
     size = len(HEAD_OF_FILE) + len(data)
@@ -86,7 +77,7 @@ def test_a_bit_that_flips_anywhere_in_the_head_of_a_file_is_found() -> None:
 @pytest.mark.parametrize("at", [100, 200, 900], ids=["preamble", "meta information", "data set"])
 def test_an_instance_that_was_altered_in_the_spool_is_not_sent(bench: Bench, size: int, at: int) -> None:
     one = waiting(bench, size)
-    flip(bench, one, at)
+    bench.alter(one.file, at)
     with pytest.raises(UnreadableError, match=ALTERED):
         to_be_sent(bench.spool, one)
 

@@ -37,7 +37,7 @@ def send(bench: Bench, *sops: str, content: int = 0) -> None:
     bench.settle()
 
 
-def mend(bench: Bench) -> None:
+def repair(bench: Bench) -> None:
     bench.s3.before = lambda _operation, _key: None
 
 
@@ -67,7 +67,7 @@ def aside_files(bench: Bench) -> list[Path]:
 def test_an_instance_that_lies_aside_becomes_part_of_a_new_series_transfer(bench: Bench) -> None:
     send(bench, "1", "2")
     assert announced(bench) == [(["2"], ["1"])]
-    mend(bench)
+    repair(bench)
     assert aside(bench, "send") == 0
     assert take(bench)
     bench.settle()
@@ -93,7 +93,7 @@ def test_the_list_says_what_why_and_who(bench: Bench, capsys: pytest.CaptureFixt
 def test_a_file_without_a_note_is_sent_from_an_unknown_sender(bench: Bench) -> None:
     send(bench, "1")
     aside_files(bench)[0].with_suffix(".json").unlink()
-    mend(bench)
+    repair(bench)
     assert aside(bench, "list") == aside(bench, "send") == 0
     take(bench)
     bench.settle()
@@ -103,7 +103,7 @@ def test_a_file_without_a_note_is_sent_from_an_unknown_sender(bench: Bench) -> N
 def test_a_note_that_was_cut_off_is_no_obstacle(bench: Bench) -> None:
     send(bench, "1")
     aside_files(bench)[0].with_suffix(".json").write_text('{"reason"')
-    mend(bench)
+    repair(bench)
     assert aside(bench, "send") == 0
     take(bench)
     bench.settle()
@@ -115,7 +115,7 @@ def test_only_what_is_named_is_sent(bench: Bench, capsys: pytest.CaptureFixture[
         client_error(operation, "EntityTooLarge", 400) if key.endswith(".dcm") else None
     )
     send(bench, "1", "2")
-    mend(bench)
+    repair(bench)
     first, second = aside_files(bench)
     assert aside(bench, "send", "nothing") == 1
     assert "nothing: no such file" in capsys.readouterr().err
@@ -140,7 +140,7 @@ def test_an_altered_file_stays_aside(bench: Bench, capsys: pytest.CaptureFixture
 def test_what_an_earlier_release_put_aside_is_known_by_its_data_set(bench: Bench, *, altered: bool) -> None:
     """It kept the CRC-32 of the data set alone, and had no hash of what was never sent."""
     send(bench, "1")
-    mend(bench)
+    repair(bench)
     [path] = aside_files(bench)
     content = path.read_bytes()
     data_set = crc32(content[head_bytes(content) :])
@@ -155,7 +155,7 @@ def test_what_the_sender_has_sent_again_since_stays_aside(
 ) -> None:
     """An old version must not come after a newer one: the last import wins."""
     send(bench, "1")
-    mend(bench)
+    repair(bench)
     send(bench, "1", content=content)
     assert aside(bench, "send") == 1
     assert "sent this instance again" in capsys.readouterr().out
@@ -170,7 +170,7 @@ def test_an_instance_that_is_refused_again_lies_aside_again(bench: Bench) -> Non
         bench.settle()
         assert len(aside_files(bench)) == 1
     assert announced(bench) == [([], ["1"])] * 3
-    mend(bench)
+    repair(bench)
     assert aside(bench, "send") == 0
     take(bench)
     bench.settle()
@@ -179,7 +179,7 @@ def test_an_instance_that_is_refused_again_lies_aside_again(bench: Bench) -> Non
 
 def test_a_crash_between_row_and_file_is_made_good(bench: Bench) -> None:
     send(bench, "1")
-    mend(bench)
+    repair(bench)
     assert aside(bench, "send") == 0
     [asked] = bench.spool.again.glob("*.dcm")
     kept = asked.read_bytes()

@@ -37,12 +37,6 @@ def contents(bench: Bench) -> list[int]:
     return [i.attributes["00200013"]["Value"][0] for m in bench.manifests() for i in m.instances]
 
 
-def rot(path: Path, place: str) -> None:
-    content = bytearray(path.read_bytes())
-    content[of_place(place)[1] + 500] ^= 1
-    path.write_bytes(content)
-
-
 def send(bench: Bench, sop: str, content: int = 0) -> None:
     sender = bench.associate()
     bench.receive(sender, STUDY, SERIES, sop, content)
@@ -70,7 +64,7 @@ def test_a_second_copy_of_a_damaged_instance_does_not_come_after_a_newer_version
         send(bench, "1", content)
         bench.step()
     for place in [row["file"] for row in rows(bench.journal, "SELECT file FROM instance")][:2]:
-        rot(bench.spool.segment(of_place(place)[0]), place)
+        bench.alter(place)
     bench.s3.before = lambda _operation, _key: None
     bench.settle()
     assert (contents(bench), [manifest.missing for manifest in bench.manifests()]) == ([1, 2], [[], []])
@@ -149,7 +143,7 @@ def test_only_a_damaged_file_changes_places_with_a_second_copys(tmp_path: Path, 
         row["file"] for row in rows(bench.journal, "SELECT file FROM instance ORDER BY instance")
     )
     if damaged:
-        rot(bench.spool.segment(of_place(first)[0]), first)
+        bench.alter(first)
     bench.s3.before = lambda operation, _key: client_error(operation, "EntityTooLarge", 400)
     bench.clock.now += 5
     bench.uploader.run_once()
