@@ -162,4 +162,4 @@ def test_a_disk_that_takes_no_file_is_said_at_the_end_of_an_instance_of_any_leng
     journal = Journal()
     services = services_of(tmp_path, journal, MOST, RecordingFiles(full_at=0))
     received(services, conversation([with_pixels(0, length) for length in LENGTHS], 16_378))
-    assert (journal.rows, journal.failures) == ([], len(LENGTHS))
+    assert (journal.rows, journal.failures, journal.codes) == ([], len(LENGTHS), {0xA700})

@@ -29,6 +29,7 @@ class Journal:
         self.rows: list[InstanceRow] = []
         self.sealed: list[tuple[str, int]] = []
         self.failures = 0
+        self.codes: set[int] = set()
         self._broken = broken
 
     def ready(self) -> None:
@@ -48,6 +49,7 @@ class Journal:
         assert calling_ae
         assert reason
         self.failures += 1
+        self.codes.add(code)
 
 
 class Room:
